@@ -1,0 +1,77 @@
+//! A binding: one address, whose it is and until when (draft-12 §2.2).
+
+use super::client::Client;
+use crate::wire::{Seconds, Stamp};
+
+/// What one address is used for at one moment. Immutable: a change is a new value, one
+/// [`version`](Self::version) later, swapped into the address's slot.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Binding {
+    /// Grows by one with every change of this address; of two records the higher one holds.
+    pub version: u32,
+    /// What the address is (draft-12 §2.2, §12.3).
+    pub status: BindingStatus,
+    /// R and B (draft-12 §12.12).
+    pub flags: IpFlags,
+    /// start-time-of-state: since when `status` holds (draft-12 §12.25).
+    pub starts: Stamp,
+    /// lease-expiration-time: the end that the client was told (draft-12 §12.13). For
+    /// [`BindingStatus::Abandoned`] when the address may be tried again.
+    pub expires: Stamp,
+    /// client-last-transaction-time: when this server last heard the client (draft-12 §12.6).
+    pub cltt: Stamp,
+    /// sent-potential-expiration-time (draft-12 §7.1.5).
+    pub sent_potential: Stamp,
+    /// acked-potential-expiration-time.
+    pub acked_potential: Stamp,
+    /// received-potential-expiration-time.
+    pub received_potential: Stamp,
+    /// While this lies ahead, an available address is promised to `client` by a DHCPOFFER. Never
+    /// journalled: a promise may be forgotten (RFC 2131 §3.1).
+    pub offered_until: Stamp,
+    /// Who has it, or had it last; `None` if nobody ever did or it is abandoned.
+    pub client: Option<Client>,
+}
+
+/// binding-status (draft-12 §12.3); the numbers are the wire's and the disk's.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[repr(u8)]
+pub enum BindingStatus {
+    /// Available to the primary; to the only server there is.
+    Free = 1,
+    /// Leased.
+    Active = 2,
+    /// The lease ran out; the partner has not yet agreed.
+    Expired = 3,
+    /// The client gave it back; the partner has not yet agreed.
+    Released = 4,
+    /// Unusable: declined, or a probe was answered.
+    Abandoned = 5,
+    /// Freed by an operator; the partner has not yet agreed.
+    Reset = 6,
+    /// Available to the secondary.
+    Backup = 7,
+}
+
+/// IP-flags (draft-12 §12.12).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct IpFlags {
+    /// R: held for one client by a reservation.
+    pub reserved: bool,
+    /// B: given to a BOOTP client, which never renews.
+    pub bootp: bool,
+}
+
+impl Binding {
+    /// Whether a client holds this address at `now`.
+    #[must_use]
+    pub fn is_held(&self, now: Stamp) -> bool {
+        self.status == BindingStatus::Active && self.expires > now
+    }
+
+    /// What is left of the lease at `now`.
+    #[must_use]
+    pub fn remaining(&self, now: Stamp) -> Seconds {
+        if self.expires == Stamp::NEVER { Seconds::INFINITE } else { self.expires.since(now) }
+    }
+}

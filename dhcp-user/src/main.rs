@@ -1,0 +1,3 @@
+//! `tandem`: arguments to commands, nothing else.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The simulation, the lab and interoperation with real peers.

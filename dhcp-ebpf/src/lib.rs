@@ -1,2 +1,34 @@
-//! What both sides of the kernel share: map names, keys, values, the client hash.
-#![no_std]
+//! What both sides of the kernel share, and every decision of the XDP program that can be taken
+//! without a kernel, so that it is tested without one.
+//!
+//! - [`map`]: names of the program's maps
+//! - [`verdict`]: what becomes of a packet, and its counter
+//! - [`settings`]: what user space tells the program
+//! - [`steer`]: which worker a client belongs to
+//! - [`parse`]: from a frame to a request
+//! - [`guard`]: the flood guard's buckets
+//! - [`arrival`]: when a packet came in, written in front of it
+//!
+//! Each interface gets a program and maps of its own, so no key names an interface.
+#![cfg_attr(not(test), no_std)]
+
+pub mod arrival;
+pub mod guard;
+pub mod map;
+pub mod packet;
+pub mod parse;
+pub mod settings;
+pub mod steer;
+pub mod verdict;
+
+#[cfg(feature = "user")]
+mod pod;
+
+pub use arrival::Arrival;
+pub use guard::{Bucket, PortKey, Rate};
+pub use settings::{Service, Settings};
+pub use steer::{client_hash, socket_index, worker_of};
+pub use verdict::Verdict;
+
+/// The program's name in the object: the function user space loads and attaches.
+pub const PROGRAM: &str = "tandem_xdp";

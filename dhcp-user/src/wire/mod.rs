@@ -1,8 +1,31 @@
 //! Bytes to typed views and back. Knows nobody, allocates nothing to parse, and cannot panic on
 //! anything the network sends.
+//!
+//! - [`frame`]: Ethernet, VLAN tags, IPv4 and UDP around a payload, both ways
+//! - [`arp`], [`icmp`]: what asks the wire whether an address is in use
+//! - [`dhcpv4`]: the message in place, and the writer of replies
+//! - [`option`]: every option's name and type, for the configuration and for people
+//! - [`relay`], [`fqdn`], [`dns`]: options that have a format of their own
 
+pub mod arp;
+mod checksum;
+pub mod dhcpv4;
+pub mod dns;
+mod error;
+mod ethernet;
+pub mod fqdn;
+pub mod frame;
 mod hardware;
+pub mod icmp;
+mod ipv4;
+mod mac;
+pub mod option;
+#[cfg(test)]
+mod oracle;
+pub mod relay;
 mod time;
 
+pub use error::WireError;
 pub use hardware::HardwareAddress;
+pub use mac::MacAddr;
 pub use time::{Seconds, Stamp};

@@ -1,5 +1,35 @@
 //! The TOML file, its checks, and the model the rest of the server is built from.
+//!
+//! [`Config::load`] reads a file and everything that it names, and either gives a [`Config`] in
+//! which nothing can be wrong any more, or every mistake at once. KEYS.md has all keys.
 
+mod checks;
+mod class;
+mod document;
+mod duration;
+mod guard;
+mod host;
+mod interface;
+mod journal;
+mod leniency;
+mod limit;
+mod load;
+mod mistake;
 pub mod model;
+mod notebook;
+mod octets;
+mod option;
+mod prefix;
+mod reader;
+mod reservation;
+mod reservation_file;
+mod scope;
+mod subnet;
+mod times;
 
+pub use load::{HostInterface, Surroundings};
+pub use mistake::{Mistake, Mistakes, Place};
 pub use model::Config;
+
+#[cfg(test)]
+mod tests;

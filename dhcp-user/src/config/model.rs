@@ -14,7 +14,8 @@ use crate::wire::{HardwareAddress, Seconds};
 pub struct Config {
     /// Where the journal, the snapshots and the control socket live.
     pub state_dir: PathBuf,
-    /// Interfaces to serve, in the file's order.
+    /// Interfaces to serve, in the file's order. [`Config::load`] fills in those of the host that are
+    /// on a subnet if the file names none; [`Config::parse`] leaves it empty then.
     pub interfaces: Vec<Interface>,
     /// Option codes and parameters that apply everywhere unless something nearer says otherwise.
     pub global: Scope,
@@ -83,7 +84,7 @@ pub struct Scope {
 pub struct Parameters {
     /// Lease time for who asks for none (24 h).
     pub lease_time: Option<Seconds>,
-    /// Shortest lease time whatever is asked (60 s).
+    /// Shortest lease time whatever is asked (60 s, or `lease_time` where that is shorter).
     pub min_lease_time: Option<Seconds>,
     /// Longest lease time whatever is asked (`lease_time`).
     pub max_lease_time: Option<Seconds>,
@@ -112,6 +113,21 @@ pub struct Parameters {
     pub server_name: Option<String>,
     /// file.
     pub boot_file: Option<String>,
+}
+
+impl Parameters {
+    /// Lease time where no level names one.
+    pub const LEASE_TIME: Seconds = Seconds(24 * 60 * 60);
+    /// Shortest lease time where no level names one, and `lease_time` is not shorter still.
+    pub const MIN_LEASE_TIME: Seconds = Seconds(60);
+    /// T1 where no level names it (RFC 2131 §4.4.5).
+    pub const RENEW_PERMILLE: u16 = 500;
+    /// T2 where no level names it (RFC 2131 §4.4.5).
+    pub const REBIND_PERMILLE: u16 = 875;
+    /// How long a declined address is set aside where no level says so.
+    pub const DECLINE_TIME: Seconds = Seconds(24 * 60 * 60);
+    /// How long an offered address is kept where no level says so.
+    pub const OFFER_TIME: Seconds = Seconds(60);
 }
 
 /// How an address is asked for before it is offered.

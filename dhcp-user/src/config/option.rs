@@ -1,0 +1,201 @@
+//! Options by name, by number, and as the file itself defines them.
+
+use std::collections::BTreeMap;
+
+use super::notebook::{Notebook, Span, quote};
+use super::octets;
+use super::reader::{Section, Value, nearest};
+use crate::wire::option::{self, Kind, code};
+
+/// Longer data fits no Ethernet frame together with a DHCP message.
+const LONGEST: usize = 1_200;
+
+/// Options that the file defines beside those of the standards.
+#[derive(Debug, Default)]
+pub(super) struct Definitions {
+    list: Vec<Definition>,
+}
+
+#[derive(Debug)]
+struct Definition {
+    code: u8,
+    name: String,
+    kind: Kind,
+    span: Span,
+}
+
+impl Definitions {
+    /// Reads all `[[option-definition]]`s.
+    pub(super) fn read(sections: Vec<Section<'_>>, notes: &Notebook) -> Self {
+        let mut definitions = Self::default();
+        for mut section in sections {
+            let code_value = section.require("code", "code = 224");
+            let code = code_value.and_then(|value| value.integer(1..=254));
+            let name_value = section.require("name", "name = \"my-option\"");
+            let name = name_value.and_then(Value::name);
+            let kinds = Kind::ALL.map(|kind| (kind.name(), kind));
+            let kind = section.require("type", "type = \"text\"").and_then(|v| v.choice(&kinds));
+            section.finish();
+            let (Some(code), Some(name), Some(kind)) = (code, name, kind) else { continue };
+            let (Some(code_value), Some(name_value)) = (code_value, name_value) else { continue };
+            let definition =
+                Definition { code, name: name.to_owned(), kind, span: code_value.span };
+            if definitions.may_add(&definition, code_value, name_value, notes) {
+                definitions.list.push(definition);
+            }
+        }
+        definitions
+    }
+
+    fn may_add(
+        &self,
+        new: &Definition,
+        code: Value<'_>,
+        name: Value<'_>,
+        notes: &Notebook,
+    ) -> bool {
+        if let Some(known) = option::by_code(new.code) {
+            code.wrong::<()>(format!("option {} is `{}` ({})", new.code, known.name, known.source));
+        } else if let Some(known) = option::by_name(&new.name) {
+            name.wrong::<()>(format!("that is option {} ({})", known.code, known.source));
+        } else if new.name.bytes().all(|octet| octet.is_ascii_digit()) {
+            name.wrong::<()>("a number would be taken for an option's code");
+        } else if let Some(first) = self.list.iter().find(|old| old.code == new.code) {
+            let message = format!("option {} is defined twice", new.code);
+            notes.clash(code.span, first.span, message, "the first definition is at");
+        } else if let Some(first) = self.list.iter().find(|old| old.name == new.name) {
+            let message = format!("option {} is defined twice", quote(&new.name));
+            notes.clash(name.span, first.span, message, "the first definition is at");
+        } else {
+            return true;
+        }
+        false
+    }
+
+    /// Reads a table of options: codes, and data as it is sent, not yet split (RFC 3396).
+    pub(super) fn options(&self, value: Value<'_>, notes: &Notebook) -> BTreeMap<u8, Vec<u8>> {
+        let mut options = BTreeMap::new();
+        let mut places: BTreeMap<u8, Span> = BTreeMap::new();
+        for entry in value.section("options").into_iter().flat_map(Section::entries) {
+            let Some(meant) = self.meant(entry, notes) else { continue };
+            if let Some(first) = places.insert(meant.code(), entry.key_span) {
+                let message = format!("option {} stands here twice", meant.code());
+                notes.clash(entry.key_span, first, message, "the other is at");
+            }
+            match meant.encode(entry) {
+                Some(data) if data.len() > LONGEST => {
+                    entry.wrong::<()>(format!("an option has at most {LONGEST} octets"));
+                }
+                Some(data) => _ = options.insert(meant.code(), data),
+                None => {}
+            }
+        }
+        options
+    }
+
+    /// The option that a key names, by name or number.
+    fn meant(&self, entry: Value<'_>, notes: &Notebook) -> Option<Meant> {
+        let custom = |found: &Definition| Meant::Custom(found.code, found.kind);
+        let meant = match entry.key.parse::<u8>() {
+            Ok(number) => option::by_code(number)
+                .map(Meant::Standard)
+                .or_else(|| self.list.iter().find(|own| own.code == number).map(custom))
+                .or((1..=254).contains(&number).then_some(Meant::Unknown(number))),
+            Err(_) => option::by_name(entry.key)
+                .map(Meant::Standard)
+                .or_else(|| self.list.iter().find(|own| own.name == entry.key).map(custom)),
+        };
+        match meant {
+            Some(Meant::Standard(found)) if !found.configurable => {
+                let message = format!("option {} cannot be set", quote(entry.key));
+                let help = match found.code {
+                    code::LEASE_TIME => "write `lease-time` beside `options`",
+                    code::RENEWAL_TIME => "write `renew-permille` beside `options`",
+                    code::REBINDING_TIME => "write `rebind-permille` beside `options`",
+                    code::SERVER_IDENTIFIER => "write `addresses` in [[interface]]",
+                    _ => "the server works it out, or only clients and relays send it",
+                };
+                notes.mistake(entry.key_span, message, help);
+                None
+            }
+            Some(meant) => Some(meant),
+            None => {
+                let own = self.list.iter().map(|own| own.name.as_str());
+                let names = option::DEFINITIONS.iter().map(|known| known.name).chain(own);
+                let help = match nearest(entry.key, names) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => {
+                        "write its number and hex octets, or add an [[option-definition]]".into()
+                    }
+                };
+                notes.mistake(entry.key_span, format!("unknown option {}", quote(entry.key)), help);
+                None
+            }
+        }
+    }
+}
+
+/// What is known of an option that the file sets.
+#[derive(Clone, Copy)]
+enum Meant {
+    Standard(&'static option::Definition),
+    Custom(u8, Kind),
+    /// Its number alone.
+    Unknown(u8),
+}
+
+impl Meant {
+    fn code(self) -> u8 {
+        match self {
+            Self::Standard(definition) => definition.code,
+            Self::Custom(code, _) | Self::Unknown(code) => code,
+        }
+    }
+
+    /// The data for `entry`: hex octets whatever the type, else what the type makes of it.
+    fn encode(self, entry: Value<'_>) -> Option<Vec<u8>> {
+        let hex = entry.as_text().and_then(|text| octets::parse_hex(text.strip_prefix("0x")?));
+        if hex.is_some() {
+            return hex;
+        }
+        let encode = |value: &option::Value<'_>| match self {
+            Self::Standard(definition) => definition.encode(value),
+            Self::Custom(_, kind) => kind.encode(value),
+            Self::Unknown(_) => {
+                Err("its type is not known: write \"0x…\", or add an [[option-definition]]".into())
+            }
+        };
+        let value = neutral(entry)?;
+        let error = match encode(&value) {
+            Ok(data) => return Some(data),
+            Err(error) => error,
+        };
+        // Of a list the first element that is wrong by itself is shown.
+        if let option::Value::List(elements) = value {
+            for (element, item) in elements.into_iter().zip(entry.list("")) {
+                if let Err(error) = encode(&option::Value::List(vec![element])) {
+                    return item.wrong(error);
+                }
+            }
+        }
+        entry.wrong(error)
+    }
+}
+
+/// A TOML value without its format; a mistake for the kinds that no option is written in.
+fn neutral(value: Value<'_>) -> Option<option::Value<'_>> {
+    if let Some(flag) = value.as_flag() {
+        return Some(option::Value::Bool(flag));
+    }
+    if let Some(number) = value.as_integer() {
+        return Some(option::Value::Int(number));
+    }
+    if let Some(text) = value.as_text() {
+        return Some(option::Value::Text(text));
+    }
+    if value.is_list() {
+        let elements = value.list("").into_iter().map(neutral).collect::<Option<_>>()?;
+        return Some(option::Value::List(elements));
+    }
+    value.wrong("write text, a whole number, true or false, or a list of them")
+}

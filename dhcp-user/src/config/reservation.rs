@@ -1,0 +1,168 @@
+//! Reservations: `[[reservation4]]`, and what its keys and the columns of a reservation file hold.
+
+use std::path::Path;
+
+use super::load::Surroundings;
+use super::model::{Reservation, ReservedFor};
+use super::notebook::{Notebook, Span};
+use super::octets;
+use super::option::Definitions;
+use super::reader::{Section, Value};
+use super::scope;
+use super::times::Times;
+
+/// Reservations, and where each stands.
+#[derive(Debug, Default)]
+pub(super) struct Reservations {
+    pub(super) list: Vec<Reservation>,
+    /// As many as there are reservations.
+    pub(super) spans: Vec<Span>,
+}
+
+impl Reservations {
+    pub(super) fn push(&mut self, reservation: Reservation, span: Span) {
+        self.list.push(reservation);
+        self.spans.push(span);
+    }
+
+    /// Reads one `[[reservation4]]`.
+    pub(super) fn read(
+        &mut self,
+        mut section: Section<'_>,
+        wider: &Times,
+        definitions: &Definitions,
+        notes: &Notebook,
+    ) {
+        let whole = section.span;
+        let identifiers = Column::IDENTIFIERS.map(|column| (column, section.take(column.name())));
+        let address = section.take("address");
+        let host_name = section.take("host-name").and_then(|value| {
+            value.parsed(EXPECTED_HOST_NAME, |text| host_name(text).map(str::to_owned))
+        });
+        let (scope, _) = scope::read(&mut section, wider, definitions, notes);
+        section.finish();
+
+        let mut given =
+            identifiers.into_iter().filter_map(|(column, value)| Some((column, value?)));
+        let (column, value) = match (given.next(), given.next()) {
+            (Some(only), None) => only,
+            (None, _) => {
+                notes.mistake(whole, "a reservation without a client", EXPECTED_IDENTIFIER);
+                return;
+            }
+            (_, Some((_, second))) => {
+                let message = "a reservation with two clients";
+                notes.mistake(second.key_span, message, EXPECTED_IDENTIFIER);
+                return;
+            }
+        };
+        let Some(client) = value.parsed(column.expected(), |text| column.client(text)) else {
+            return;
+        };
+        let address = match address {
+            Some(value) => match value.parsed(EXPECTED_ADDRESS, |text| text.parse().ok()) {
+                Some(address) => Some(address),
+                None => return,
+            },
+            None => None,
+        };
+        let says_something = !scope.options.is_empty() || scope.parameters != Default::default();
+        let reservation = Reservation {
+            client,
+            address,
+            host_name,
+            scope: says_something.then(|| Box::new(scope)),
+        };
+        self.push(reservation, value.span);
+    }
+
+    /// Reads the files that `reservation-file` names, relative to the configuration's folder.
+    pub(super) fn read_files(
+        &mut self,
+        value: Value<'_>,
+        folder: &Path,
+        around: &Surroundings<'_>,
+        notes: &Notebook,
+    ) {
+        let names = if value.is_list() { value.list("") } else { vec![value] };
+        for name in names {
+            let Some(text) = name.name() else { continue };
+            let path = folder.join(text);
+            match (around.read)(&path) {
+                Ok(text) => self.read_rows(&path, text, notes),
+                Err(error) => {
+                    name.wrong::<()>(format!("{} cannot be read: {error}", path.display()));
+                }
+            }
+        }
+    }
+}
+
+pub(super) const EXPECTED_IDENTIFIER: &str =
+    "give one of hw-address, client-id, circuit-id and remote-id";
+const EXPECTED_ADDRESS: &str = "write an IPv4 address";
+const EXPECTED_HOST_NAME: &str =
+    "a host name has up to 255 letters, digits, hyphens, underscores and dots";
+
+/// What a column of a reservation file holds; the keys of `[[reservation4]]` are the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Column {
+    HwAddress,
+    ClientId,
+    CircuitId,
+    RemoteId,
+    Address,
+    HostName,
+}
+
+impl Column {
+    pub(super) const IDENTIFIERS: [Self; 4] =
+        [Self::HwAddress, Self::ClientId, Self::CircuitId, Self::RemoteId];
+    pub(super) const ALL: [Self; 6] = [
+        Self::HwAddress,
+        Self::ClientId,
+        Self::CircuitId,
+        Self::RemoteId,
+        Self::Address,
+        Self::HostName,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::HwAddress => "hw-address",
+            Self::ClientId => "client-id",
+            Self::CircuitId => "circuit-id",
+            Self::RemoteId => "remote-id",
+            Self::Address => "address",
+            Self::HostName => "host-name",
+        }
+    }
+
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::HwAddress => octets::EXPECTED_HARDWARE,
+            Self::ClientId | Self::CircuitId | Self::RemoteId => octets::EXPECTED,
+            Self::Address => EXPECTED_ADDRESS,
+            Self::HostName => EXPECTED_HOST_NAME,
+        }
+    }
+
+    /// The client that a value of this column stands for; `None` for a wrong value, and for the
+    /// columns that name no client.
+    pub(super) fn client(self, text: &str) -> Option<ReservedFor> {
+        let octets = || octets::parse(text).map(Vec::into_boxed_slice);
+        match self {
+            Self::HwAddress => octets::parse_hardware(text).map(ReservedFor::Hardware),
+            Self::ClientId => octets().map(ReservedFor::Identifier),
+            Self::CircuitId => octets().map(ReservedFor::CircuitId),
+            Self::RemoteId => octets().map(ReservedFor::RemoteId),
+            Self::Address | Self::HostName => None,
+        }
+    }
+}
+
+/// RFC 1123 §2.1, and the underscores that people use all the same.
+pub(super) fn host_name(text: &str) -> Option<&str> {
+    let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    (!text.is_empty() && text.len() <= 255 && text.bytes().all(legal)).then_some(text)
+}

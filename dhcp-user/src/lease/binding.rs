@@ -63,6 +63,24 @@ pub struct IpFlags {
 }
 
 impl Binding {
+    /// An address in `status` since `starts`, of nobody; every time that is not given is not set.
+    #[must_use]
+    pub fn new(status: BindingStatus, starts: Stamp) -> Self {
+        Self {
+            version: 0,
+            status,
+            flags: IpFlags::default(),
+            starts,
+            expires: Stamp::ZERO,
+            cltt: Stamp::ZERO,
+            sent_potential: Stamp::ZERO,
+            acked_potential: Stamp::ZERO,
+            received_potential: Stamp::ZERO,
+            offered_until: Stamp::ZERO,
+            client: None,
+        }
+    }
+
     /// Whether a client holds this address at `now`.
     #[must_use]
     pub fn is_held(&self, now: Stamp) -> bool {
@@ -73,5 +91,74 @@ impl Binding {
     #[must_use]
     pub fn remaining(&self, now: Stamp) -> Seconds {
         if self.expires == Stamp::NEVER { Seconds::INFINITE } else { self.expires.since(now) }
+    }
+
+    /// Whether the address may be given to a client by the server whose it is.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        matches!(self.status, BindingStatus::Free | BindingStatus::Backup)
+    }
+
+    /// Whether the address is available but promised by a DHCPOFFER that still counts at `now`.
+    #[must_use]
+    pub fn is_offered(&self, now: Stamp) -> bool {
+        self.is_available() && self.offered_until > now
+    }
+
+    /// When time alone ends what the address is used for: a lease, or being set aside.
+    #[must_use]
+    pub fn ends(&self) -> Option<Stamp> {
+        let ends = matches!(self.status, BindingStatus::Active | BindingStatus::Abandoned);
+        (ends && self.expires != Stamp::NEVER).then_some(self.expires)
+    }
+}
+
+impl BindingStatus {
+    /// All of them, by number.
+    pub const ALL: [Self; 7] = [
+        Self::Free,
+        Self::Active,
+        Self::Expired,
+        Self::Released,
+        Self::Abandoned,
+        Self::Reset,
+        Self::Backup,
+    ];
+
+    /// The status with this number on the wire and on disk.
+    #[must_use]
+    pub fn from_octet(octet: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(octet).checked_sub(1)?).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_is_found_by_its_number_and_no_other_number_is_one() {
+        for octet in 0..=u8::MAX {
+            let status = BindingStatus::from_octet(octet);
+            assert_eq!(
+                status.map(|status| status as u8),
+                (1..=7).contains(&octet).then_some(octet)
+            );
+        }
+    }
+
+    #[test]
+    fn an_infinite_lease_never_ends_by_time_alone() {
+        let mut binding = Binding::new(BindingStatus::Active, Stamp(1));
+        binding.expires = Stamp::NEVER;
+        assert_eq!(binding.ends(), None);
+        assert!(binding.is_held(Stamp(u32::MAX - 1)));
+        binding.expires = Stamp(9);
+        assert_eq!(binding.ends(), Some(Stamp(9)));
+    }
+
+    #[test]
+    fn a_binding_takes_no_more_than_seven_words() {
+        assert!(size_of::<Binding>() <= 56, "{} octets", size_of::<Binding>());
     }
 }

@@ -1,7 +1,44 @@
 //! Who has which address: bindings, the table that holds them, its indexes and pools.
+//!
+//! ```text
+//! table     all of it: look, swap, list          slot      one address, one atomic pointer
+//!   allocate  choose a free address              page      address to slot
+//!   adopt     recovery, reload                   index     client to addresses
+//!   expiry    what time ends                     queue     free addresses, oldest first
+//!   counts    how full                           pool      the queues of one pool
+//! ```
 
+mod adopt;
+mod allocate;
 mod binding;
 mod client;
+mod counts;
+mod expiry;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod fixture;
+mod index;
+mod layout;
+mod limit;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod model_tests;
+mod page;
+mod pool;
+mod queue;
+mod slot;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod stress_tests;
+mod sync;
+mod table;
 
+pub use adopt::Restored;
 pub use binding::{Binding, BindingStatus, IpFlags};
-pub use client::{Client, ClientKey, ItemKind};
+pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
+pub use counts::PoolCounts;
+pub use expiry::Sweep;
+pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
+pub use limit::{Limits, Reserved};
+pub use slot::Seen;
+pub use table::{Guard, Table};

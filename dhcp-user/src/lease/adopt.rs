@@ -1,0 +1,254 @@
+//! Where bindings come from other than packets: recovery, and a reload's new layout.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Arc, PoisonError};
+
+use super::binding::{Binding, BindingStatus};
+use super::layout::{Layout, NetworkId};
+use super::page::CHUNK;
+use super::pool::Pool;
+use super::slot::Seen;
+use super::table::{State, Table};
+use crate::wire::Stamp;
+
+/// What became of a record given to [`Table::restore`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Restored {
+    /// It is the newest so far, and the table holds it.
+    Taken,
+    /// The table has one as new or newer.
+    Older,
+}
+
+impl Table {
+    /// Puts in a record from stable storage, its version and all. Records of one address may come
+    /// in any order and from any thread: the highest version stays. For start-up alone, before
+    /// [`finish_restore`](Self::finish_restore).
+    pub fn restore(&self, address: Ipv4Addr, mut binding: Binding) -> Restored {
+        binding.offered_until = Stamp::ZERO; // a promise of an earlier life (RFC 2131 §3.1)
+        let guard = self.pin();
+        let mut seen = self.look(address, &guard);
+        loop {
+            if seen.binding().is_some_and(|held| held.version >= binding.version) {
+                return Restored::Older;
+            }
+            match self.swap(address, seen, binding.clone(), &guard) {
+                Ok(_) => return Restored::Taken,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Queues the free addresses, longest unused first. Once, after the last
+    /// [`restore`](Self::restore) and before the first client.
+    pub fn finish_restore(&self) {
+        let state = self.state.load();
+        for pool in &state.pools {
+            self.gather_free(&state, pool);
+        }
+    }
+
+    /// Takes a new configuration's layout while workers go on. Every binding stays; pools that keep
+    /// their range keep their queues; addresses of new pools are queued if free, and clients are
+    /// found by the network that their address belongs to now.
+    pub fn adopt(&self, layout: Layout) {
+        let _one = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.state.load_full();
+        let kept = |(id, range)| old.pool(id).filter(|pool| pool.range == range).cloned();
+        let pools = layout
+            .pools()
+            .map(|pool| kept(pool).unwrap_or_else(|| Arc::new(Pool::new(pool.1))))
+            .collect();
+        let new = Arc::new(State { layout, pools });
+        self.state.store(Arc::clone(&new));
+        // See `replace` and `follow_network`: whoever swapped a binding in by the old layout sees
+        // the new one afterwards, or is seen by what follows here.
+        fence(Ordering::SeqCst);
+        for pool in &new.pools {
+            if old.pool(super::PoolId(pool.range.first)).is_some_and(|had| Arc::ptr_eq(had, pool)) {
+                self.queue_unreserved(&old.layout, &new, pool);
+            } else {
+                self.gather_free(&new, pool);
+            }
+        }
+        if !old.layout.has_same_networks(&new.layout) {
+            self.index_anew(&old.layout, &new.layout);
+        }
+    }
+
+    /// After a client came to an address: a reload may have given the address another network since
+    /// its hint was made. An additional hint does no harm.
+    pub(super) fn follow_network(
+        &self,
+        address: Ipv4Addr,
+        hinted: Option<NetworkId>,
+        ours: Seen<'_>,
+    ) {
+        fence(Ordering::SeqCst);
+        let network = self.state.load().layout.network_of(address);
+        let client = ours.binding().and_then(|binding| binding.client.as_ref());
+        if let Some((network, client)) = network.zip(client).filter(|_| network != hinted) {
+            self.index.insert(self.index.fold(network, client.key()), address);
+        }
+    }
+
+    /// Queues the free addresses of a pool whose queues are empty. Never used ones need not queue.
+    fn gather_free(&self, state: &State, pool: &Pool) {
+        let (first, last) = (pool.range.first, pool.range.last);
+        let mut found = Vec::new();
+        for (base, chunk) in self.directory.chunks(first).take_while(|(base, _)| *base <= last) {
+            let available = [BindingStatus::Free, BindingStatus::Backup];
+            if available.iter().all(|status| chunk.counted(*status) == 0) {
+                continue; // as in most of a full pool, where each look is a cache miss
+            }
+            let guard = self.pin();
+            for (offset, slot) in (0..CHUNK).zip(chunk.slots()) {
+                let address = Ipv4Addr::from_bits(base.to_bits() + offset);
+                let binding = slot.load(&guard).binding().filter(|_| pool.range.contains(address));
+                if let Some(binding) = binding.filter(|binding| binding.is_available()) {
+                    found.push((binding.starts, address));
+                }
+            }
+        }
+        found.sort_unstable();
+        for (_, address) in found {
+            self.queue_again(state, pool, address);
+        }
+    }
+
+    /// Addresses of a pool that were reserved and are not any more.
+    fn queue_unreserved(&self, old: &Layout, new: &State, pool: &Pool) {
+        for address in old.reserved_in(pool.range) {
+            self.queue_again(new, pool, *address);
+        }
+    }
+
+    /// Queues the address if it is free.
+    fn queue_again(&self, state: &State, pool: &Pool, address: Ipv4Addr) {
+        let guard = self.pin();
+        match self.look(address, &guard).binding() {
+            Some(binding) if binding.is_available() => self.queue(address, binding),
+            // The cursor comes to it, if it has not passed it as a reserved one.
+            None if pool.is_passed(address) && !state.layout.is_reserved(address) => {
+                pool.queue(super::Owner::Primary).push(address);
+            }
+            _ => {}
+        }
+    }
+
+    /// Moves the hints of addresses whose network has another name now.
+    fn index_anew(&self, old: &Layout, new: &Layout) {
+        self.for_each(|address, binding| {
+            let (was, is) = (old.network_of(address), new.network_of(address));
+            if let Some(client) = binding.client.as_ref().filter(|_| was != is) {
+                is.inspect(|is| self.index.insert(self.index.fold(*is, client.key()), address));
+                was.inspect(|was| self.index.remove(self.index.fold(*was, client.key()), address));
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::super::fixture::*;
+    use super::super::{Owner, Range};
+    use super::*;
+
+    fn rest(table: &Table) -> Vec<Ipv4Addr> {
+        let guard = table.pin();
+        let take = || table.take_free(POOL, Owner::Primary, Stamp(1_000), &guard);
+        std::iter::from_fn(take).map(|(address, _)| address).collect()
+    }
+
+    fn versioned(version: u32, binding: Binding) -> Binding {
+        Binding { version, ..binding }
+    }
+
+    #[test]
+    fn of_two_records_the_higher_version_holds_in_either_order() {
+        for order in [[1, 2], [2, 1]] {
+            let table = table(1);
+            for version in order {
+                table.restore(ip(0), versioned(version, lease(version, 0, 10 * version)));
+            }
+            assert_eq!(table.get(ip(0)).map(|binding| binding.expires), Some(Stamp(20)));
+            assert_eq!(table.restore(ip(0), versioned(2, lease(9, 0, 9))), Restored::Older);
+            assert!(table.found(NETWORK, 1).is_empty());
+            assert_eq!(table.found(NETWORK, 2), [ip(0)]);
+        }
+    }
+
+    #[test]
+    fn after_recovery_free_addresses_come_never_used_first_then_longest_unused() {
+        let table = table(5);
+        table.restore(ip(0), versioned(3, freed(1, 30)));
+        table.restore(ip(1), versioned(3, freed(2, 10)));
+        table.restore(ip(3), versioned(1, lease(3, 0, 99)));
+        table.finish_restore();
+        assert_eq!(rest(&table), [ip(2), ip(4), ip(1), ip(0)]);
+    }
+
+    #[test]
+    fn an_offer_does_not_outlive_its_server() {
+        let table = table(1);
+        table.restore(ip(0), versioned(1, offer(1, 5_000)));
+        table.finish_restore();
+        assert_eq!(rest(&table), [ip(0)]);
+    }
+
+    #[test]
+    fn a_grown_pool_gives_its_new_addresses_and_keeps_its_leases() {
+        let table = table(2);
+        table.give(0, lease(1, 0, 9)).unwrap();
+        table.set(ip(1), freed(2, 5));
+        table.adopt(layout(4, &[]));
+        assert_eq!(table.found(NETWORK, 1), [ip(0)]);
+        assert_eq!(rest(&table), [ip(2), ip(3), ip(1)]);
+    }
+
+    #[test]
+    fn a_pool_that_stays_keeps_its_order() {
+        let table = table(3);
+        (0..3).for_each(|n| table.set(ip(n), lease(n, 0, 9)));
+        [2, 0, 1].into_iter().for_each(|n| table.set(ip(n), freed(n, 7)));
+        table.adopt(layout(3, &[]));
+        assert_eq!(rest(&table), [ip(2), ip(0), ip(1)]);
+    }
+
+    #[test]
+    fn an_address_is_free_to_all_once_its_reservation_is_gone_and_not_before() {
+        let table = Table::new(layout(3, &[0, 1]));
+        table.set(ip(1), freed(1, 5));
+        assert_eq!(rest(&table), [ip(2)]);
+        table.adopt(layout(3, &[0]));
+        assert_eq!(rest(&table), [ip(1)]);
+        table.adopt(layout(3, &[]));
+        assert_eq!(rest(&table), [ip(0)]);
+    }
+
+    #[test]
+    fn clients_are_found_by_the_network_that_their_address_belongs_to_now() {
+        let table = table(2);
+        table.set(ip(0), lease(1, 0, 9));
+        let renamed = NetworkId(ip(0));
+        let (all, _) = network();
+        table.adopt(Layout::new(vec![(all, renamed)], vec![pool(2)], Vec::new()));
+        assert!(table.found(NETWORK, 1).is_empty());
+        assert_eq!(table.found(renamed, 1), [ip(0)]);
+        table.set(ip(0), lease(2, 5, 9));
+        assert!(table.found(renamed, 1).is_empty());
+    }
+
+    #[test]
+    fn a_lease_of_a_pool_that_is_gone_can_still_be_seen_and_ended() {
+        let table = table(2);
+        table.set(ip(0), lease(1, 0, 9));
+        let elsewhere = Range { first: ip(5_000), last: ip(5_001) };
+        table.adopt(Layout::new(vec![network()], vec![elsewhere], Vec::new()));
+        assert!(table.get(ip(0)).is_some());
+        table.set(ip(0), freed(1, 5));
+        assert!(rest(&table).is_empty());
+    }
+}

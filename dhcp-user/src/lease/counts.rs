@@ -1,0 +1,145 @@
+//! How full a pool is.
+//!
+//! Each chunk counts its own bindings, so workers at different addresses do not share a counter,
+//! and a reload, which may cut pools anew, has nothing to recount. Asking adds the chunks up: one
+//! look for 1,024 addresses, address by address only at a pool's ragged ends.
+
+use std::net::Ipv4Addr;
+
+use super::binding::BindingStatus;
+use super::layout::{PoolId, Range};
+use super::page::CHUNK;
+use super::table::Table;
+
+/// The addresses of one pool by what they are used for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PoolCounts {
+    /// All addresses of the range.
+    pub total: u64,
+    /// Kept for single clients by reservations, in use or not.
+    pub reserved: u64,
+    /// FREE and not reserved, never used ones and offered ones included.
+    pub free: u64,
+    /// BACKUP and not reserved.
+    pub backup: u64,
+    /// ACTIVE.
+    pub active: u64,
+    /// EXPIRED.
+    pub expired: u64,
+    /// RELEASED.
+    pub released: u64,
+    /// ABANDONED.
+    pub abandoned: u64,
+    /// RESET.
+    pub reset: u64,
+}
+
+impl Table {
+    /// How full the pool is; all zero if there is no such pool. Exact when nothing changes
+    /// meanwhile.
+    #[must_use]
+    pub fn counts(&self, pool: PoolId) -> PoolCounts {
+        let layout = self.layout();
+        let Some(range) = layout.range(pool) else { return PoolCounts::default() };
+        let reserved = layout.reserved_in(range);
+        let by_status = self.by_status(range);
+        let of = |status: BindingStatus| by_status[status as usize];
+        let mut counts = PoolCounts {
+            total: range.count(),
+            reserved: reserved.len() as u64,
+            free: 0,
+            backup: of(BindingStatus::Backup),
+            active: of(BindingStatus::Active),
+            expired: of(BindingStatus::Expired),
+            released: of(BindingStatus::Released),
+            abandoned: of(BindingStatus::Abandoned),
+            reset: of(BindingStatus::Reset),
+        };
+        let bound = counts.backup
+            + counts.active
+            + counts.expired
+            + counts.released
+            + counts.abandoned
+            + counts.reset;
+        counts.free = counts.total.saturating_sub(bound);
+        let guard = self.pin();
+        for address in reserved {
+            match self.look(*address, &guard).binding().map(|binding| binding.status) {
+                None | Some(BindingStatus::Free) => counts.free = counts.free.saturating_sub(1),
+                Some(BindingStatus::Backup) => counts.backup = counts.backup.saturating_sub(1),
+                Some(_) => {}
+            }
+        }
+        counts
+    }
+
+    /// Bindings of the range by the number of their status.
+    fn by_status(&self, range: Range) -> [u64; 8] {
+        let mut by_status = [0; 8];
+        let chunks = self.directory.chunks(range.first);
+        for (base, chunk) in chunks.take_while(|(base, _)| *base <= range.last) {
+            let last = Ipv4Addr::from_bits(base.to_bits() + (CHUNK - 1));
+            if range.contains(base) && range.contains(last) {
+                for status in BindingStatus::ALL {
+                    by_status[status as usize] += chunk.counted(status);
+                }
+                continue;
+            }
+            let guard = self.pin();
+            for (offset, slot) in (0..CHUNK).zip(chunk.slots()) {
+                let address = Ipv4Addr::from_bits(base.to_bits() + offset);
+                let binding = slot.load(&guard).binding().filter(|_| range.contains(address));
+                binding.inspect(|binding| by_status[binding.status as usize] += 1);
+            }
+        }
+        by_status
+    }
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::super::Binding;
+    use super::super::fixture::*;
+    use super::*;
+    use crate::wire::Stamp;
+
+    #[test]
+    fn every_address_is_counted_once_by_what_it_is_used_for() {
+        let table = Table::new(layout(3_000, &[1, 2, 3]));
+        let all = BindingStatus::ALL.into_iter().chain([BindingStatus::Active]);
+        for (number, status) in (1_000..).zip(all) {
+            table.set(ip(number), Binding::new(status, Stamp(1)));
+        }
+        table.set(ip(2), lease(1, 0, 9));
+        table.set(ip(3), Binding::new(BindingStatus::Backup, Stamp(1)));
+        let expected = PoolCounts {
+            total: 3_000,
+            reserved: 3,
+            free: 2_997 - 7,
+            backup: 1,
+            active: 3,
+            expired: 1,
+            released: 1,
+            abandoned: 1,
+            reset: 1,
+        };
+        assert_eq!(table.counts(POOL), expected);
+    }
+
+    #[test]
+    fn neighbouring_pools_in_one_chunk_are_told_apart() {
+        let next = Range { first: ip(10), last: ip(19) };
+        let table = Table::new(crate::lease::Layout::new(
+            vec![network()],
+            vec![pool(10), next],
+            Vec::new(),
+        ));
+        table.set(ip(9), lease(1, 0, 9));
+        table.set(ip(10), lease(2, 0, 9));
+        table.set(ip(11), lease(3, 0, 9));
+        assert_eq!(table.counts(POOL).active, 1);
+        assert_eq!(table.counts(PoolId(ip(10))).active, 2);
+        assert_eq!(table.counts(PoolId(ip(1))), PoolCounts::default());
+    }
+}

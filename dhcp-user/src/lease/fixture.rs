@@ -1,0 +1,92 @@
+//! What the tests of this floor share: a network, a pool, clients by number.
+
+use std::net::Ipv4Addr;
+
+use super::{Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, NetworkId};
+use super::{Owner, PoolId, Range, Table};
+use crate::wire::Stamp;
+
+/// 10.0.0.0/8.
+pub(super) const NETWORK: NetworkId = NetworkId(Ipv4Addr::new(10, 0, 0, 0));
+/// Where pools begin, unless the test says otherwise.
+pub(super) const POOL: PoolId = PoolId(Ipv4Addr::new(10, 0, 0, 10));
+
+/// The nth address from the pool's first.
+pub(super) fn ip(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(POOL.0.to_bits() + number)
+}
+
+pub(super) fn network() -> (Range, NetworkId) {
+    (Range { first: NETWORK.0, last: Ipv4Addr::new(10, 255, 255, 255) }, NETWORK)
+}
+
+pub(super) fn pool(count: u32) -> Range {
+    Range { first: ip(0), last: ip(count - 1) }
+}
+
+/// One pool; `reserved` by number.
+pub(super) fn layout(count: u32, reserved: &[u32]) -> Layout {
+    let reserved = reserved.iter().map(|number| ip(*number)).collect();
+    Layout::new(vec![network()], vec![pool(count)], reserved)
+}
+
+pub(super) fn table(count: u32) -> Table {
+    Table::new(layout(count, &[]))
+}
+
+pub(super) fn client(number: u32) -> Client {
+    let octets = &number.to_be_bytes();
+    Client::builder(ClientKey { kind: ItemKind::Identifier, octets }).build()
+}
+
+/// Leased to client `number` until `until`.
+pub(super) fn lease(number: u32, now: u32, until: u32) -> Binding {
+    Binding {
+        expires: Stamp(until),
+        cltt: Stamp(now),
+        client: Some(client(number)),
+        ..Binding::new(BindingStatus::Active, Stamp(now))
+    }
+}
+
+/// Free again, its client kept as history.
+pub(super) fn freed(number: u32, now: u32) -> Binding {
+    Binding { status: BindingStatus::Free, ..lease(number, now, now) }
+}
+
+/// Free but offered to client `number` until `until`.
+pub(super) fn offer(number: u32, until: u32) -> Binding {
+    Binding { offered_until: Stamp(until), ..freed(number, 0) }
+}
+
+impl Table {
+    /// Takes the least recently used address and swaps in `new`.
+    pub(super) fn give(&self, now: u32, new: Binding) -> Option<Ipv4Addr> {
+        let guard = self.pin();
+        let (address, seen) = self.take_free(POOL, Owner::Primary, Stamp(now), &guard)?;
+        self.replace(address, seen, new, &guard).unwrap();
+        Some(address)
+    }
+
+    /// Swaps in `new` whatever is there.
+    pub(super) fn set(&self, address: Ipv4Addr, new: Binding) {
+        let guard = self.pin();
+        let seen = self.seen(address, &guard).unwrap();
+        self.replace(address, seen, new, &guard).unwrap();
+    }
+
+    /// What the address is, read once.
+    pub(super) fn get(&self, address: Ipv4Addr) -> Option<Binding> {
+        let guard = self.pin();
+        self.seen(address, &guard).and_then(|seen| seen.binding().cloned())
+    }
+
+    /// Addresses found by client number, ascending.
+    pub(super) fn found(&self, network: NetworkId, number: u32) -> Vec<Ipv4Addr> {
+        let guard = self.pin();
+        let client = client(number);
+        let found = self.of_client(network, client.key(), &guard).map(|(address, _)| address);
+        let found: std::collections::BTreeSet<_> = found.collect();
+        found.into_iter().collect()
+    }
+}

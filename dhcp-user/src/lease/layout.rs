@@ -1,0 +1,228 @@
+//! Which addresses there are to give: pools, networks, reservations, found by address.
+//!
+//! Built from the configuration and immutable; a reload builds another. Pools and networks are
+//! named by where they begin, not by their place in the file, so that a name means the same before
+//! and after a reload, and a worker that still holds the old configuration cannot reach into the
+//! wrong pool.
+
+use std::net::Ipv4Addr;
+
+use crate::config::model::{Config, Network, Pool};
+
+/// One dynamic range, named by its first address.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PoolId(pub Ipv4Addr);
+
+/// One link: a (shared) network, named by the lowest of its subnets. A client is looked for in one
+/// network: the same identifier elsewhere is another client's.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct NetworkId(pub Ipv4Addr);
+
+/// Whose an available address is: FREE is the primary's, and that of a server without a partner;
+/// BACKUP is the secondary's (draft-12 §5.4).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Owner {
+    /// Allocates from FREE.
+    Primary,
+    /// Allocates from BACKUP.
+    Secondary,
+}
+
+/// Addresses from the first to the last, both included.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Range {
+    /// The lowest address.
+    pub first: Ipv4Addr,
+    /// The highest address; not below `first`.
+    pub last: Ipv4Addr,
+}
+
+/// All pools, networks and reserved addresses, sorted for look-up by address.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// Ascending, never overlapping.
+    subnets: Vec<(Range, NetworkId)>,
+    /// Ascending, never overlapping.
+    pools: Vec<Range>,
+    /// Ascending, each once.
+    reserved: Vec<Ipv4Addr>,
+}
+
+impl PoolId {
+    /// The name of a pool of the configuration.
+    #[must_use]
+    pub fn of(pool: &Pool) -> Self {
+        Self(pool.first)
+    }
+}
+
+impl NetworkId {
+    /// The name of a network of the configuration.
+    #[must_use]
+    pub fn of(network: &Network) -> Self {
+        let lowest = network.subnets.iter().map(|subnet| subnet.prefix.address).min();
+        Self(lowest.unwrap_or(Ipv4Addr::UNSPECIFIED))
+    }
+}
+
+impl Range {
+    /// How many addresses; a range holds one at least.
+    #[must_use]
+    pub fn count(self) -> u64 {
+        u64::from(self.last.to_bits()) - u64::from(self.first.to_bits()) + 1
+    }
+
+    /// Whether the address lies in the range.
+    #[must_use]
+    pub fn contains(self, address: Ipv4Addr) -> bool {
+        (self.first..=self.last).contains(&address)
+    }
+}
+
+impl Layout {
+    /// The layout of a checked configuration.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let mut subnets = Vec::new();
+        let mut pools = Vec::new();
+        for network in &config.networks {
+            let id = NetworkId::of(network);
+            for subnet in &network.subnets {
+                let first = subnet.prefix.address;
+                let host = u32::MAX.checked_shr(u32::from(subnet.prefix.len)).unwrap_or(0);
+                let last = Ipv4Addr::from_bits(first.to_bits() | host);
+                subnets.push((Range { first, last }, id));
+                pools.extend(
+                    subnet.pools.iter().map(|pool| Range { first: pool.first, last: pool.last }),
+                );
+            }
+        }
+        let reserved = config.reservations.iter().filter_map(|row| row.address).collect();
+        Self::new(subnets, pools, reserved)
+    }
+
+    /// A layout of parts in any order. Ranges of one kind must not overlap.
+    #[must_use]
+    pub fn new(
+        mut subnets: Vec<(Range, NetworkId)>,
+        mut pools: Vec<Range>,
+        mut reserved: Vec<Ipv4Addr>,
+    ) -> Self {
+        subnets.sort_unstable();
+        pools.sort_unstable();
+        reserved.sort_unstable();
+        reserved.dedup();
+        Self { subnets, pools, reserved }
+    }
+
+    /// The network that the address belongs to.
+    #[must_use]
+    pub fn network_of(&self, address: Ipv4Addr) -> Option<NetworkId> {
+        let after = self.subnets.partition_point(|(range, _)| range.first <= address);
+        let (range, id) = self.subnets.get(after.checked_sub(1)?)?;
+        range.contains(address).then_some(*id)
+    }
+
+    /// The pool that the address lies in, reserved or not.
+    #[must_use]
+    pub fn pool_of(&self, address: Ipv4Addr) -> Option<PoolId> {
+        let after = self.pools.partition_point(|range| range.first <= address);
+        let range = self.pools.get(after.checked_sub(1)?)?;
+        range.contains(address).then_some(PoolId(range.first))
+    }
+
+    /// The addresses of a pool; `None` if there is no such pool (any more).
+    #[must_use]
+    pub fn range(&self, pool: PoolId) -> Option<Range> {
+        let index = self.pools.binary_search_by_key(&pool.0, |range| range.first).ok()?;
+        Some(self.pools[index])
+    }
+
+    /// All pools, ascending.
+    pub fn pools(&self) -> impl Iterator<Item = (PoolId, Range)> {
+        self.pools.iter().map(|range| (PoolId(range.first), *range))
+    }
+
+    /// Whether the address is kept for one client by a reservation: it is never free to others.
+    #[must_use]
+    pub fn is_reserved(&self, address: Ipv4Addr) -> bool {
+        self.reserved.binary_search(&address).is_ok()
+    }
+
+    /// Reserved addresses in the range, ascending.
+    #[must_use]
+    pub fn reserved_in(&self, range: Range) -> &[Ipv4Addr] {
+        let begin = self.reserved.partition_point(|&address| address < range.first);
+        let end = self.reserved.partition_point(|&address| address <= range.last);
+        &self.reserved[begin..end]
+    }
+
+    /// Whether a client may be given the address at all.
+    #[must_use]
+    pub fn covers(&self, address: Ipv4Addr) -> bool {
+        self.pool_of(address).is_some() || self.is_reserved(address)
+    }
+
+    /// Whether every address belongs to the same network in both.
+    pub(super) fn has_same_networks(&self, other: &Self) -> bool {
+        self.subnets == other.subnets
+    }
+
+    /// How many addresses the layout covers; one both reserved and in a pool counts twice.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.pools.iter().map(|range| range.count()).sum::<u64>() + self.reserved.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> Ipv4Addr {
+        text.parse().unwrap()
+    }
+
+    fn range(first: &str, last: &str) -> Range {
+        Range { first: ip(first), last: ip(last) }
+    }
+
+    fn layout() -> Layout {
+        Layout::new(
+            vec![
+                (range("10.1.0.0", "10.1.255.255"), NetworkId(ip("10.0.0.0"))),
+                (range("10.0.0.0", "10.0.255.255"), NetworkId(ip("10.0.0.0"))),
+                (range("255.255.255.0", "255.255.255.255"), NetworkId(ip("255.255.255.0"))),
+            ],
+            vec![range("10.1.0.10", "10.1.0.20"), range("255.255.255.200", "255.255.255.255")],
+            vec![ip("10.0.0.7"), ip("10.1.0.12"), ip("10.1.0.12")],
+        )
+    }
+
+    #[test]
+    fn the_edges_of_a_pool_belong_to_it_and_their_neighbours_do_not() {
+        let layout = layout();
+        let pool = Some(PoolId(ip("10.1.0.10")));
+        assert_eq!(layout.pool_of(ip("10.1.0.9")), None);
+        assert_eq!(layout.pool_of(ip("10.1.0.10")), pool);
+        assert_eq!(layout.pool_of(ip("10.1.0.20")), pool);
+        assert_eq!(layout.pool_of(ip("10.1.0.21")), None);
+        assert_eq!(layout.pool_of(ip("255.255.255.255")), Some(PoolId(ip("255.255.255.200"))));
+    }
+
+    #[test]
+    fn every_subnet_of_a_shared_network_is_that_network() {
+        let layout = layout();
+        assert_eq!(layout.network_of(ip("10.1.3.4")), layout.network_of(ip("10.0.3.4")));
+        assert_eq!(layout.network_of(ip("10.2.0.0")), None);
+    }
+
+    #[test]
+    fn a_reserved_address_is_covered_in_a_pool_and_outside() {
+        let layout = layout();
+        assert!(layout.covers(ip("10.0.0.7")) && layout.is_reserved(ip("10.1.0.12")));
+        assert!(!layout.covers(ip("10.0.0.8")));
+        assert_eq!(layout.reserved_in(range("10.1.0.10", "10.1.0.20")), [ip("10.1.0.12")]);
+        assert_eq!(layout.count(), 11 + 56 + 2);
+    }
+}

@@ -1,0 +1,216 @@
+//! Where the slots are: a sparse directory over all of IPv4.
+//!
+//! An address is 12 bits of region, 10 bits of chunk, 10 bits of slot. Regions and chunks are
+//! allocated when the first address in them is bound, and never freed, so a reader follows plain
+//! references and a fresh pool of sixteen million addresses costs nothing.
+
+use std::array;
+use std::net::Ipv4Addr;
+use std::sync::OnceLock;
+
+use super::binding::BindingStatus;
+use super::slot::Slot;
+use super::sync::Ordering::{AcqRel, Relaxed};
+use super::sync::{AtomicU32, AtomicU64};
+use crate::wire::Stamp;
+
+/// Addresses of one chunk.
+pub(super) const CHUNK: u32 = 1 << 10;
+/// Chunks of one region.
+const REGION: u32 = 1 << 10;
+/// Regions that cover all addresses.
+const REGIONS: u32 = 1 << 12;
+
+/// All chunks that there are.
+pub(super) struct Directory {
+    regions: Box<[OnceLock<Region>]>,
+}
+
+type Region = Box<[OnceLock<Box<Chunk>>]>;
+
+/// 1,024 neighbouring addresses.
+pub(super) struct Chunk {
+    slots: [Slot; CHUNK as usize],
+    /// A bit for each address that was ever bound. Set after the slot, by whoever bound it first.
+    known: [AtomicU64; CHUNK as usize / 64],
+    /// No binding in here ends before this; it may well end later. Lowered by whoever swaps a
+    /// binding in, after the swap; raised by the sweep alone.
+    earliest: AtomicU32,
+    /// Bindings by the number of their status. Each swap takes one off here and adds one there.
+    counts: [AtomicU32; 8],
+}
+
+impl Directory {
+    /// No address was ever bound.
+    pub(super) fn new() -> Self {
+        Self { regions: (0..REGIONS).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The chunk of an address; `None` if nothing in it was ever bound.
+    pub(super) fn chunk(&self, address: Ipv4Addr) -> Option<&Chunk> {
+        let (region, chunk) = place(address);
+        self.regions[region].get()?[chunk].get().map(Box::as_ref)
+    }
+
+    /// The chunk of an address that is about to be bound.
+    pub(super) fn chunk_or_new(&self, address: Ipv4Addr) -> &Chunk {
+        let (region, chunk) = place(address);
+        let region =
+            self.regions[region].get_or_init(|| (0..REGION).map(|_| OnceLock::new()).collect());
+        region[chunk].get_or_init(|| Box::new(Chunk::new()))
+    }
+
+    /// Chunks with their first addresses, ascending, from the one that `from` lies in.
+    pub(super) fn chunks(&self, from: Ipv4Addr) -> impl Iterator<Item = (Ipv4Addr, &Chunk)> {
+        let (first, from) = (from.to_bits() / (CHUNK * REGION), from.to_bits() / CHUNK);
+        let regions = (first..REGIONS).filter_map(|region| {
+            let chunks = self.regions[region as usize].get()?;
+            Some((region * REGION..).zip(chunks.iter()))
+        });
+        regions.flatten().filter(move |(number, _)| *number >= from).filter_map(
+            |(number, chunk)| Some((Ipv4Addr::from_bits(number * CHUNK), chunk.get()?.as_ref())),
+        )
+    }
+
+    /// The first address in `from..=last` that was never bound, by the look of it: one that is
+    /// being bound at this moment may still be named.
+    pub(super) fn next_unknown(&self, mut from: u64, last: u64) -> Option<u64> {
+        while from <= last {
+            let address = Ipv4Addr::from_bits(from as u32); // `last` is an address
+            let Some(chunk) = self.chunk(address) else { return Some(from) };
+            let word = (from as u32 % CHUNK) / 64;
+            let passed = (1_u64 << (from % 64)) - 1;
+            let unknown = !(chunk.known[word as usize].load(Relaxed) | passed);
+            let found = from - from % 64 + u64::from(unknown.trailing_zeros()); // 64 if none
+            if unknown != 0 {
+                return (found <= last).then_some(found);
+            }
+            from = found;
+        }
+        None
+    }
+
+    /// Octets of regions and chunks.
+    pub(super) fn bytes(&self) -> u64 {
+        let regions = self.regions.iter().filter(|region| region.get().is_some()).count();
+        let chunks = self.chunks(Ipv4Addr::UNSPECIFIED).count();
+        let cell = size_of::<OnceLock<Box<Chunk>>>();
+        (size_of_val(&*self.regions)
+            + regions * REGION as usize * cell
+            + chunks * size_of::<Chunk>()) as u64
+    }
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Self {
+            slots: array::from_fn(|_| Slot::new()),
+            known: array::from_fn(|_| AtomicU64::new(0)),
+            earliest: AtomicU32::new(Stamp::NEVER.0),
+            counts: array::from_fn(|_| AtomicU32::new(0)),
+        }
+    }
+
+    /// The slot of an address of this chunk.
+    pub(super) fn slot(&self, address: Ipv4Addr) -> &Slot {
+        &self.slots[(address.to_bits() % CHUNK) as usize]
+    }
+
+    /// All slots, in the order of their addresses.
+    pub(super) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The address is bound for the first time.
+    pub(super) fn mark_known(&self, address: Ipv4Addr) {
+        let bit = address.to_bits() % CHUNK;
+        self.known[bit as usize / 64].fetch_or(1 << (bit % 64), Relaxed);
+    }
+
+    /// A binding changed from one status (none the first time) to another.
+    pub(super) fn count(&self, from: Option<BindingStatus>, to: BindingStatus) {
+        if from == Some(to) {
+            return;
+        }
+        if let Some(from) = from {
+            self.counts[from as usize].fetch_sub(1, Relaxed);
+        }
+        self.counts[to as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Bindings in a status. While workers swap, one that moves may be counted twice or not.
+    pub(super) fn counted(&self, status: BindingStatus) -> u64 {
+        // A swap's subtraction may come before the addition of the swap that it follows.
+        u64::try_from(self.counts[status as usize].load(Relaxed).cast_signed()).unwrap_or(0)
+    }
+
+    /// No binding in here ends before this.
+    pub(super) fn earliest(&self) -> Stamp {
+        Stamp(self.earliest.load(Relaxed))
+    }
+
+    /// A binding that ends then was swapped in, or was found there by the sweep.
+    pub(super) fn ends(&self, at: Stamp) {
+        // Release: pairs with `forget_ends`, see there.
+        self.earliest.fetch_min(at.0, AcqRel);
+    }
+
+    /// The sweep is about to look at every slot, and tells what it found by [`ends`](Self::ends).
+    pub(super) fn forget_ends(&self) {
+        // Acquire: if this overwrites the end of a binding that was just swapped in, the sweep sees
+        // the binding. If it does not see it, that end is told after this, and stays.
+        self.earliest.swap(Stamp::NEVER.0, AcqRel);
+    }
+}
+
+/// Region of an address, and chunk within the region.
+fn place(address: Ipv4Addr) -> (usize, usize) {
+    let chunk = address.to_bits() / CHUNK;
+    ((chunk / REGION) as usize, (chunk % REGION) as usize)
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_come_ascending_from_the_one_asked_for() {
+        let directory = Directory::new();
+        for address in ["255.255.255.255", "10.0.0.1", "10.0.4.0", "10.64.0.0", "0.0.0.0"] {
+            directory.chunk_or_new(address.parse().unwrap());
+        }
+        let bases = |from: &str| -> Vec<String> {
+            directory.chunks(from.parse().unwrap()).map(|(base, _)| base.to_string()).collect()
+        };
+        assert_eq!(
+            bases("0.0.0.0"),
+            ["0.0.0.0", "10.0.0.0", "10.0.4.0", "10.64.0.0", "255.255.252.0"]
+        );
+        assert_eq!(bases("10.0.4.9"), ["10.0.4.0", "10.64.0.0", "255.255.252.0"]);
+        assert_eq!(bases("255.255.255.255"), ["255.255.252.0"]);
+    }
+
+    #[test]
+    fn known_addresses_are_passed_over_words_and_chunks_at_a_time() {
+        let directory = Directory::new();
+        let base = u64::from(Ipv4Addr::new(10, 0, 0, 0).to_bits());
+        for offset in (0..1_500).filter(|offset| *offset != 1_100) {
+            let address = Ipv4Addr::from_bits((base + offset) as u32);
+            directory.chunk_or_new(address).mark_known(address);
+        }
+        assert_eq!(directory.next_unknown(base, base + 4_000), Some(base + 1_100));
+        assert_eq!(directory.next_unknown(base + 1_101, base + 4_000), Some(base + 1_500));
+        assert_eq!(directory.next_unknown(base + 1_101, base + 1_499), None);
+        assert_eq!(directory.next_unknown(base + 3_000, base + 4_000), Some(base + 3_000));
+    }
+
+    #[test]
+    fn the_highest_address_of_all_is_found_and_is_the_end() {
+        let directory = Directory::new();
+        let last = u64::from(u32::MAX);
+        assert_eq!(directory.next_unknown(last, last), Some(last));
+        directory.chunk_or_new(Ipv4Addr::BROADCAST).mark_known(Ipv4Addr::BROADCAST);
+        assert_eq!(directory.next_unknown(last, last), None);
+    }
+}

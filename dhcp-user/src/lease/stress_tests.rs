@@ -1,0 +1,140 @@
+//! Threads at once on one small pool: no address has two clients, and none is lost.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+
+use super::fixture::*;
+use super::{Binding, BindingStatus, Guard, Owner, PoolCounts, Seen, Table};
+use crate::wire::Stamp;
+
+const COUNT: u32 = 60;
+const THREADS: u32 = 4;
+const STEPS: u32 = 40_000;
+
+/// Who holds each address by what the clients were told: number + 1, or 0. A client writes here
+/// after it was granted the address and before it gives it back.
+struct Ledger(Vec<AtomicU32>);
+
+impl Ledger {
+    fn granted(&self, address: Ipv4Addr, client: u32) {
+        let before = self.entry(address).swap(client + 1, SeqCst);
+        assert_eq!(before, 0, "{address} was given to {client} while {} had it", before - 1);
+    }
+
+    fn given_back(&self, address: Ipv4Addr, client: u32) {
+        assert_eq!(self.entry(address).swap(0, SeqCst), client + 1);
+    }
+
+    fn entry(&self, address: Ipv4Addr) -> &AtomicU32 {
+        &self.0[(address.to_bits() - POOL.0.to_bits()) as usize]
+    }
+}
+
+/// One worker's clients, and what it decides by: a seeded sequence, no clock.
+struct Worker<'a> {
+    table: &'a Table,
+    ledger: &'a Ledger,
+    random: u32,
+    held: Vec<(Ipv4Addr, u32)>,
+}
+
+impl Worker<'_> {
+    fn run(mut self, first_client: u32) {
+        for now in 1..STEPS {
+            let client = first_client + self.roll(20);
+            match self.roll(8) {
+                0..3 => self.acquire(now, client),
+                3 => self.ask_for_any(now, client),
+                4..7 => self.end(now, BindingStatus::Free),
+                _ => self.end(now, BindingStatus::Abandoned),
+            }
+        }
+        while !self.held.is_empty() {
+            self.end(STEPS, BindingStatus::Free);
+        }
+    }
+
+    /// xorshift
+    fn roll(&mut self, below: u32) -> u32 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        self.random % below
+    }
+
+    /// DISCOVER, OFFER, and mostly REQUEST, ACK.
+    fn acquire(&mut self, now: u32, client: u32) {
+        let guard = self.table.pin();
+        let taken = self.table.take_free(POOL, Owner::Primary, Stamp(now), &guard);
+        let Some((address, seen)) = taken else { return };
+        match self.roll(10) {
+            0 => self.table.put_back(POOL, address),
+            1 => drop(self.table.replace(address, seen, offer(client, now + 50), &guard)),
+            2..6 => {
+                let offered = self.table.replace(address, seen, offer(client, now + 50), &guard);
+                offered.into_iter().for_each(|seen| self.grant(now, client, address, seen, &guard));
+            }
+            _ => self.grant(now, client, address, seen, &guard),
+        }
+    }
+
+    /// A client that asks for an address it has in mind.
+    fn ask_for_any(&mut self, now: u32, client: u32) {
+        let address = ip(self.roll(COUNT));
+        let guard = self.table.pin();
+        let seen = self.table.seen(address, &guard).unwrap();
+        let free = |binding: &Binding| binding.is_available() && !binding.is_offered(Stamp(now));
+        if seen.binding().is_none_or(free) {
+            self.grant(now, client, address, seen, &guard);
+        }
+    }
+
+    fn grant(&mut self, now: u32, client: u32, address: Ipv4Addr, seen: Seen<'_>, guard: &Guard) {
+        // No lease ends by time here, so that the ledger knows of every end.
+        if self.table.replace(address, seen, lease(client, now, u32::MAX), guard).is_ok() {
+            self.ledger.granted(address, client);
+            self.held.push((address, client));
+        }
+    }
+
+    fn end(&mut self, now: u32, status: BindingStatus) {
+        if self.held.is_empty() {
+            return;
+        }
+        let which = self.roll(self.held.len() as u32) as usize;
+        let (address, client) = self.held.swap_remove(which);
+        self.ledger.given_back(address, client);
+        self.table.set(address, Binding { status, ..lease(client, now, now + 100) });
+    }
+}
+
+#[test]
+fn no_address_has_two_clients_and_none_is_lost_whatever_threads_do() {
+    let table = Table::new(layout(COUNT, &[]));
+    let ledger = Ledger((0..=COUNT).map(|_| AtomicU32::new(0)).collect());
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (table, ledger) = (&table, &ledger);
+            let random = 0x9e37_79b9 ^ (thread + 1);
+            let worker = Worker { table, ledger, random, held: Vec::new() };
+            scope.spawn(move || worker.run(thread * 1_000));
+        }
+        let (table, [odd, even]) = (&table, [layout(COUNT, &[]), layout(COUNT + 1, &[])]);
+        scope.spawn(move || {
+            for now in 1..STEPS / 100 {
+                table.expire(Stamp(now * 100), 16, &mut |_, _| ());
+                // The pool is another one for a moment, with queues of its own.
+                table.adopt(if now % 2 == 0 { even.clone() } else { odd.clone() });
+            }
+        });
+    });
+    table.adopt(layout(COUNT, &[]));
+    while !table.expire(Stamp(2 * STEPS), 1_000, &mut |_, _| ()).done {}
+    let all_free = u64::from(COUNT);
+    let expected = PoolCounts { total: all_free, free: all_free, ..PoolCounts::default() };
+    assert_eq!(table.counts(POOL), expected);
+    let mut given: Vec<_> =
+        (0..COUNT).map_while(|n| table.give(3 * STEPS, lease(n, 0, u32::MAX))).collect();
+    given.sort_unstable();
+    assert_eq!(given, (0..COUNT).map(ip).collect::<Vec<_>>());
+}

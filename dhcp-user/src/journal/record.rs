@@ -1,0 +1,311 @@
+//! One binding as octets: what segments and snapshots are filled with.
+//!
+//! ```text
+//!   0        4        8     9      10     11     12       16       20
+//!   | length | crc32c | ver | stat | flag | kind | address| version| starts  ->
+//!  20        24       28       32       36       40       44       48
+//!   | starts | expires| cltt   | sent   | acked  | received| clilen | client ... | zeros to 8
+//! ```
+//!
+//! Numbers are little-endian but the address, which is in network order. `length` counts all octets
+//! of the record, its zeros included, and is a multiple of 8. The CRC32C covers `length` and
+//! everything after the CRC. `flag` is R (1) and B (2); `clilen` is `0xffff_ffff` for no client.
+//!
+//! Versions (`ver`): 1, as above. Kinds: 1, an IPv4 binding. A reader refuses what it does not know:
+//! an older server must not start on what a newer one wrote and forget half of it.
+//! [`Binding::offered_until`] is not written (RFC 2131 §3.1 lets a promise be forgotten).
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use crate::lease::{Binding, BindingStatus, Client, IpFlags};
+use crate::wire::Stamp;
+
+/// Longest record in octets. Every ring and batch has room for it.
+pub const MAX_RECORD_LEN: usize = 8 * 1024;
+
+/// Most octets of a [`Client`] that a record holds; one with more cannot be granted anything.
+pub const MAX_CLIENT_LEN: usize = MAX_RECORD_LEN - FIXED_LEN;
+
+const FIXED_LEN: usize = 48;
+const FORMAT: u8 = 1;
+const KIND_IPV4: u8 = 1;
+const NO_CLIENT: u32 = u32::MAX;
+const RESERVED: u8 = 1;
+const BOOTP: u8 = 2;
+
+/// The client's octets exceed [`MAX_CLIENT_LEN`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct TooLong;
+
+/// Appends the record of `binding` to `into`; `into` is as it was if the client is too long.
+pub(super) fn encode(
+    address: Ipv4Addr,
+    binding: &Binding,
+    into: &mut Vec<u8>,
+) -> Result<(), TooLong> {
+    let client = binding.client.as_ref().map(Client::as_octets);
+    let client_len = client.map_or(0, <[u8]>::len);
+    if client_len > MAX_CLIENT_LEN {
+        return Err(TooLong);
+    }
+    let len = (FIXED_LEN + client_len).next_multiple_of(8);
+    let mut fixed = [0; FIXED_LEN];
+    let mut put = |at: usize, octets: &[u8]| fixed[at..at + octets.len()].copy_from_slice(octets);
+    put(0, &(len as u32).to_le_bytes());
+    put(8, &[FORMAT, binding.status as u8, flags(binding.flags), KIND_IPV4]);
+    put(12, &address.octets());
+    put(16, &binding.version.to_le_bytes());
+    let stamps = [
+        binding.starts,
+        binding.expires,
+        binding.cltt,
+        binding.sent_potential,
+        binding.acked_potential,
+        binding.received_potential,
+    ];
+    for (index, stamp) in stamps.into_iter().enumerate() {
+        put(20 + 4 * index, &stamp.0.to_le_bytes());
+    }
+    put(44, &client.map_or(NO_CLIENT, |octets| octets.len() as u32).to_le_bytes());
+
+    let start = into.len();
+    into.extend_from_slice(&fixed);
+    into.extend_from_slice(client.unwrap_or_default());
+    into.resize(start + len, 0);
+    let crc = checksum(&into[start..]);
+    into[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
+    Ok(())
+}
+
+/// The records that follow one another in `octets`; ends after the first that cannot be read.
+pub(super) fn records(octets: &[u8]) -> Records<'_> {
+    Records { octets, at: 0 }
+}
+
+/// See [`records`].
+#[derive(Clone, Debug)]
+pub(super) struct Records<'a> {
+    octets: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Records<'_> {
+    type Item = Result<(Ipv4Addr, Binding), BadRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.octets[self.at..];
+        if rest.is_empty() {
+            return None;
+        }
+        match decode(rest) {
+            Ok((address, binding, len)) => {
+                self.at += len;
+                Some(Ok((address, binding)))
+            }
+            Err(flaw) => {
+                let at = self.at;
+                self.at = self.octets.len();
+                Some(Err(BadRecord { at, flaw }))
+            }
+        }
+    }
+}
+
+/// A record that cannot be read, `at` octets into what [`records`] was given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct BadRecord {
+    pub(super) at: usize,
+    pub(super) flaw: Flaw,
+}
+
+/// What is wrong with a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Flaw {
+    /// Its length is impossible, or there are not that many octets.
+    Length(usize),
+    /// Its octets are not the ones that were written.
+    Checksum,
+    /// Whole, but of a later format: written by a newer server.
+    Format { version: u8, kind: u8 },
+    /// Whole, but with a value that no server writes.
+    Value(&'static str),
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(len) => write!(f, "a record claims the impossible length {len}"),
+            Self::Checksum => f.write_str("a record's checksum is wrong"),
+            Self::Format { version, kind } => write!(
+                f,
+                "a record has format {version} and kind {kind}, which a newer version wrote"
+            ),
+            Self::Value(field) => write!(f, "a record's {field} is none that is known"),
+        }
+    }
+}
+
+/// The length that the record at the start of a ring's word claims.
+pub(super) fn len_in_first_word(word: u64) -> usize {
+    (word & 0xffff_ffff) as usize
+}
+
+fn decode(octets: &[u8]) -> Result<(Ipv4Addr, Binding, usize), Flaw> {
+    let Some(fixed) = octets.first_chunk::<FIXED_LEN>() else {
+        return Err(Flaw::Length(octets.len()));
+    };
+    let number =
+        |at: usize| u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+    let len = number(0) as usize;
+    if !(FIXED_LEN..=MAX_RECORD_LEN).contains(&len) || !len.is_multiple_of(8) {
+        return Err(Flaw::Length(len));
+    }
+    let record = octets.get(..len).ok_or(Flaw::Length(len))?;
+    if checksum(record) != number(4) {
+        return Err(Flaw::Checksum);
+    }
+    let [version, status, flags, kind] = [fixed[8], fixed[9], fixed[10], fixed[11]];
+    if version != FORMAT || kind != KIND_IPV4 {
+        return Err(Flaw::Format { version, kind });
+    }
+    if flags & !(RESERVED | BOOTP) != 0 {
+        return Err(Flaw::Value("flags"));
+    }
+    let client = match number(44) {
+        NO_CLIENT => None,
+        client_len => {
+            let end = FIXED_LEN.checked_add(client_len as usize).ok_or(Flaw::Value("client"))?;
+            let items = record.get(FIXED_LEN..end).ok_or(Flaw::Value("client"))?;
+            Some(Client::from_octets(items).map_err(|_| Flaw::Value("client"))?)
+        }
+    };
+    let binding = Binding {
+        version: number(16),
+        status: BindingStatus::from_octet(status).ok_or(Flaw::Value("binding-status"))?,
+        flags: IpFlags { reserved: flags & RESERVED != 0, bootp: flags & BOOTP != 0 },
+        starts: Stamp(number(20)),
+        expires: Stamp(number(24)),
+        cltt: Stamp(number(28)),
+        sent_potential: Stamp(number(32)),
+        acked_potential: Stamp(number(36)),
+        received_potential: Stamp(number(40)),
+        offered_until: Stamp::ZERO,
+        client,
+    };
+    Ok((Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]), binding, len))
+}
+
+/// CRC32C of a whole record but the checksum itself.
+fn checksum(record: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&record[..4]), &record[8..])
+}
+
+fn flags(flags: IpFlags) -> u8 {
+    u8::from(flags.reserved) * RESERVED + u8::from(flags.bootp) * BOOTP
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lease::ItemKind;
+
+    /// A client made of whole items, as the lease floor makes them.
+    fn client() -> impl Strategy<Value = Client> {
+        let item = (1..=10_u8, prop::collection::vec(any::<u8>(), 1..300));
+        prop::collection::vec(item, 1..6).prop_map(|items| {
+            let mut octets = Vec::new();
+            for (index, (kind, data)) in items.into_iter().enumerate() {
+                let kind = if index == 0 { ItemKind::Hardware as u8 } else { kind };
+                octets.push(kind);
+                octets.extend_from_slice(&(data.len() as u16).to_be_bytes());
+                octets.extend_from_slice(&data);
+            }
+            Client::from_octets(&octets).expect("whole items")
+        })
+    }
+
+    pub(in crate::journal) fn binding() -> impl Strategy<Value = Binding> {
+        let stamps = any::<[u32; 6]>();
+        (any::<u32>(), 1..=7_u8, any::<[bool; 2]>(), stamps, prop::option::of(client())).prop_map(
+            |(version, status, [reserved, bootp], stamps, client)| Binding {
+                version,
+                status: BindingStatus::from_octet(status).expect("1 to 7 are all known"),
+                flags: IpFlags { reserved, bootp },
+                starts: Stamp(stamps[0]),
+                expires: Stamp(stamps[1]),
+                cltt: Stamp(stamps[2]),
+                sent_potential: Stamp(stamps[3]),
+                acked_potential: Stamp(stamps[4]),
+                received_potential: Stamp(stamps[5]),
+                offered_until: Stamp::ZERO,
+                client,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn bindings_come_back_as_they_were_written(
+            written in prop::collection::vec((any::<u32>(), binding()), 0..8)
+        ) {
+            let mut octets = Vec::new();
+            for (address, binding) in &written {
+                encode(Ipv4Addr::from_bits(*address), binding, &mut octets).unwrap();
+                prop_assert_eq!(octets.len() % 8, 0);
+            }
+            let read: Vec<_> = records(&octets)
+                .map(|record| record.map(|(address, binding)| (address.to_bits(), binding)))
+                .collect::<Result<_, _>>()
+                .unwrap();
+            prop_assert_eq!(read, written);
+        }
+
+        #[test]
+        fn a_flipped_bit_anywhere_in_a_record_is_noticed(
+            binding in binding(), place in any::<prop::sample::Index>(), bit in 0..8_u8
+        ) {
+            let mut octets = Vec::new();
+            encode(Ipv4Addr::new(10, 1, 2, 3), &binding, &mut octets).unwrap();
+            let place = place.index(octets.len());
+            octets[place] ^= 1 << bit;
+            prop_assert!(records(&octets).any(|record| record.is_err()));
+        }
+
+        #[test]
+        fn arbitrary_octets_are_refused_without_a_panic(octets in prop::collection::vec(any::<u8>(), 0..300)) {
+            for _ in records(&octets) {}
+        }
+
+        #[test]
+        fn a_whole_record_of_arbitrary_content_never_panics(
+            mut octets in prop::collection::vec(any::<u8>(), FIXED_LEN..200), format in any::<bool>()
+        ) {
+            octets.resize(octets.len().next_multiple_of(8), 0);
+            let len = octets.len() as u32;
+            octets[..4].copy_from_slice(&len.to_le_bytes());
+            if format {
+                octets[8..12].copy_from_slice(&[FORMAT, 2, 0, KIND_IPV4]);
+                octets[44..48].copy_from_slice(&40_u32.to_le_bytes());
+            }
+            let crc = checksum(&octets);
+            octets[4..8].copy_from_slice(&crc.to_le_bytes());
+            prop_assert!(records(&octets).count() == 1);
+        }
+    }
+
+    #[test]
+    fn a_client_beyond_the_longest_record_is_refused_and_leaves_nothing_behind() {
+        let mut items = vec![ItemKind::Identifier as u8];
+        items.extend_from_slice(&(MAX_CLIENT_LEN as u16).to_be_bytes());
+        items.resize(3 + MAX_CLIENT_LEN, 7);
+        let mut long = Binding::new(BindingStatus::Active, Stamp::ZERO);
+        long.client = Client::from_octets(&items).ok();
+        assert!(long.client.is_some());
+        let mut octets = vec![1, 2, 3];
+        assert_eq!(encode(Ipv4Addr::LOCALHOST, &long, &mut octets), Err(TooLong));
+        assert_eq!(octets, [1, 2, 3]);
+    }
+}

@@ -1,0 +1,352 @@
+//! From what is on disk to a full table and a journal that goes on.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use super::append::Appender;
+use super::batch::{BLOCK, Batch, MAX_BATCH_LEN};
+use super::bell::Bell;
+use super::commit::{Committer, Position, Progress};
+use super::disk::{Disk, Octets};
+use super::health::SharedHealth;
+use super::record::records;
+use super::replay::{Replay, Source, replay};
+use super::ring::ring;
+use super::segment::{self, Segment, UNFINISHED};
+use super::snapshot::{self, Chunk, Snapshot};
+use super::snapshotter::Snapshotter;
+use super::spare::Spares;
+use super::{Journal, OpenError};
+use crate::config::model;
+use crate::lease::Binding;
+
+/// Octets of each appender's ring: what may wait for one flush. Small in tests, which make many.
+const RING_LEN: usize = if cfg!(test) { 128 << 10 } else { 4 << 20 };
+
+/// Where recovery puts bindings: the lease table.
+pub trait Store: Sync {
+    /// Takes a binding read from disk, in any order and from any thread; the higher version holds.
+    fn restore(&self, address: Ipv4Addr, binding: Binding);
+
+    /// Says that all is restored: what is built from all of it can be built.
+    fn finish(&self);
+}
+
+/// A journal found on disk and not yet read.
+#[must_use = "nothing is read before `load`"]
+pub struct Recovery {
+    disk: Arc<dyn Disk>,
+    settings: model::Journal,
+    appenders: usize,
+}
+
+/// What was found on disk.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Recovered {
+    /// Bindings read from the snapshot.
+    pub from_snapshot: u64,
+    /// Records replayed from the segments after it.
+    pub from_segments: u64,
+    /// Where a write was cut short when an earlier run ended, for the log. It was never
+    /// acknowledged; it is left where it is until a snapshot retires its segment.
+    pub torn: Vec<Torn>,
+}
+
+/// A write that was cut short.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Torn {
+    /// The segment it is in.
+    pub path: PathBuf,
+    /// Its first octet there that is not zero.
+    pub offset: u64,
+}
+
+impl Recovery {
+    pub(super) fn new(disk: Arc<dyn Disk>, settings: model::Journal, appenders: usize) -> Self {
+        Self { disk, settings, appenders }
+    }
+
+    /// Reads everything into `store` with `threads` threads, and opens a new segment to go on in.
+    /// Changes nothing on disk unless all could be read.
+    ///
+    /// # Errors
+    /// [`OpenError::Damaged`] or [`OpenError::Missing`] if something that was durable is not there;
+    /// `store` then holds a part and is of no use.
+    pub fn load(
+        self,
+        store: &impl Store,
+        threads: usize,
+    ) -> Result<(Journal, Recovered), OpenError> {
+        let names = Names::list(&*self.disk)?;
+        let snapshot_octets = match names.snapshot {
+            Some(number) => Some(self.read(&snapshot::name(number))?),
+            None => None,
+        };
+        let snapshot = match (names.snapshot, &snapshot_octets) {
+            (Some(number), Some(octets)) => Some(self.snapshot(number, octets)?),
+            _ => None,
+        };
+        let first_segment = snapshot.as_ref().map_or(1, |snapshot| snapshot.segment);
+        let first_batch = snapshot.as_ref().map_or(1, |snapshot| snapshot.batch);
+
+        let numbers = names.segments_from(first_segment);
+        self.check_complete(&numbers, first_segment, snapshot.is_some())?;
+        let files = numbers
+            .iter()
+            .map(|number| self.read(&segment::name(*number)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let sources: Vec<_> = numbers
+            .iter()
+            .zip(&files)
+            .map(|(number, octets)| Source { number: *number, octets })
+            .collect();
+        let found = replay(&sources, first_batch).map_err(|damage| {
+            let name = segment::name(numbers[damage.place.index]);
+            self.damaged(&name, damage.place.offset, damage.what.to_owned())
+        })?;
+
+        let chunks = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.chunks);
+        self.restore(store, threads, first_segment, chunks, &numbers, &found)?;
+        store.finish();
+
+        let recovered = Recovered {
+            from_snapshot: chunks.iter().map(|chunk| u64::from(chunk.count)).sum(),
+            from_segments: found.batches.iter().map(|batch| u64::from(batch.count)).sum(),
+            torn: found
+                .torn
+                .iter()
+                .map(|place| Torn {
+                    path: self.path(&segment::name(numbers[place.index])),
+                    offset: place.offset as u64,
+                })
+                .collect(),
+        };
+        let last = Position { segment: first_segment, batch: first_batch, written: 0 };
+        let journal = self.go_on(&names, &numbers, &found, first_batch, last)?;
+        Ok((journal, recovered))
+    }
+
+    /// A snapshot's segment, and every one between two others, must be there.
+    fn check_complete(
+        &self,
+        numbers: &[u64],
+        first: u64,
+        is_snapshot: bool,
+    ) -> Result<(), OpenError> {
+        let expected = first..first + (numbers.len() as u64).max(u64::from(is_snapshot));
+        match expected.enumerate().find(|(index, number)| numbers.get(*index) != Some(number)) {
+            Some((_, missing)) => {
+                Err(OpenError::Missing { path: self.path(&segment::name(missing)) })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn snapshot<'a>(&self, number: u64, octets: &'a [u8]) -> Result<Snapshot<'a>, OpenError> {
+        let name = snapshot::name(number);
+        let found = Snapshot::parse(octets)
+            .map_err(|bad| self.damaged(&name, bad.offset, bad.what.to_owned()))?;
+        if found.segment != number {
+            return Err(self.damaged(&name, 0, "the file has another one's name".to_owned()));
+        }
+        Ok(found)
+    }
+
+    /// Decodes chunks and batches on all threads; any order will do.
+    fn restore(
+        &self,
+        store: &impl Store,
+        threads: usize,
+        snapshot: u64,
+        chunks: &[Chunk<'_>],
+        segments: &[u64],
+        found: &Replay<'_>,
+    ) -> Result<(), OpenError> {
+        let next = AtomicUsize::new(0);
+        let is_bad = AtomicBool::new(false);
+        let first_bad = Mutex::new(None);
+        let piece = |index: usize| -> Option<Result<(), OpenError>> {
+            if let Some(chunk) = chunks.get(index) {
+                let name = snapshot::name(snapshot);
+                if !chunk.is_whole() {
+                    let what = "a chunk is damaged".to_owned();
+                    return Some(Err(self.damaged(&name, chunk.offset, what)));
+                }
+                let offset = chunk.offset + snapshot::CHUNK_HEADER_LEN;
+                return Some(self.restore_records(store, &name, offset, chunk.records));
+            }
+            let batch = found.batches.get(index - chunks.len())?;
+            let name = segment::name(segments[batch.place.index]);
+            let offset = batch.place.offset + super::batch::HEADER_LEN;
+            Some(self.restore_records(store, &name, offset, batch.records))
+        };
+        thread::scope(|scope| {
+            for _ in 0..threads.max(1) {
+                scope.spawn(|| {
+                    while !is_bad.load(Ordering::Relaxed)
+                        && let Some(done) = piece(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        if let Err(error) = done {
+                            is_bad.store(true, Ordering::Relaxed);
+                            let mut first =
+                                first_bad.lock().unwrap_or_else(PoisonError::into_inner);
+                            first.get_or_insert(error);
+                        }
+                    }
+                });
+            }
+        });
+        first_bad.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    fn restore_records(
+        &self,
+        store: &impl Store,
+        name: &str,
+        offset: usize,
+        octets: &[u8],
+    ) -> Result<(), OpenError> {
+        for record in records(octets) {
+            let (address, binding) =
+                record.map_err(|bad| self.damaged(name, offset + bad.at, bad.flaw.to_string()))?;
+            store.restore(address, binding);
+        }
+        Ok(())
+    }
+
+    /// Opens the journal behind what was found, in a new segment: nothing is overwritten.
+    fn go_on(
+        &self,
+        names: &Names,
+        numbers: &[u64],
+        found: &Replay<'_>,
+        first_batch: u64,
+        last: Position,
+    ) -> Result<Journal, OpenError> {
+        // Rubbish of a run that was cut short, and segments that hold nothing. The last one first,
+        // as no number may be missing.
+        let unused = &numbers[found.unused.clone()];
+        let unused = unused.iter().rev().map(|number| segment::name(*number));
+        for name in names.unfinished.iter().cloned().chain(unused) {
+            self.disk.remove(&name).map_err(|error| self.io("remove", &name, error))?;
+        }
+        let number = numbers[..found.unused.start].last().map_or(last.segment, |number| number + 1);
+        let segment_len = self.segment_len();
+        let mut segment = Segment::create(&*self.disk, number, segment_len)
+            .map_err(|error| self.io("create", &segment::name(number), error))?;
+
+        // The last batch may have been read from the kernel's memory alone: the run before may have
+        // ended, or its flush failed, before the disk had it. All earlier ones were flushed. So it
+        // is written again, under the same number; if there is none, an empty one shows that the
+        // disk takes writes, and no segment that a snapshot may count on is ever empty.
+        let mut batch = Batch::new();
+        let mut first = first_batch;
+        if let Some(tail) = found.batches.last() {
+            first = tail.number;
+            batch.extend(|octets| {
+                octets.extend_from_slice(tail.records);
+                tail.count
+            });
+        }
+        let batch_len = batch.len();
+        segment
+            .write(&mut batch, first)
+            .and_then(|()| segment.sync(batch_len))
+            .map_err(|error| self.io("write", &segment::name(number), error))?;
+
+        let replayed: u64 = found.batches.iter().map(|batch| batch.len as u64).sum();
+        let progress = Arc::new(Progress::new(
+            Position { segment: number, batch: first, written: replayed },
+            replayed + batch_len as u64,
+        ));
+        let bell = Arc::new(Bell::new());
+        let health = Arc::new(SharedHealth::default());
+        let spares = Arc::new(Spares::new(Arc::clone(&self.disk), segment_len, number + 1));
+        let (writers, readers): (Vec<_>, Vec<_>) =
+            (0..self.appenders).map(|_| ring(RING_LEN)).unzip();
+        let snapshotter = Snapshotter::new(
+            Arc::clone(&self.disk),
+            Arc::clone(&progress),
+            Arc::clone(&spares),
+            self.settings.snapshot_after,
+            last,
+        );
+        Ok(Journal {
+            appenders: writers
+                .into_iter()
+                .map(|writer| Appender::new(writer, Arc::clone(&bell)))
+                .collect(),
+            committer: Committer::new(
+                readers,
+                bell,
+                Arc::clone(&health),
+                progress,
+                spares,
+                segment,
+                first + 1,
+                self.settings.durable,
+            ),
+            snapshotter,
+            health,
+        })
+    }
+
+    /// Room for one batch of any size at least, in whole blocks.
+    fn segment_len(&self) -> u64 {
+        self.settings.segment_len.max((BLOCK + MAX_BATCH_LEN) as u64).next_multiple_of(BLOCK as u64)
+    }
+
+    fn read(&self, name: &str) -> Result<Octets, OpenError> {
+        self.disk.read(name).map_err(|error| self.io("read", name, error))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.disk.path().join(name)
+    }
+
+    fn io(&self, action: &'static str, name: &str, error: io::Error) -> OpenError {
+        OpenError::io(action, &self.path(name), error)
+    }
+
+    fn damaged(&self, name: &str, offset: usize, what: String) -> OpenError {
+        OpenError::Damaged { path: self.path(name), offset: offset as u64, what }
+    }
+}
+
+/// What is in the directory, by name.
+#[derive(Default)]
+struct Names {
+    /// The newest.
+    snapshot: Option<u64>,
+    /// In order.
+    segments: Vec<u64>,
+    unfinished: Vec<String>,
+}
+
+impl Names {
+    fn list(disk: &dyn Disk) -> Result<Self, OpenError> {
+        let mut names = Self::default();
+        let listed = disk.list().map_err(|error| OpenError::io("list", disk.path(), error))?;
+        for name in listed {
+            if let Some(number) = segment::number(&name) {
+                names.segments.push(number);
+            } else if let Some(number) = snapshot::number(&name) {
+                names.snapshot = names.snapshot.max(Some(number));
+            } else if name.strip_suffix(UNFINISHED).is_some_and(|whole| {
+                segment::number(whole).or_else(|| snapshot::number(whole)).is_some()
+            }) {
+                names.unfinished.push(name);
+            }
+        }
+        names.segments.sort_unstable();
+        Ok(names)
+    }
+
+    fn segments_from(&self, first: u64) -> Vec<u64> {
+        self.segments.iter().copied().filter(|number| *number >= first).collect()
+    }
+}

@@ -1,0 +1,217 @@
+//! Takes snapshots beside the traffic, and keeps a segment ready.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tracing::info;
+
+use super::commit::{Position, Progress};
+use super::disk::{Disk, File};
+use super::record;
+use super::segment::{self, UNFINISHED};
+use super::snapshot::{self, CHUNK_BINDINGS, CHUNK_HEADER_LEN};
+use super::spare::Spares;
+use crate::lease::Binding;
+
+/// What a snapshot is taken of: the lease table.
+pub trait Source {
+    /// Shows up to `limit` bindings at `from` and above, in order of address, and returns where to
+    /// go on; `None` at the end. No epoch stays pinned between two calls.
+    fn walk(
+        &self,
+        from: Ipv4Addr,
+        limit: usize,
+        each: &mut dyn FnMut(Ipv4Addr, &Binding),
+    ) -> Option<Ipv4Addr>;
+}
+
+/// Writes snapshots beside the traffic and prepares segments ahead; for the maintenance thread.
+pub struct Snapshotter {
+    disk: Arc<dyn Disk>,
+    progress: Arc<Progress>,
+    spares: Arc<Spares>,
+    /// A snapshot is due when this many octets were written behind the last one.
+    after: u64,
+    /// Where the last snapshot was taken.
+    last: Position,
+    draft: Option<Draft>,
+}
+
+/// What [`Snapshotter::tend`] did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Tended {
+    /// Nothing is due: come again in a second.
+    Idle,
+    /// A snapshot is being written: come again soon.
+    Working,
+    /// A snapshot is finished, and what it makes superfluous is gone.
+    Written {
+        /// Bindings in it.
+        bindings: u64,
+    },
+}
+
+/// Flush after so many octets: one flush of a whole snapshot would hold up the commit thread's.
+const FLUSH_EVERY: u64 = 8 << 20;
+
+/// A snapshot being written.
+struct Draft {
+    file: Box<dyn File>,
+    position: Position,
+    /// Where to go on in the table; `None` when all is written.
+    from: Option<Ipv4Addr>,
+    chunk: Vec<u8>,
+    at: u64,
+    flushed: u64,
+    chunks: u64,
+    bindings: u64,
+}
+
+impl Snapshotter {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        progress: Arc<Progress>,
+        spares: Arc<Spares>,
+        after: u64,
+        last: Position,
+    ) -> Self {
+        Self { disk, progress, spares, after, last, draft: None }
+    }
+
+    /// A bounded piece of work: the next chunk of a snapshot, if one is being written or due; else
+    /// the next segment, if it is not ready.
+    ///
+    /// # Errors
+    /// The disk's. A snapshot that cannot be written is given up and begun anew when next called;
+    /// the journal goes on without, so the caller logs it and comes again in a second.
+    pub fn tend(&mut self, source: &impl Source) -> io::Result<Tended> {
+        if self.draft.is_none() && self.is_due() {
+            self.begin()?;
+        }
+        if self.draft.is_none() {
+            self.spares.prepare()?;
+            return Ok(Tended::Idle);
+        }
+        self.advance(source)
+    }
+
+    /// Writes a whole snapshot now, or the rest of the one being written; returns how many bindings
+    /// are in it.
+    ///
+    /// # Errors
+    /// The disk's, as in [`Self::tend`].
+    pub fn write(&mut self, source: &impl Source) -> io::Result<u64> {
+        if self.draft.is_none() {
+            self.begin()?;
+        }
+        loop {
+            if let Tended::Written { bindings } = self.advance(source)? {
+                return Ok(bindings);
+            }
+        }
+    }
+
+    /// One snapshot for each segment at most: an earlier one would make nothing superfluous.
+    fn is_due(&self) -> bool {
+        let written = self.progress.written.load(Ordering::Relaxed);
+        written - self.last.written >= self.after
+            && self.progress.position().segment > self.last.segment
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        // Before the first look at the table: all that older segments hold is in the table by now.
+        // The segment that is being written is replayed whole, so it need not end here.
+        let position = self.progress.position();
+        let file = self.disk.create(&unfinished(position))?;
+        let header = snapshot::header(position.segment, position.batch);
+        file.write_at(&header, 0)?;
+        self.draft = Some(Draft {
+            file,
+            position,
+            from: Some(Ipv4Addr::UNSPECIFIED),
+            chunk: Vec::new(),
+            at: header.len() as u64,
+            flushed: 0,
+            chunks: 0,
+            bindings: 0,
+        });
+        Ok(())
+    }
+
+    fn advance(&mut self, source: &impl Source) -> io::Result<Tended> {
+        let Some(mut draft) = self.draft.take() else { return Ok(Tended::Idle) };
+        let done = match draft.from {
+            Some(from) => draft.write_chunk(source, from).map(|()| None),
+            None => draft.finish(&*self.disk).map(Some),
+        };
+        match done {
+            Ok(None) => {
+                self.draft = Some(draft);
+                Ok(Tended::Working)
+            }
+            Ok(Some(bindings)) => {
+                self.last = draft.position;
+                let name = snapshot::name(draft.position.segment);
+                info!(bindings, octets = draft.at, %name, "a snapshot is written");
+                self.retire(draft.position.segment)?;
+                Ok(Tended::Written { bindings })
+            }
+            Err(error) => {
+                // It only fills the disk; what is left of it is removed at the next start.
+                let _ = self.disk.remove(&unfinished(draft.position));
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what the snapshot before `segment` makes superfluous, the oldest first.
+    fn retire(&self, segment: u64) -> io::Result<()> {
+        let mut names = self.disk.list()?;
+        names.sort_unstable();
+        for name in names {
+            let number = segment::number(&name).or_else(|| snapshot::number(&name));
+            if number.is_some_and(|number| number < segment) {
+                self.disk.remove(&name)?;
+            }
+        }
+        self.disk.sync_dir()
+    }
+}
+
+impl Draft {
+    fn write_chunk(&mut self, source: &impl Source, from: Ipv4Addr) -> io::Result<()> {
+        let (chunk, mut count) = (&mut self.chunk, 0);
+        chunk.clear();
+        chunk.resize(CHUNK_HEADER_LEN, 0);
+        self.from = source.walk(from, CHUNK_BINDINGS, &mut |address, binding| {
+            // One too long was refused by `Appender::append` too, so nobody was told of it.
+            count += u32::from(record::encode(address, binding, chunk).is_ok());
+        });
+        if count > 0 {
+            snapshot::seal_chunk(chunk, count);
+            self.file.write_at(chunk, self.at)?;
+            self.at += chunk.len() as u64;
+            self.chunks += 1;
+            self.bindings += u64::from(count);
+        }
+        if self.at - self.flushed >= FLUSH_EVERY {
+            self.file.sync()?;
+            self.flushed = self.at;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, disk: &dyn Disk) -> io::Result<u64> {
+        self.file.write_at(&snapshot::footer(self.chunks, self.bindings), self.at)?;
+        self.file.sync()?;
+        disk.rename(&unfinished(self.position), &snapshot::name(self.position.segment))?;
+        disk.sync_dir()?;
+        Ok(self.bindings)
+    }
+}
+
+fn unfinished(position: Position) -> String {
+    format!("{}{UNFINISHED}", snapshot::name(position.segment))
+}

@@ -1,0 +1,90 @@
+//! Which subscribers a lease is counted for.
+//!
+//! A lease is counted while its binding is ACTIVE. Whoever wins the swap that makes it so keeps the
+//! places that it reserved before; whoever wins the swap that ends it gives them back. Both find
+//! the subscribers in what is stored with the binding, so they always agree.
+
+use super::class::classify;
+use super::identity::Speaker;
+use crate::config::model::{Class, Limit, LimitPer};
+use crate::lease::{Client, Limits, Reserved};
+
+/// The configured limits.
+#[derive(Debug)]
+pub(super) struct LimitSet {
+    limits: Vec<Limit>,
+}
+
+/// One subscriber under one limit.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Subscriber {
+    /// The limit's place in the configuration.
+    limit: u32,
+    key: Vec<u8>,
+    max: u32,
+}
+
+impl LimitSet {
+    pub(super) fn new(limits: &[Limit]) -> Self {
+        Self { limits: limits.to_vec() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.limits.is_empty()
+    }
+
+    /// Whom a lease of this client is counted for.
+    pub(super) fn subscribers(&self, speaker: &Speaker<'_>, members: &[usize]) -> Vec<Subscriber> {
+        let applies = |limit: &Limit| limit.class.is_none_or(|class| members.contains(&class));
+        (0..)
+            .zip(&self.limits)
+            .filter(|(_, limit)| applies(limit))
+            .filter_map(|(index, limit)| {
+                Some(Subscriber { limit: index, key: key(limit.per, speaker)?, max: limit.leases })
+            })
+            .collect()
+    }
+
+    /// As [`subscribers`](Self::subscribers), for a client as it is stored.
+    pub(super) fn stored_subscribers(&self, classes: &[Class], client: &Client) -> Vec<Subscriber> {
+        let Some(speaker) = Speaker::stored(client) else { return Vec::new() };
+        let mut members = Vec::new();
+        classify(classes, &speaker, &mut members);
+        self.subscribers(&speaker, &members)
+    }
+}
+
+impl Subscriber {
+    /// Whether it has as many leases as it may.
+    pub(super) fn is_full(&self, limits: &Limits) -> bool {
+        limits.held(self.limit, &self.key) >= self.max
+    }
+
+    /// A place for one more lease, if there is one.
+    pub(super) fn reserve<'l>(&self, limits: &'l Limits) -> Option<Reserved<'l>> {
+        limits.reserve(self.limit, &self.key, self.max)
+    }
+
+    /// Counts a lease that is there already.
+    pub(super) fn count(&self, limits: &Limits) {
+        limits.add(self.limit, &self.key);
+    }
+
+    /// A lease ended.
+    pub(super) fn release(&self, limits: &Limits) {
+        limits.release(self.limit, &self.key);
+    }
+}
+
+/// `None` if the client says nothing that the limit counts by.
+fn key(per: LimitPer, speaker: &Speaker<'_>) -> Option<Vec<u8>> {
+    let relay = speaker.relay.octets();
+    match per {
+        // A circuit ID means something to its own relay only (RFC 3046 §3.1).
+        LimitPer::CircuitId => speaker.circuit_id.map(|circuit| [&relay, circuit].concat()),
+        // A remote ID is unique everywhere (RFC 3046 §3.2).
+        LimitPer::RemoteId => speaker.remote_id.map(<[u8]>::to_vec),
+        LimitPer::Relay => (!speaker.relay.is_unspecified()).then(|| relay.to_vec()),
+        LimitPer::Class => Some(Vec::new()),
+    }
+}

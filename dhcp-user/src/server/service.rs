@@ -1,0 +1,110 @@
+//! The compiled configuration, and the way in.
+
+use super::class::classify;
+use super::identity::Speaker;
+use super::limit::LimitSet;
+use super::network::Topology;
+use super::reservation::Reservations;
+use super::v4::{self, Surroundings};
+use super::{Answer, Arrival, InterfaceAddresses, Probe, ProbeOutcome, Workspace};
+use crate::config::Config;
+use crate::config::model::{Class, Identity, Leniency};
+use crate::lease::{Binding, BindingStatus, Limits, NetworkId, Table};
+use crate::wire::Stamp;
+
+/// Everything that decides what a client is told, but for the leases. Immutable: a reload compiles
+/// another one, and the table adopts the layout of the same configuration.
+#[derive(Debug)]
+pub struct Service {
+    pub(super) topology: Topology,
+    /// By the index that [`Topology`] counts networks with.
+    pub(super) network_ids: Vec<NetworkId>,
+    pub(super) classes: Vec<Class>,
+    pub(super) reservations: Reservations,
+    pub(super) limit_set: LimitSet,
+    pub(super) identity: Identity,
+    pub(super) leniency: Leniency,
+}
+
+impl Service {
+    /// Compiles a checked configuration. `interfaces` are the addresses that the kernel has, one
+    /// entry for each interface of the configuration, in its order.
+    #[must_use]
+    pub fn new(config: &Config, interfaces: &[InterfaceAddresses]) -> Self {
+        Self {
+            topology: Topology::new(config, interfaces),
+            network_ids: config.networks.iter().map(NetworkId::of).collect(),
+            classes: config.classes.clone(),
+            reservations: Reservations::new(&config.reservations),
+            limit_set: LimitSet::new(&config.limits),
+            identity: config.identity.clone(),
+            leniency: config.leniency,
+        }
+    }
+
+    /// Decides about one request: `octets` is what its UDP datagram carries. A reply is written to
+    /// the front of `reply`, which should hold what an Ethernet frame can carry (1472 octets) and
+    /// must hold 300.
+    ///
+    /// Whatever the answer, [`Workspace::changes`] must be journalled, and a reply be held until
+    /// they are durable. Nothing is allocated unless something changes.
+    #[expect(clippy::too_many_arguments, reason = "the whole world of a pure function")]
+    pub fn answer(
+        &self,
+        now: Stamp,
+        arrival: &Arrival,
+        octets: &[u8],
+        table: &Table,
+        limits: &Limits,
+        work: &mut Workspace,
+        reply: &mut [u8],
+    ) -> Answer {
+        let surroundings = Surroundings { now, service: self, table, limits, arrival };
+        v4::answer(surroundings, octets, None, work, reply)
+    }
+
+    /// Goes on with a request once the wire has been asked: `octets` is the same request again. An
+    /// address in use is set aside and the next candidate looked for, which may ask the wire again.
+    #[expect(clippy::too_many_arguments, reason = "the whole world of a pure function")]
+    pub fn probed(
+        &self,
+        now: Stamp,
+        probe: &Probe,
+        outcome: ProbeOutcome,
+        arrival: &Arrival,
+        octets: &[u8],
+        table: &Table,
+        limits: &Limits,
+        work: &mut Workspace,
+        reply: &mut [u8],
+    ) -> Answer {
+        let surroundings = Surroundings { now, service: self, table, limits, arrival };
+        v4::answer(surroundings, octets, Some((probe.address, outcome)), work, reply)
+    }
+
+    /// Counts a lease that was granted earlier for its subscribers: for each binding once, after
+    /// recovery, and after a reload that changed limits or classes ([`Limits::clear`] comes first).
+    pub fn count_lease(&self, limits: &Limits, binding: &Binding) {
+        if binding.status == BindingStatus::Active {
+            self.each_subscriber(binding, |subscriber| subscriber.count(limits));
+        }
+    }
+
+    /// Takes a lease off its subscribers' counts: for each binding that the table's sweep ended.
+    /// `ended` still names the client that had the lease.
+    pub fn uncount_lease(&self, limits: &Limits, ended: &Binding) {
+        self.each_subscriber(ended, |subscriber| subscriber.release(limits));
+    }
+
+    /// The classes that a client is in.
+    pub(super) fn classify(&self, speaker: &Speaker<'_>, members: &mut Vec<usize>) {
+        members.clear();
+        classify(&self.classes, speaker, members);
+    }
+
+    fn each_subscriber(&self, binding: &Binding, each: impl Fn(super::limit::Subscriber)) {
+        if let Some(client) = binding.client.as_ref().filter(|_| !self.limit_set.is_empty()) {
+            self.limit_set.stored_subscribers(&self.classes, client).into_iter().for_each(each);
+        }
+    }
+}

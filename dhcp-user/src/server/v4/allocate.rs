@@ -1,0 +1,308 @@
+//! Which address a client gets.
+//!
+//! In this order: the reservation's address; the one that the client has, was offered or had last;
+//! the one it asks for, if that is free; the least recently used of the pools that it may use. This
+//! is RFC 2131 §4.3.1 with reservations in front.
+
+use std::net::Ipv4Addr;
+
+use super::exchange::Exchange;
+use crate::lease::{Binding, BindingStatus, Client, Owner, PoolId, Seen};
+use crate::server::DropReason;
+use crate::server::network::Site;
+use crate::wire::Stamp;
+
+/// Free addresses of one pool that are looked at for one client. Only during a reload, when table
+/// and configuration are of two minds about reservations, can the first one not do.
+const CANDIDATES_PER_POOL: usize = 4;
+
+/// An address that a client may have, as its slot was seen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Candidate<'a> {
+    pub(super) address: Ipv4Addr,
+    pub(super) site: Site<'a>,
+    pub(super) standing: Standing,
+    pub(super) seen: Seen<'a>,
+    /// Taken off this pool's queue, and must go back if nothing comes of it.
+    taken_from: Option<PoolId>,
+}
+
+/// What an address is to one client. Ascending in how much it is the client's.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Standing {
+    /// Another client has it or was offered it, or it is set aside.
+    Taken,
+    /// Anybody's.
+    Open,
+    /// The client had it last, and nobody has it now.
+    Past,
+    /// Offered to the client.
+    Offered,
+    /// The client has it.
+    Held,
+}
+
+impl Standing {
+    /// What `binding` makes its address to the client that `is_client` knows.
+    fn of(now: Stamp, binding: Option<&Binding>, is_client: impl Fn(&Client) -> bool) -> Self {
+        let Some(binding) = binding else { return Self::Open };
+        let is_clients = binding.client.as_ref().is_some_and(is_client);
+        let (ours, theirs) = if is_clients { (true, false) } else { (false, true) };
+        match binding.status {
+            BindingStatus::Active if binding.expires > now => {
+                if ours {
+                    Self::Held
+                } else {
+                    Self::Taken
+                }
+            }
+            // Until its time has passed (the sweep may not have come by yet).
+            BindingStatus::Abandoned if binding.expires > now => Self::Taken,
+            BindingStatus::Free | BindingStatus::Backup if binding.is_offered(now) => {
+                if ours {
+                    Self::Offered
+                } else {
+                    Self::Taken
+                }
+            }
+            // The partner has not yet agreed that the lease is over: nobody else may have it
+            // (draft-12 §5.11).
+            BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset if theirs => {
+                Self::Taken
+            }
+            _ => {
+                if ours {
+                    Self::Past
+                } else {
+                    Self::Open
+                }
+            }
+        }
+    }
+}
+
+impl Candidate<'_> {
+    /// When the lease on it ends, if anybody ever had one.
+    pub(super) fn expires(&self) -> Option<Stamp> {
+        self.seen.binding().map(|binding| binding.expires)
+    }
+}
+
+impl<'a> Exchange<'a> {
+    /// The address as this client may have it; `None` if the client may not have it even when it is
+    /// free: outside its network, in a pool that is not for it, or kept for another client.
+    pub(super) fn look(&self, address: Ipv4Addr) -> Option<Candidate<'a>> {
+        let reserved = self.reservation.and_then(|reserved| reserved.address);
+        // Who has a reservation leaves any other address for it, unless it cannot have that.
+        if let Some(own) = reserved.filter(|own| *own != address) {
+            let is_usable = |own: Candidate<'_>| own.standing > Standing::Taken;
+            if self.look_at(own, None).is_some_and(is_usable) {
+                return None;
+            }
+        }
+        self.look_at(address, None)
+    }
+
+    /// The address as it is to this client, whether or not it would be given to it now.
+    pub(super) fn held(&self, address: Ipv4Addr) -> Option<Candidate<'a>> {
+        let site = self
+            .service
+            .topology
+            .site(address)
+            .filter(|site| site.network == self.place.network)?;
+        Some(self.candidate(address, site, self.table.seen(address, self.guard)?))
+    }
+
+    /// As [`look`](Self::look), at this address alone.
+    fn look_at(
+        &self,
+        address: Ipv4Addr,
+        taken_from: Option<(PoolId, Seen<'a>)>,
+    ) -> Option<Candidate<'a>> {
+        let site = self
+            .service
+            .topology
+            .site(address)
+            .filter(|site| site.network == self.place.network)?;
+        let is_own = self.reservation.is_some_and(|reserved| reserved.address == Some(address));
+        let is_open = || {
+            !self.service.reservations.contains(address)
+                && site.pool.is_some_and(|pool| pool.permits(self.members))
+        };
+        let serves_bootp = || self.layers(site.base()).parameter(|p| p.bootp).unwrap_or(false);
+        if !(is_own || is_open()) || self.is_bootp() && !serves_bootp() {
+            return None;
+        }
+        let seen = match taken_from {
+            Some((_, seen)) => seen,
+            None => self.table.seen(address, self.guard)?,
+        };
+        let taken_from = taken_from.map(|(pool, _)| pool);
+        Some(Candidate { taken_from, ..self.candidate(address, site, seen) })
+    }
+
+    fn candidate(&self, address: Ipv4Addr, site: Site<'a>, seen: Seen<'a>) -> Candidate<'a> {
+        let standing = Standing::of(self.now, seen.binding(), |client| client.key() == self.key);
+        Candidate { address, site, standing, seen, taken_from: None }
+    }
+
+    /// The best address for the client to have, `asked` being the one it would like.
+    ///
+    /// # Errors
+    /// `NoAddress` if no pool that the client may use has one left.
+    pub(super) fn choose(&self, asked: Option<Ipv4Addr>) -> Result<Candidate<'a>, DropReason> {
+        let usable = |candidate: &Candidate<'_>| candidate.standing > Standing::Taken;
+        self.reservation
+            .and_then(|reserved| self.look(reserved.address?))
+            .filter(usable)
+            .or_else(|| self.known())
+            .or_else(|| self.look(asked?).filter(usable))
+            .or_else(|| self.least_recently_used())
+            .ok_or(DropReason::NoAddress)
+    }
+
+    /// The address that the client has, was offered, or had last, if it may still have it.
+    pub(super) fn known(&self) -> Option<Candidate<'a>> {
+        self.table
+            .of_client(self.network, self.key, self.guard)
+            .filter_map(|(address, _)| self.look(address))
+            .filter(|candidate| candidate.standing > Standing::Open)
+            .max_by_key(|candidate| {
+                let heard = candidate.seen.binding().map(|binding| binding.cltt);
+                (candidate.standing, heard, std::cmp::Reverse(candidate.address))
+            })
+    }
+
+    /// Whether anything tells that this client was here before (RFC 2131 §4.3.2, INIT-REBOOT).
+    pub(super) fn is_on_record(&self) -> bool {
+        self.reservation.is_some_and(|reserved| reserved.address.is_some())
+            || self.table.of_client(self.network, self.key, self.guard).next().is_some()
+    }
+
+    fn least_recently_used(&self) -> Option<Candidate<'a>> {
+        let topology = &self.service.topology;
+        let pools = topology.pools_at(self.place).map(|index| topology.pool(index));
+        pools.filter(|pool| pool.permits(self.members)).find_map(|pool| self.take_from(pool.id()))
+    }
+
+    fn take_from(&self, pool: PoolId) -> Option<Candidate<'a>> {
+        for _ in 0..CANDIDATES_PER_POOL {
+            let (address, seen) =
+                self.table.take_free(pool, Owner::Primary, self.now, self.guard)?;
+            let candidate = self.look_at(address, Some((pool, seen)));
+            match candidate.filter(|candidate| candidate.standing > Standing::Taken) {
+                Some(candidate) => return Some(candidate),
+                None => self.table.put_back(pool, address),
+            }
+        }
+        None
+    }
+
+    /// Gives up a candidate that nothing came of.
+    pub(super) fn pass_over(&self, candidate: &Candidate<'a>) {
+        if let Some(pool) = candidate.taken_from {
+            self.table.put_back(pool, candidate.address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Server, client};
+    use super::*;
+    use crate::wire::dhcpv4::MessageType;
+    use crate::wire::option::code;
+
+    fn ip(last: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 0, 0, last)
+    }
+
+    const RESERVED: &str = r#"
+        [[reservation4]]
+        hw-address = "02:00:00:00:00:01"
+        address = "10.0.0.12"
+        host-name = "printer"
+        [[reservation4]]
+        client-id = "0xff01"
+        address = "10.0.0.200"
+        lease-time = "10m"
+        [[reservation4]]
+        circuit-id = "port 3"
+        address = "10.0.0.14"
+        [[reservation4]]
+        remote-id = "modem 4"
+        address = "10.0.0.15"
+    "#;
+
+    #[test]
+    fn each_kind_of_reservation_gives_its_address_to_its_client_and_to_nobody_else() {
+        let mut server = Server::small("", RESERVED);
+        let relayed = |n| client(n).through([10, 0, 0, 254]);
+        assert_eq!(server.exhaust(100), 7, "three of the ten are kept");
+        assert_eq!(server.lease(&client(1)), ip(12));
+        assert_eq!(server.lease(&client(2).option(code::CLIENT_IDENTIFIER, &[0xff, 1])), ip(200));
+        assert_eq!(server.lease(&relayed(3).relayed(&[(1, b"port 3")])), ip(14));
+        assert_eq!(server.lease(&relayed(4).relayed(&[(2, b"modem 4")])), ip(15));
+        let binding = server.binding(ip(12)).unwrap();
+        assert!(binding.flags.reserved);
+        for reserved in [12, 200, 14, 15] {
+            let nak = server.hear(&client(99).selecting(ip(reserved)));
+            assert_eq!(nak.kind(), Some(MessageType::Nak), "{reserved}");
+        }
+        let told = server.hear(&client(1).discover());
+        assert_eq!(told.option(code::HOST_NAME).unwrap(), b"printer");
+        let told = server.hear(&client(2).discover().option(code::CLIENT_IDENTIFIER, &[0xff, 1]));
+        assert_eq!(told.number(code::LEASE_TIME), Some(600));
+    }
+
+    #[test]
+    fn a_client_with_a_reservation_is_moved_to_it_and_lives_elsewhere_while_it_cannot_be() {
+        let mut server = Server::small("", RESERVED);
+        let moved = server.hear(&client(1).renewing(ip(17)));
+        assert_eq!(moved.kind(), Some(MessageType::Nak), "so that it asks for its own");
+        assert_eq!(server.lease(&client(1)), ip(12));
+        server.hear(&client(1).declining(ip(12)));
+        let elsewhere = server.lease(&client(1));
+        assert_ne!(elsewhere, ip(12));
+        assert_eq!(server.hear(&client(1).renewing(elsewhere)).kind(), Some(MessageType::Ack));
+    }
+
+    const CLASSES: &str = r#"
+        [[interface]]
+        name = "eth0"
+        [[class]]
+        name = "modems"
+        match = { vendor-class = { begins = "docsis" } }
+        options = { domain-name = "modems.example" }
+        [[class]]
+        name = "guests"
+        match = { user-class = "guest" }
+        [[subnet4]]
+        subnet = "10.0.0.0/24"
+        pools = [
+            { range = "10.0.0.10-10.0.0.11", allow = ["modems"], lease-time = "2h" },
+            { range = "10.0.0.20-10.0.0.21", deny = ["modems", "guests"] },
+        ]
+    "#;
+
+    #[test]
+    fn classes_decide_which_pools_a_client_may_use() {
+        let mut server = Server::new(CLASSES);
+        let modem = |n| client(n).option(code::VENDOR_CLASS, b"docsis3.1");
+        let guest = client(9).option(code::USER_CLASS, b"guest");
+        for n in 1..=2 {
+            assert!((10..12).contains(&server.lease(&modem(n)).octets()[3]));
+            assert!((20..22).contains(&server.lease(&client(n + 10)).octets()[3]));
+        }
+        let told = server.hear(&modem(1).discover());
+        assert_eq!(told.option(code::DOMAIN_NAME).unwrap(), b"modems.example");
+        assert_eq!(told.number(code::LEASE_TIME), Some(7200));
+        for full in [modem(3), client(13), guest] {
+            let heard = server.hear(&full.discover());
+            assert_eq!(heard.dropped(), Some(DropReason::NoAddress));
+        }
+        let address = server.lease(&modem(1));
+        let other = server.hear(&client(1).renewing(address));
+        assert_eq!(other.kind(), Some(MessageType::Nak), "it is no modem any more");
+    }
+}

@@ -1,0 +1,235 @@
+//! One request on its way to an answer: everything about it, looked up once.
+
+use std::net::Ipv4Addr;
+
+use crossbeam_epoch::Guard;
+
+use super::{bootp, decline, discover, inform, release, request};
+use crate::config::model;
+use crate::lease::{ClientKey, Limits, NetworkId, Table};
+use crate::server::identity::Speaker;
+use crate::server::network::Place;
+use crate::server::options::{Base, Layers};
+use crate::server::reservation::Reserved;
+use crate::server::{Answer, Arrival, Change, DropReason, ProbeOutcome, Service, Workspace};
+use crate::wire::dhcpv4::{BOOT_REQUEST, Message, MessageType};
+use crate::wire::option::code;
+use crate::wire::relay::RelayInformation;
+use crate::wire::{Seconds, Stamp};
+
+/// How often a decision is taken anew because another worker changed what it rested on. A client
+/// whose every candidate is snatched away this often asks again in a few seconds.
+pub(super) const ATTEMPTS: usize = 16;
+
+/// What a request meets.
+#[derive(Clone, Copy)]
+pub(in crate::server) struct Surroundings<'a> {
+    pub(in crate::server) now: Stamp,
+    pub(in crate::server) service: &'a Service,
+    pub(in crate::server) table: &'a Table,
+    pub(in crate::server) limits: &'a Limits,
+    pub(in crate::server) arrival: &'a Arrival,
+}
+
+/// A request, and what it meets.
+#[derive(Clone, Copy)]
+pub(super) struct Exchange<'a> {
+    pub(super) now: Stamp,
+    pub(super) service: &'a Service,
+    pub(super) table: &'a Table,
+    pub(super) limits: &'a Limits,
+    pub(super) arrival: &'a Arrival,
+    pub(super) guard: &'a Guard,
+    pub(super) message: Message<'a>,
+    /// Option 82.
+    pub(super) relay: Option<RelayInformation<'a>>,
+    pub(super) speaker: &'a Speaker<'a>,
+    pub(super) key: ClientKey<'a>,
+    pub(super) place: Place,
+    pub(super) network: NetworkId,
+    /// The client's classes, by index.
+    pub(super) members: &'a [usize],
+    /// The client's reservation on this network.
+    pub(super) reservation: Option<&'a Reserved>,
+    /// Our address that the reply leaves from.
+    pub(super) from: Ipv4Addr,
+    /// What the wire was asked before, and said.
+    pub(super) probed: Option<(Ipv4Addr, ProbeOutcome)>,
+}
+
+/// Where the effects go.
+pub(super) struct Output<'a> {
+    /// What must be journalled.
+    pub(super) changes: &'a mut Vec<Change>,
+    /// The buffer for a reply.
+    pub(super) reply: &'a mut [u8],
+}
+
+/// See [`Service::answer`].
+pub(in crate::server) fn answer(
+    surroundings: Surroundings<'_>,
+    octets: &[u8],
+    probed: Option<(Ipv4Addr, ProbeOutcome)>,
+    work: &mut Workspace,
+    reply: &mut [u8],
+) -> Answer {
+    let Workspace { scratch, members, changes } = work;
+    changes.clear();
+    let Ok(message) = Message::parse(octets, scratch) else {
+        return Answer::Drop(DropReason::Malformed);
+    };
+    let mut output = Output { changes, reply };
+    match decide(surroundings, message, probed, members, &mut output) {
+        Ok(answer) => answer,
+        Err(reason) => Answer::Drop(reason),
+    }
+}
+
+fn decide(
+    surroundings: Surroundings<'_>,
+    message: Message<'_>,
+    probed: Option<(Ipv4Addr, ProbeOutcome)>,
+    members: &mut Vec<usize>,
+    output: &mut Output<'_>,
+) -> Result<Answer, DropReason> {
+    let Surroundings { now, service, table, limits, arrival } = surroundings;
+    if message.op() != BOOT_REQUEST {
+        return Err(DropReason::NotARequest);
+    }
+    // What only servers send, and types that nobody knows, are not BOOTP's either.
+    let kind = match message.option(code::MESSAGE_TYPE) {
+        None => None,
+        Some(_) => Some(message.message_type().ok_or(DropReason::BadMessageType)?),
+    };
+    let interface = service.topology.receiver(arrival)?;
+    let relay = message.relay_information().map_err(|_| DropReason::BadOption)?;
+    let place = service.topology.locate(interface, arrival, &message, relay.as_ref())?;
+
+    let guard = &table.pin();
+    let speaker = &mut speaker(&message, relay.as_ref(), &service.classes);
+    let stored = (speaker.relay.is_unspecified() && relay.is_none())
+        .then(|| table.seen(message.ciaddr(), guard)?.binding()?.client.as_ref())
+        .flatten()
+        .filter(|client| speaker.is_stored_as(client));
+    if let Some(client) = stored {
+        speaker.adopt_relay(client);
+    }
+    let speaker = &*speaker;
+    let key = speaker.key(&service.identity).ok_or(DropReason::BadHardware)?;
+    service.classify(speaker, members);
+    let reservation = service.reservations.of(speaker, |address| {
+        service.topology.site(address).is_some_and(|site| site.network == place.network)
+    });
+    let network = service.network_ids[place.network];
+    let from = interface.identifier(arrival.destination_ip);
+    let exchange = Exchange {
+        now,
+        service,
+        table,
+        limits,
+        arrival,
+        guard,
+        message,
+        relay,
+        speaker,
+        key,
+        place,
+        network,
+        members,
+        reservation,
+        from,
+        probed,
+    };
+    match kind {
+        None => bootp::bootp(&exchange, output),
+        Some(MessageType::Discover) => discover::discover(&exchange, output),
+        Some(MessageType::Request) => request::request(&exchange, output),
+        Some(MessageType::Decline) => decline::decline(&exchange, output),
+        Some(MessageType::Release) => release::release(&exchange, output),
+        Some(MessageType::Inform) => inform::inform(&exchange, output),
+        Some(MessageType::Offer | MessageType::Ack | MessageType::Nak) => {
+            Err(DropReason::BadMessageType)
+        }
+    }
+}
+
+fn speaker<'a>(
+    message: &Message<'a>,
+    relay: Option<&RelayInformation<'a>>,
+    classes: &[model::Class],
+) -> Speaker<'a> {
+    let mut speaker = Speaker::new(message.hardware(), message.giaddr());
+    speaker.identifier = message.option(code::CLIENT_IDENTIFIER);
+    speaker.circuit_id = relay.and_then(RelayInformation::circuit_id);
+    speaker.remote_id = relay.and_then(RelayInformation::remote_id);
+    speaker.host_name = message.option(code::HOST_NAME);
+    // Kept with every lease, so only where something is decided by them.
+    if !classes.is_empty() {
+        speaker.vendor_class = message.option(code::VENDOR_CLASS);
+        speaker.user_class = message.option(code::USER_CLASS);
+    }
+    speaker
+}
+
+impl<'a> Exchange<'a> {
+    /// What the configuration says to this client at an address or link with this base.
+    pub(super) fn layers(&self, base: &'a Base) -> Layers<'a> {
+        Layers {
+            base,
+            classes: &self.service.classes,
+            members: self.members,
+            reservation: self.reservation.and_then(|reserved| reserved.scope.as_deref()),
+        }
+    }
+
+    /// The same on the client's link, whatever its address.
+    pub(super) fn link_layers(&self) -> Layers<'a> {
+        self.layers(self.service.topology.base_at(self.place))
+    }
+
+    /// Whether it is a BOOTP client that asks (RFC 1534 §2: who sends no message type).
+    pub(super) fn is_bootp(&self) -> bool {
+        self.message.option(code::MESSAGE_TYPE).is_none()
+    }
+
+    /// What the client is told as our address: the relay's own if it wants to be spoken to in our
+    /// place (RFC 5107 §4).
+    pub(super) fn server_identifier(&self) -> Ipv4Addr {
+        let relayed = self.relay.filter(|_| !self.message.giaddr().is_unspecified());
+        relayed.and_then(|relay| relay.server_id_override()).unwrap_or(self.from)
+    }
+
+    /// Whether a server identifier that the client sent means us. `None` if it sent none.
+    pub(super) fn names_us(&self) -> Option<bool> {
+        let named = self.message.option(code::SERVER_IDENTIFIER)?;
+        let named = <[u8; 4]>::try_from(named).ok().map(Ipv4Addr::from_octets);
+        Some(named.is_some_and(|named| {
+            named == self.server_identifier() || self.service.topology.is_our_own(named)
+        }))
+    }
+
+    /// Option 50.
+    pub(super) fn requested_address(&self) -> Option<Ipv4Addr> {
+        self.message
+            .option_address(code::REQUESTED_ADDRESS)
+            .filter(|address| !address.is_unspecified())
+    }
+
+    /// Option 51: how long the client would like its lease to be.
+    pub(super) fn asked_time(&self) -> Option<Seconds> {
+        self.message.option_u32(code::LEASE_TIME).map(Seconds)
+    }
+
+    /// The address of a client that asks for options only: `ciaddr`; where that was left out, what
+    /// the packet itself came from, if no relay passed it on.
+    pub(super) fn informed_address(&self) -> Option<Ipv4Addr> {
+        let source = Some(self.arrival.source_ip)
+            .filter(|address| !address.is_unspecified() && self.message.giaddr().is_unspecified());
+        self.client_address().or(source)
+    }
+
+    /// `ciaddr`, if the client says that it has an address.
+    pub(super) fn client_address(&self) -> Option<Ipv4Addr> {
+        Some(self.message.ciaddr()).filter(|address| !address.is_unspecified())
+    }
+}

@@ -1,0 +1,307 @@
+//! The swap that offers, leases or ends: one new binding in an address's slot.
+//!
+//! Whoever loses a swap learns so by [`Lost`] and decides anew on what is there now.
+
+use super::allocate::{Candidate, Standing};
+use super::exchange::{Exchange, Output};
+use crate::lease::{Binding, BindingStatus, Client, Reserved};
+use crate::server::limit::Subscriber;
+use crate::server::options::Layers;
+use crate::server::times;
+use crate::server::{Change, DropReason};
+use crate::wire::Stamp;
+
+/// Another worker changed the address since it was looked at: decide anew.
+pub(super) struct Lost;
+
+impl<'a> Exchange<'a> {
+    /// Keeps the address for the client for a while. Never journalled: an offer may be forgotten.
+    pub(super) fn offer(
+        &self,
+        candidate: &Candidate<'a>,
+        output: &mut Output<'_>,
+    ) -> Result<(), Lost> {
+        let time = times::offer_time(&self.layers(candidate.site.base()));
+        match (candidate.standing, candidate.seen.binding()) {
+            (Standing::Held, _) => return Ok(()),
+            // A client that repeats itself costs nothing while the offer has time to be taken.
+            (Standing::Offered, Some(old)) if old.offered_until.since(self.now).0 > time.0 / 2 => {
+                return Ok(());
+            }
+            _ => {}
+        }
+        let mut new = self.next(candidate, |status| match status {
+            BindingStatus::Active | BindingStatus::Abandoned => BindingStatus::Free,
+            // A lease that ended but waits for the partner stays what it is.
+            other => other,
+        });
+        new.offered_until = self.now.after(time);
+        new.client = Some(self.client(candidate.seen.binding()));
+        self.swap(candidate, new, &[], output, Journalled::No)
+    }
+
+    /// Leases the address to the client until `expires`.
+    ///
+    /// # Errors
+    /// `Ok(Err(Lost))` if another worker was faster, `LimitReached` if the client's subscriber has
+    /// as many leases as it may.
+    pub(super) fn grant(
+        &self,
+        candidate: &Candidate<'a>,
+        expires: Stamp,
+        output: &mut Output<'_>,
+    ) -> Result<Result<(), Lost>, DropReason> {
+        let mut new = self.next(candidate, |_| BindingStatus::Active);
+        new.expires = expires;
+        new.offered_until = Stamp::ZERO;
+        new.flags.bootp = self.is_bootp();
+        new.flags.reserved =
+            self.reservation.is_some_and(|own| own.address == Some(candidate.address));
+        new.client = Some(self.client(candidate.seen.binding()));
+        let places = self.places(candidate.seen.binding())?;
+        let outcome = self.swap(candidate, new, &places.kept, output, Journalled::Yes);
+        if outcome.is_ok() {
+            places.new.into_iter().for_each(Reserved::keep);
+        }
+        Ok(outcome)
+    }
+
+    /// Ends the client's lease; the address stays its client's as history.
+    pub(super) fn end(
+        &self,
+        candidate: &Candidate<'a>,
+        output: &mut Output<'_>,
+    ) -> Result<(), Lost> {
+        let mut new = self.next(candidate, |_| BindingStatus::Free);
+        new.expires = self.now;
+        new.offered_until = Stamp::ZERO;
+        self.swap(candidate, new, &[], output, Journalled::Yes)
+    }
+
+    /// Sets the address aside: somebody uses it who should not (RFC 2131 §4.3.3).
+    pub(super) fn abandon(
+        &self,
+        candidate: &Candidate<'a>,
+        output: &mut Output<'_>,
+    ) -> Result<(), Lost> {
+        let time = times::decline_time(&self.layers(candidate.site.base()));
+        let mut new = self.next(candidate, |_| BindingStatus::Abandoned);
+        new.expires = self.now.after(time);
+        new.offered_until = Stamp::ZERO;
+        new.client = None;
+        self.swap(candidate, new, &[], output, Journalled::Yes)
+    }
+
+    /// Whether the client's subscriber already has as many leases as it may: a hint before an
+    /// offer, the grant counts exactly.
+    pub(super) fn is_over_limit(&self) -> bool {
+        !self.service.limit_set.is_empty()
+            && self.subscribers().iter().any(|subscriber| subscriber.is_full(self.limits))
+    }
+
+    /// What is left of the client's lease, if it comes back so early that nothing is written.
+    pub(super) fn reused(
+        &self,
+        candidate: &Candidate<'a>,
+        layers: &Layers<'_>,
+    ) -> Option<times::Times> {
+        let held = candidate.seen.binding().filter(|_| candidate.standing == Standing::Held)?;
+        let client = held.client.as_ref()?;
+        self.is_stored(client)
+            .then(|| times::Times::reused(self.now, layers, held, self.asked_time()))?
+    }
+
+    /// The binding after this one. A `starts` is kept as long as its status is.
+    fn next(
+        &self,
+        candidate: &Candidate<'a>,
+        status: impl Fn(BindingStatus) -> BindingStatus,
+    ) -> Binding {
+        let old = candidate.seen.binding().cloned();
+        let mut new = old.unwrap_or_else(|| Binding::new(BindingStatus::Free, self.now));
+        let next = status(new.status);
+        // A lease that ran out and is granted again is a new one, though the sweep did not see it.
+        let is_continued = next != BindingStatus::Active || candidate.standing == Standing::Held;
+        if next != new.status || !is_continued {
+            new.starts = self.now;
+        }
+        new.status = next;
+        new.cltt = self.now;
+        new
+    }
+
+    /// The client as it is to be stored: as it was, if it says nothing new.
+    fn client(&self, old: Option<&Binding>) -> Client {
+        let stored = old.and_then(|binding| binding.client.as_ref());
+        match stored.filter(|client| self.is_stored(client)) {
+            Some(client) => client.clone(),
+            None => {
+                let builder = Client::builder(self.key);
+                let items = self.speaker.items(self.key).skip(1);
+                items.fold(builder, |builder, (kind, octets)| builder.with(kind, octets)).build()
+            }
+        }
+    }
+
+    fn is_stored(&self, client: &Client) -> bool {
+        client.items().eq(self.speaker.items(self.key))
+    }
+
+    fn subscribers(&self) -> Vec<Subscriber> {
+        self.service.limit_set.subscribers(self.speaker, self.members)
+    }
+
+    /// Whom the lease that stands in the slot is counted for.
+    fn counted(&self, old: Option<&Binding>) -> Vec<Subscriber> {
+        let active = old.filter(|binding| binding.status == BindingStatus::Active);
+        let client = active.and_then(|binding| binding.client.as_ref());
+        client.map_or_else(Vec::new, |client| {
+            self.service.limit_set.stored_subscribers(&self.service.classes, client)
+        })
+    }
+
+    /// Places for the lease that is about to be granted.
+    fn places(&self, old: Option<&Binding>) -> Result<Places<'a>, DropReason> {
+        let mut places = Places { kept: Vec::new(), new: Vec::new() };
+        if self.service.limit_set.is_empty() {
+            return Ok(places);
+        }
+        let counted = self.counted(old);
+        for subscriber in self.subscribers() {
+            if counted.contains(&subscriber) {
+                places.kept.push(subscriber);
+            } else {
+                let place = subscriber.reserve(self.limits).ok_or(DropReason::LimitReached)?;
+                places.new.push(place);
+            }
+        }
+        Ok(places)
+    }
+
+    /// Swaps the new binding in, and gives back what the old one was counted for, except `kept`.
+    fn swap(
+        &self,
+        candidate: &Candidate<'a>,
+        new: Binding,
+        kept: &[Subscriber],
+        output: &mut Output<'_>,
+        journalled: Journalled,
+    ) -> Result<(), Lost> {
+        let Candidate { address, seen, .. } = *candidate;
+        let now = self.table.replace(address, seen, new, self.guard).map_err(|_| Lost)?;
+        if !self.service.limit_set.is_empty() {
+            let ended = self.counted(seen.binding()).into_iter();
+            ended.filter(|old| !kept.contains(old)).for_each(|old| old.release(self.limits));
+        }
+        if let (Journalled::Yes, Some(binding)) = (journalled, now.binding()) {
+            output.changes.push(Change { address, binding: binding.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a crash may forget the change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Journalled {
+    Yes,
+    No,
+}
+
+/// Places under the limits for one lease.
+struct Places<'a> {
+    /// Counted for the lease that this one replaces.
+    kept: Vec<Subscriber>,
+    new: Vec<Reserved<'a>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::super::testing::{Packet, SERVER, Server, client};
+    use super::*;
+    use crate::server::{Answer, Arrival, InterfaceIndex, Workspace};
+
+    fn ip(last: u8) -> Ipv4Addr {
+        Ipv4Addr::new(10, 0, 0, last)
+    }
+
+    const LIMIT: &str = "[[limit]]\nname = \"port\"\nper = \"circuit-id\"\nleases = 2\n";
+
+    fn on_port(n: u16, port: &[u8]) -> Packet {
+        client(n).through([10, 0, 0, 254]).relayed(&[(1, port)])
+    }
+
+    #[test]
+    fn a_subscriber_has_no_more_leases_than_its_limit() {
+        let mut server = Server::small("", LIMIT);
+        let first = server.lease(&on_port(1, b"a"));
+        let second = server.lease(&on_port(2, b"a"));
+        let over = on_port(3, b"a");
+        assert_eq!(server.hear(&over.clone().discover()).dropped(), Some(DropReason::LimitReached));
+        let forced = server.hear(&over.clone().selecting(ip(19)));
+        assert_eq!(forced.dropped(), Some(DropReason::LimitReached));
+        assert_eq!(server.lease(&on_port(1, b"a")), first, "its own lease is no further one");
+        server.lease(&on_port(4, b"b"));
+        assert_eq!(server.hear(&client(2).releasing(second)).answer, Answer::Done);
+        server.lease(&over);
+        server.pass(4000);
+        let mut ended = Vec::new();
+        server.table.expire(server.now, 100, &mut |_, binding| ended.push(binding.clone()));
+        assert_eq!(ended.len(), 3);
+        ended.iter().for_each(|binding| server.service.uncount_lease(&server.limits, binding));
+        server.lease(&on_port(5, b"a"));
+        server.lease(&on_port(6, b"a"));
+        let over = server.hear(&on_port(7, b"a").discover());
+        assert_eq!(over.dropped(), Some(DropReason::LimitReached));
+    }
+
+    #[test]
+    fn a_client_that_moves_is_counted_where_it_is() {
+        let mut server = Server::small("", LIMIT);
+        server.lease(&on_port(1, b"a"));
+        server.lease(&on_port(2, b"a"));
+        server.lease(&on_port(1, b"b"));
+        server.lease(&on_port(3, b"a"));
+        let over = server.hear(&on_port(4, b"a").discover());
+        assert_eq!(over.dropped(), Some(DropReason::LimitReached));
+        server.lease(&on_port(5, b"b"));
+    }
+
+    #[test]
+    fn two_workers_together_grant_no_more_than_the_limit_and_no_address_twice() {
+        let server = Server::small("", LIMIT);
+        let arrival = Arrival {
+            interface: InterfaceIndex(0),
+            source_ip: ip(254),
+            source_port: 67,
+            destination_ip: SERVER,
+        };
+        let work = |worker: u16| {
+            let mut work = Workspace::new();
+            let mut reply = [0; 1472];
+            let mut granted = Vec::new();
+            for n in 0..200 {
+                let asked = ip(10 + ((n * 7 + worker) % 10) as u8);
+                let octets = on_port(worker * 1000 + n, b"a").selecting(asked).octets();
+                server.service.answer(
+                    server.now,
+                    &arrival,
+                    &octets,
+                    &server.table,
+                    &server.limits,
+                    &mut work,
+                    &mut reply,
+                );
+                granted.extend(work.changes().iter().map(|change| change.address));
+            }
+            granted
+        };
+        let granted = std::thread::scope(|scope| {
+            let workers = [1, 2].map(|worker| scope.spawn(move || work(worker)));
+            workers.map(|worker| worker.join().unwrap()).concat()
+        });
+        assert_eq!(granted.len(), 2, "{granted:?}");
+        assert_ne!(granted[0], granted[1]);
+    }
+}

@@ -1,0 +1,40 @@
+//! What one worker keeps from packet to packet so that none of them allocates.
+
+use std::net::Ipv4Addr;
+
+use crate::lease::Binding;
+use crate::wire::dhcpv4::Scratch;
+
+/// One worker's scratch space, and what the last request changed.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    /// Where the options of a message are found and joined.
+    pub(super) scratch: Scratch,
+    /// The classes of the client, by index.
+    pub(super) members: Vec<usize>,
+    pub(super) changes: Vec<Change>,
+}
+
+/// An address and what it is bound to from now on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Change {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// As it stands in the table.
+    pub binding: Binding,
+}
+
+impl Workspace {
+    /// Space for one worker.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What the last call of `answer` or `probed` changed and must be journalled, whatever the
+    /// answer was.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+}

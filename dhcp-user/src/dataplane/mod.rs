@@ -1,1 +1,32 @@
-//! How packets come in and go out.
+//! How packets come in and go out: the XDP program's AF_XDP rings, the kernel's packet sockets, and
+//! the pinned workers between them and the server.
+//!
+//! [`start`] brings up every interface of the configuration in the best mode that works and one
+//! worker for each core of [`cores`]; [`Running::stop`] takes all of it down and leaves nothing
+//! attached. What a client is told is the server's affair, and the same in every mode.
+
+mod affinity;
+mod classic;
+mod commit;
+mod counters;
+mod fast_path;
+mod interface;
+mod kernel_path;
+mod latency;
+mod mode;
+mod packet;
+mod packet_socket;
+mod port;
+mod probe;
+mod program;
+mod start;
+mod wake;
+mod worker;
+mod xsk;
+mod xsk_path;
+
+pub use counters::{Count, Counters};
+pub use interface::addresses;
+pub use latency::{Latencies, Percentiles};
+pub use mode::{InterfaceMode, Mode, StartError, cores};
+pub use start::{InterfaceVerdicts, Parts, Running, start};

@@ -1,0 +1,176 @@
+//! What the kernel knows of the interfaces that we serve.
+#![allow(unsafe_code, reason = "getifaddrs and ioctl")]
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use crate::config::Config;
+use crate::server::{InterfaceAddress, InterfaceAddresses};
+use crate::wire::MacAddr;
+
+/// An interface as the kernel has it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Interface {
+    /// Its number.
+    pub(super) index: u32,
+    /// Its link-layer address.
+    pub(super) mac: MacAddr,
+    /// Its IPv4 addresses, in the kernel's order.
+    pub(super) addresses: Vec<InterfaceAddress>,
+}
+
+/// The addresses of each configured interface, for [`Service`](crate::server::Service): those that
+/// the kernel has, with the configured ones first where any are.
+///
+/// # Errors
+/// What `getifaddrs` says, or `NotFound` with the name of an interface that does not exist.
+pub fn addresses(config: &Config) -> io::Result<Vec<InterfaceAddresses>> {
+    let known = all()?;
+    let of = |wanted: &crate::config::model::Interface| {
+        let interface = known.get(&wanted.name).ok_or_else(|| not_found(&wanted.name))?;
+        let mut addresses = Vec::new();
+        for &address in &wanted.addresses {
+            let own = interface.addresses.iter().find(|own| own.address == address);
+            addresses.push(own.copied().unwrap_or(InterfaceAddress { address, prefix_len: 32 }));
+        }
+        for own in &interface.addresses {
+            if !addresses.contains(own) {
+                addresses.push(*own);
+            }
+        }
+        Ok(InterfaceAddresses { addresses })
+    };
+    config.interfaces.iter().map(of).collect()
+}
+
+/// The interface called `name`.
+pub(super) fn named(name: &str) -> io::Result<Interface> {
+    all()?.remove(name).ok_or_else(|| not_found(name))
+}
+
+/// Receive queues of the interface called `name`; 1 where the driver does not say.
+pub(super) fn queues(name: &str) -> u32 {
+    channels(name).unwrap_or(1).max(1)
+}
+
+fn not_found(name: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("there is no interface {name}"))
+}
+
+/// All Ethernet interfaces of this network namespace by name.
+fn all() -> io::Result<HashMap<String, Interface>> {
+    let mut first: *mut libc::ifaddrs = std::ptr::null_mut();
+    // SAFETY: on success `first` is a list that we free below.
+    if unsafe { libc::getifaddrs(&raw mut first) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let mut interfaces: HashMap<String, Interface> = HashMap::new();
+    let mut next = first;
+    // SAFETY: null, or an entry of the list, which is not yet freed.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ifa_next;
+        if entry.ifa_addr.is_null() {
+            continue;
+        }
+        // SAFETY: every entry has a name that ends in a zero octet.
+        let name = unsafe { CStr::from_ptr(entry.ifa_name) }.to_string_lossy().into_owned();
+        let interface = interfaces.entry(name).or_default();
+        // SAFETY: not null, and every socket address begins with its family.
+        match i32::from(unsafe { (*entry.ifa_addr).sa_family }) {
+            libc::AF_PACKET => {
+                // SAFETY: that is what the family says; copied, as it may not be aligned.
+                let link: libc::sockaddr_ll =
+                    unsafe { entry.ifa_addr.cast::<libc::sockaddr_ll>().read_unaligned() };
+                interface.index = link.sll_ifindex.unsigned_abs();
+                let [a, b, c, d, e, f, ..] = link.sll_addr;
+                interface.mac = MacAddr([a, b, c, d, e, f]);
+            }
+            libc::AF_INET => {
+                let address = ipv4(entry.ifa_addr);
+                let mask = if entry.ifa_netmask.is_null() {
+                    Ipv4Addr::BROADCAST
+                } else {
+                    ipv4(entry.ifa_netmask)
+                };
+                let prefix_len = mask.to_bits().leading_ones() as u8;
+                interface.addresses.push(InterfaceAddress { address, prefix_len });
+            }
+            _ => {}
+        }
+    }
+    // SAFETY: the list from above, freed once; nothing of it is kept.
+    unsafe { libc::freeifaddrs(first) };
+    interfaces.retain(|_, interface| interface.index != 0);
+    Ok(interfaces)
+}
+
+/// The address in a socket address of family `AF_INET` that is not null.
+fn ipv4(address: *const libc::sockaddr) -> Ipv4Addr {
+    // SAFETY: the caller looked at the family; copied, as it may not be aligned.
+    let address: libc::sockaddr_in =
+        unsafe { address.cast::<libc::sockaddr_in>().read_unaligned() };
+    Ipv4Addr::from_bits(u32::from_be(address.sin_addr.s_addr))
+}
+
+/// `struct ethtool_channels` (Linux `ethtool.h`).
+#[repr(C)]
+#[derive(Debug, Default)]
+struct Channels {
+    cmd: u32,
+    max: [u32; 4],
+    rx: u32,
+    tx: u32,
+    other: u32,
+    combined: u32,
+}
+
+fn channels(name: &str) -> io::Result<u32> {
+    const SIOCETHTOOL: libc::Ioctl = 0x8946;
+    const ETHTOOL_GCHANNELS: u32 = 0x3c;
+    let name = CString::new(name)?;
+    let octets = name.as_bytes_with_nul();
+    if octets.len() > libc::IFNAMSIZ {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
+        .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))?;
+    let mut channels = Channels { cmd: ETHTOOL_GCHANNELS, ..Channels::default() };
+    // SAFETY: a structure of integers, pointers and octets, for which all zeros is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, &octet) in request.ifr_name.iter_mut().zip(octets) {
+        *place = octet as libc::c_char;
+    }
+    request.ifr_ifru.ifru_data = (&raw mut channels).cast();
+    // SAFETY: `request` is whole, and its pointer leads to a whole `Channels`.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(channels.rx + channels.combined)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_has_its_address_and_a_queue() {
+        let loopback = named("lo").unwrap();
+        assert!(loopback.index > 0);
+        assert_eq!(loopback.mac, MacAddr::default());
+        if let Some(own) = loopback.addresses.first() {
+            assert_eq!((own.address, own.prefix_len), (Ipv4Addr::LOCALHOST, 8));
+        }
+        assert_eq!(queues("lo"), 1);
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_is_named() {
+        let error = named("no-such-thing").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("no-such-thing"));
+    }
+}

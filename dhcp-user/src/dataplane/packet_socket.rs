@@ -1,0 +1,138 @@
+//! An AF_PACKET socket on one interface (packet(7)), and the UDP socket beside it.
+#![allow(unsafe_code, reason = "system calls that the standard library does not have")]
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use libc::sock_filter;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
+
+use super::classic;
+
+/// Octets that may wait in one socket's queue.
+const RECEIVE_BUFFER: i32 = 4 << 20;
+
+// `if_packet.h`; libc has the options and not what goes into them.
+const FANOUT_CBPF: i32 = 6;
+const FANOUT_UNIQUE_ID: i32 = 0x2000;
+const FANOUT_IGNORE_OUTGOING: i32 = 0x4000;
+const FANOUT_DEFRAG: i32 = 0x8000;
+const PACKET_FANOUT: i32 = 18;
+const PACKET_FANOUT_DATA: i32 = 22;
+const PACKET_IGNORE_OUTGOING: i32 = 23;
+const PACKET_AUXDATA: i32 = 8;
+
+/// A socket that sees whole frames of one interface, those that we send ourselves left out.
+#[derive(Debug)]
+pub(super) struct PacketSocket {
+    fd: OwnedFd,
+}
+
+impl PacketSocket {
+    /// One socket for each of `workers`, which share the interface's requests by client. They see
+    /// nothing before [`Self::listen`].
+    pub(super) fn group(interface: u32, workers: usize) -> io::Result<Vec<Self>> {
+        let all = libc::ETH_P_ALL as u16;
+        let mut sockets = Vec::with_capacity(workers);
+        let mut group = None;
+        for _ in 0..workers {
+            let socket = Self::open(interface, all, classic::refuse_all())?;
+            set(&socket.fd, libc::SOL_PACKET, PACKET_AUXDATA, &1_i32)?;
+            // The kernel puts fragments together before it asks the program whose they are.
+            let flags = FANOUT_CBPF | FANOUT_DEFRAG | FANOUT_IGNORE_OUTGOING;
+            let (id, unique) = group.map_or((0, FANOUT_UNIQUE_ID), |id| (id, 0));
+            set(&socket.fd, libc::SOL_PACKET, PACKET_FANOUT, &(id | (flags | unique) << 16))?;
+            if group.is_none() {
+                group = Some(get(&socket.fd, libc::SOL_PACKET, PACKET_FANOUT)? & 0xffff);
+                attach(&socket.fd, libc::SOL_PACKET, PACKET_FANOUT_DATA, &mut classic::steer())?;
+            }
+            sockets.push(socket);
+        }
+        Ok(sockets)
+    }
+
+    /// A socket that sees ARP replies alone, by itself.
+    pub(super) fn arp(interface: u32) -> io::Result<Self> {
+        Self::open(interface, libc::ETH_P_ARP as u16, classic::arp_replies())
+    }
+
+    /// Begins to see requests.
+    pub(super) fn listen(&self) -> io::Result<()> {
+        attach(&self.fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut classic::requests())
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    fn open(interface: u32, protocol: u16, mut filter: Vec<sock_filter>) -> io::Result<Self> {
+        let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // Protocol 0: nothing comes in before the filter stands and the interface is named.
+        // SAFETY: no memory is involved.
+        let fd = unsafe { libc::socket(libc::AF_PACKET, flags, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel just gave it to us and nobody else has it.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        attach(&fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut filter)?;
+        set(&fd, libc::SOL_PACKET, PACKET_IGNORE_OUTGOING, &1_i32)?;
+        // Past the system's limit only for the privileged; what the limit gives will do for others.
+        if set(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &RECEIVE_BUFFER).is_err() {
+            set(&fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &RECEIVE_BUFFER)?;
+        }
+        // SAFETY: a structure of integers, for which all zeros is a value.
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        address.sll_family = libc::AF_PACKET as u16;
+        address.sll_protocol = protocol.to_be();
+        address.sll_ifindex = interface as i32;
+        let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        // SAFETY: `address` is a whole `sockaddr_ll` of the size we name.
+        let result = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) };
+        if result == 0 { Ok(Self { fd }) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+/// Holds UDP port 67 on `interface`, so that the kernel has somebody to deliver requests to and does
+/// not tell relays that the port is closed (RFC 1122 §3.2.2.1). Nobody reads it: it takes nothing.
+pub(super) fn hold_port(interface: &str) -> io::Result<OwnedFd> {
+    let fd = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    attach(&fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut classic::refuse_all())?;
+    sockopt::set_socket_reuseaddr(&fd, true)?;
+    set_bytes(&fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())?;
+    bind(&fd, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 67))?;
+    Ok(fd)
+}
+
+fn attach(fd: &OwnedFd, level: i32, option: i32, program: &mut [sock_filter]) -> io::Result<()> {
+    let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
+    set(fd, level, option, &program)
+}
+
+/// For options whose value, a pointer in it included, is valid for the length of the call.
+fn set<T>(fd: &OwnedFd, level: i32, option: i32, value: &T) -> io::Result<()> {
+    // SAFETY: a `T` is readable as so many octets; padding goes to the kernel, which ignores it.
+    let octets = unsafe {
+        std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>())
+    };
+    set_bytes(fd, level, option, octets)
+}
+
+fn set_bytes(fd: &OwnedFd, level: i32, option: i32, value: &[u8]) -> io::Result<()> {
+    let len = value.len() as libc::socklen_t;
+    // SAFETY: `value` is readable for the length we name.
+    let result =
+        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, value.as_ptr().cast(), len) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn get(fd: &OwnedFd, level: i32, option: i32) -> io::Result<i32> {
+    let mut value = 0_i32;
+    let mut len = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: `value` is writable for the length that `len` names.
+    let result = unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut len)
+    };
+    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,1 +1,25 @@
-//! The control thread.
+//! The control thread: what operators, scripts and the service manager see and ask. It never
+//! touches a packet.
+
+pub mod api;
+pub mod client;
+pub mod clock;
+pub mod instance;
+pub mod leases;
+pub mod listing;
+pub mod logging;
+pub mod maintenance;
+pub mod metrics;
+pub mod reload;
+pub mod runtime;
+pub mod signals;
+pub mod socket;
+pub mod status;
+
+pub use client::{Client, ClientError};
+pub use instance::{Instance, Loaded};
+pub use logging::LogFormat;
+pub use status::Status;
+
+/// The control socket's name in the state directory.
+pub const SOCKET_NAME: &str = "control.sock";

@@ -1,0 +1,262 @@
+//! A running server as the control thread sees it: the parts it reads, and the configuration in
+//! force.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use super::clock::{self, rfc3339};
+use super::leases::{Filter, Subnets};
+use super::listing::Listing;
+use super::status::{
+    Configuration, Interface, Journal, Latencies, Latency, Limit, Packets, Pool, Status,
+};
+use crate::config::{Config, model};
+use crate::dataplane::{self, Count, Counters, InterfaceMode, Percentiles, Running};
+use crate::journal::{Health, SharedHealth, Usage};
+use crate::lease::{Limits, PoolId, Table};
+use crate::server::{DropReason, Service};
+use crate::wire::Stamp;
+
+/// What the server is made of, shared between its threads.
+pub struct Instance {
+    /// The file that the configuration came from.
+    pub file: PathBuf,
+    /// When clients were first answered.
+    pub started: Stamp,
+    /// Every lease.
+    pub table: Arc<Table>,
+    /// Leases of each subscriber.
+    pub limits: Arc<Limits>,
+    /// What workers answer by; a reload replaces it.
+    pub service: Arc<ArcSwap<Service>>,
+    /// What workers count.
+    pub counters: Arc<Counters>,
+    /// What workers measure.
+    pub latencies: Arc<dataplane::Latencies>,
+    /// Whether grants can be made durable.
+    pub health: Arc<SharedHealth>,
+    /// What each interface came up with.
+    pub interfaces: Vec<InterfaceMode>,
+    /// The workers and what they hold; nothing once they have stopped.
+    pub dataplane: Mutex<Option<Running>>,
+    /// The configuration in force.
+    pub loaded: ArcSwap<Loaded>,
+    /// Reloads that took effect.
+    pub reloads: AtomicU64,
+    /// Reloads that were refused.
+    pub reloads_refused: AtomicU64,
+}
+
+/// A configuration in force.
+pub struct Loaded {
+    /// Itself.
+    pub config: Config,
+    /// Its subnets by address.
+    pub subnets: Arc<Subnets>,
+    /// Since when.
+    pub at: Stamp,
+}
+
+impl Loaded {
+    /// `config`, in force since `at`.
+    #[must_use]
+    pub fn new(config: Config, at: Stamp) -> Self {
+        Self { subnets: Arc::new(Subnets::of(&config)), config, at }
+    }
+}
+
+impl Instance {
+    /// A listing of the leases that `filter` takes.
+    #[must_use]
+    pub fn listing(&self, filter: Filter) -> Listing {
+        Listing::new(Arc::clone(&self.table), Arc::clone(&self.loaded.load().subnets), filter)
+    }
+
+    /// Counts anew which subscriber holds how many leases.
+    pub fn count_leases(&self) {
+        let service = self.service.load();
+        self.limits.clear();
+        self.table.for_each(|_, binding| service.count_lease(&self.limits, binding));
+    }
+
+    /// Passes on to the log what the XDP programs had to say.
+    pub fn drain_program_log(&self) {
+        if let Some(running) = &mut *self.dataplane() {
+            running.drain_log();
+        }
+    }
+
+    /// Takes no request any more, and ends the workers once the disk has what they wait for.
+    pub fn stop_dataplane(&self) {
+        let running = self.dataplane().take();
+        if let Some(running) = running {
+            running.stop();
+        }
+    }
+
+    /// How the server is doing. Waits some milliseconds for workers to hand over latencies.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let now = clock::now();
+        let loaded = self.loaded.load();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started: rfc3339(self.started),
+            uptime_s: u64::from(now.since(self.started).0),
+            serving: self.health.is_good(),
+            configuration: Configuration {
+                file: self.file.display().to_string(),
+                loaded: rfc3339(loaded.at),
+                reloads: self.reloads.load(Relaxed),
+                reloads_refused: self.reloads_refused.load(Relaxed),
+            },
+            interfaces: self.interfaces.iter().map(Interface::from).collect(),
+            packets: self.packets(),
+            pools: self.pools(&loaded.config),
+            latency: Latencies {
+                wire_to_wire: self.latencies.wire_to_wire().into(),
+                waiting_for_disk: self.latencies.waiting_for_disk().into(),
+            },
+            journal: self.journal(&loaded.config),
+            limits: loaded.config.limits.iter().map(Limit::from).collect(),
+        }
+    }
+
+    fn packets(&self) -> Packets {
+        let mut packets = Packets::default();
+        for &count in Count::ALL {
+            let name = count.name();
+            let (group, what) = match name.split_once('-') {
+                Some(("received", what)) => (&mut packets.received, what),
+                Some(("sent", what)) => (&mut packets.sent, what),
+                Some(("dropped", what)) => (&mut packets.dropped, what),
+                _ => (&mut packets.waited, name),
+            };
+            group.insert(what.to_owned(), self.counters.get(count));
+        }
+        for reason in DropReason::ALL {
+            let dropped = self.counters.dropped(reason.index());
+            *packets.dropped.entry(reason.name().to_owned()).or_default() += dropped;
+        }
+        let running = self.dataplane();
+        let programs = running.as_ref().map(Running::verdicts).unwrap_or_default();
+        for (verdict, count) in programs.into_iter().flat_map(|program| program.counts) {
+            *packets.verdicts.entry(verdict.name().to_owned()).or_default() += count;
+        }
+        packets
+    }
+
+    /// A panic elsewhere under the lock leaves workers that run or none.
+    fn dataplane(&self) -> MutexGuard<'_, Option<Running>> {
+        self.dataplane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pools(&self, config: &Config) -> Vec<Pool> {
+        let mut pools = Vec::new();
+        for network in &config.networks {
+            for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
+                let counts = self.table.counts(PoolId::of(pool));
+                pools.push(Pool {
+                    network: network.name.clone(),
+                    first: pool.first.to_string(),
+                    last: pool.last.to_string(),
+                    total: counts.total,
+                    active: counts.active,
+                    free: counts.free,
+                    abandoned: counts.abandoned,
+                    fill_permille: (counts.active * 1_000).checked_div(counts.total).unwrap_or(0),
+                });
+            }
+        }
+        pools
+    }
+
+    fn journal(&self, config: &Config) -> Journal {
+        let (health, since) = match self.health.get() {
+            Health::Good => ("good", None),
+            Health::Full { since } => ("full", Some(since)),
+            Health::Failed { since } => ("failed", Some(since)),
+        };
+        let reason = self.health.reason().unwrap_or_default();
+        // Without the directory there is worse to tell than its size, and health tells it.
+        let usage = Usage::of(&config.state_dir).unwrap_or_default();
+        Journal {
+            health: health.to_owned(),
+            detail: since.map_or(String::new(), |at| format!("{reason}, since {}", rfc3339(at))),
+            durable: config.journal.durable,
+            segments: usage.segments,
+            segment_octets: usage.segment_octets,
+            snapshot_octets: usage.snapshot_octets,
+            // A clock that was set back makes the snapshot brand new.
+            snapshot_age_s: usage.snapshot_at.map(|at| at.elapsed().map_or(0, |age| age.as_secs())),
+        }
+    }
+}
+
+impl From<&InterfaceMode> for Interface {
+    fn from(mode: &InterfaceMode) -> Self {
+        Self {
+            name: mode.interface.clone(),
+            mode: mode.mode.name().to_owned(),
+            why: mode.why_not_better.clone(),
+            queues: mode.queues as u32,
+            workers: mode.workers as u32,
+            zero_copy: mode.zero_copy,
+        }
+    }
+}
+
+impl From<&model::Limit> for Limit {
+    fn from(limit: &model::Limit) -> Self {
+        Self { name: limit.name.clone(), leases: limit.leases }
+    }
+}
+
+impl From<Percentiles> for Latency {
+    fn from(it: Percentiles) -> Self {
+        let us = |nanoseconds: u64| nanoseconds as f64 / 1e3;
+        Self {
+            count: it.count,
+            p50_us: us(it.p50),
+            p90_us: us(it.p90),
+            p99_us: us(it.p99),
+            p999_us: us(it.p999),
+            max_us: us(it.max),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Instance {
+    /// A server without threads and data plane, its file and its state in `dir`.
+    pub(super) fn sample(dir: &std::path::Path, configuration: &str) -> Self {
+        let file = dir.join("tandem.toml");
+        let text = format!("state-dir = {dir:?}\n{configuration}");
+        std::fs::write(&file, text).unwrap();
+        let config = Config::load(&file).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let table = Arc::new(Table::new(crate::lease::Layout::of(&config)));
+        let recovery = crate::journal::Journal::open(dir, &config.journal, 1).unwrap();
+        let (journal, _) = recovery.load(&*table, 1).unwrap();
+        let addresses = dataplane::addresses(&config).unwrap();
+        Self {
+            file,
+            started: clock::now(),
+            table,
+            limits: Arc::new(Limits::new()),
+            service: Arc::new(ArcSwap::from_pointee(Service::new(&config, &addresses))),
+            counters: Arc::new(Counters::new(1, DropReason::ALL.len())),
+            latencies: Arc::new(dataplane::Latencies::new()),
+            health: journal.health,
+            interfaces: Vec::new(),
+            dataplane: Mutex::new(None),
+            loaded: ArcSwap::from_pointee(Loaded::new(config, clock::now())),
+            reloads: AtomicU64::new(0),
+            reloads_refused: AtomicU64::new(0),
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! Leases as JSON, one object a line, and which of them are asked for.
+
+use std::fmt::{self, Write as _};
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::clock::rfc3339;
+use crate::config::Config;
+use crate::config::model::Prefix;
+use crate::lease::{Binding, BindingStatus, ItemKind};
+use crate::wire::Stamp;
+
+/// Which leases to show: those that every part that is there agrees with. Travels as the query
+/// string of `/leases`.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Filter {
+    /// This address alone.
+    pub address: Option<Ipv4Addr>,
+    /// What the client is known by; see [`ClientPattern`].
+    pub client: Option<ClientPattern>,
+    /// Addresses in this prefix, such as `10.0.0.0/8`.
+    pub subnet: Option<Subnet>,
+    /// Leases in this state.
+    pub state: Option<LeaseState>,
+    /// Nothing below this address: where an earlier listing was cut short.
+    pub from: Option<Ipv4Addr>,
+}
+
+/// What an address is at one moment, for its reader: the binding-status, and what the time and a
+/// promise make of it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeaseState {
+    /// Leased.
+    Active,
+    /// Promised to a client that has not taken it yet.
+    Offered,
+    /// To be had; whoever had it last is remembered.
+    Free,
+    /// The lease ran out.
+    Expired,
+    /// The client gave it back.
+    Released,
+    /// Set aside: declined, or a probe was answered.
+    Abandoned,
+    /// Freed by an operator.
+    Reset,
+    /// To be had from the partner.
+    Backup,
+}
+
+/// Text that names a client: its client identifier or hardware address in hex, with or without
+/// separators; its host name; its circuit-id or remote-id, in hex or as text.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(from = "String", into = "String")]
+pub struct ClientPattern {
+    text: String,
+    octets: Option<Vec<u8>>,
+}
+
+/// An IPv4 prefix as people write it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Subnet(pub Prefix);
+
+/// The subnets of a configuration by address, to tell a lease's.
+#[derive(Clone, Debug, Default)]
+pub struct Subnets {
+    /// Ascending; they never overlap.
+    prefixes: Vec<Prefix>,
+}
+
+/// One lease, ready to be written. Octets are hex with colons, times RFC 3339.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Line<'a> {
+    address: Ipv4Addr,
+    state: LeaseState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<Hex<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hw_address: Option<Hex<'a>>,
+    starts: String,
+    expires: String,
+    #[serde(skip_serializing_if = "is_false")]
+    infinite: bool,
+    last_heard: String,
+    subnet: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay: Option<Ipv4Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    circuit_id: Option<Hex<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_id: Option<Hex<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor_class: Option<String>,
+    #[serde(skip_serializing_if = "is_false")]
+    reserved: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    bootp: bool,
+}
+
+impl Filter {
+    /// Whether the lease is one of those asked for.
+    #[must_use]
+    pub fn takes(&self, now: Stamp, address: Ipv4Addr, binding: &Binding) -> bool {
+        self.address.is_none_or(|wanted| wanted == address)
+            && self.subnet.is_none_or(|subnet| subnet.0.contains(address))
+            && self.state.is_none_or(|state| LeaseState::of(now, binding) == state)
+            && self.client.as_ref().is_none_or(|client| client.names(binding))
+    }
+
+    /// The first address that can be shown, and the last.
+    #[must_use]
+    pub fn range(&self) -> (Ipv4Addr, Ipv4Addr) {
+        let mut first = self.from.unwrap_or(Ipv4Addr::UNSPECIFIED);
+        let mut last = Ipv4Addr::BROADCAST;
+        if let Some(Subnet(prefix)) = self.subnet {
+            first = first.max(prefix.address);
+            last = last.min(prefix.last());
+        }
+        if let Some(address) = self.address {
+            first = first.max(address);
+            last = last.min(address);
+        }
+        (first, last)
+    }
+
+    /// As the query string of a request.
+    #[must_use]
+    pub fn query(&self) -> String {
+        let mut query = String::new();
+        let mut put = |key: &str, value: Option<String>| {
+            let Some(value) = value else { return };
+            query.push(if query.is_empty() { '?' } else { '&' });
+            query.push_str(key);
+            query.push('=');
+            for octet in value.bytes() {
+                if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
+                    query.push(char::from(octet));
+                } else {
+                    let _ = write!(query, "%{octet:02X}"); // a String takes everything
+                }
+            }
+        };
+        put("address", self.address.map(|address| address.to_string()));
+        put("client", self.client.clone().map(String::from));
+        put("subnet", self.subnet.map(String::from));
+        put("state", self.state.map(|state| state.name().to_owned()));
+        put("from", self.from.map(|address| address.to_string()));
+        query
+    }
+}
+
+impl LeaseState {
+    /// What `binding` is at `now`. A lease whose end has passed is expired although the sweep may
+    /// not have come by yet.
+    #[must_use]
+    pub fn of(now: Stamp, binding: &Binding) -> Self {
+        match binding.status {
+            BindingStatus::Active if binding.is_held(now) => Self::Active,
+            BindingStatus::Active | BindingStatus::Expired => Self::Expired,
+            BindingStatus::Free | BindingStatus::Backup if binding.is_offered(now) => Self::Offered,
+            BindingStatus::Free => Self::Free,
+            BindingStatus::Backup => Self::Backup,
+            BindingStatus::Released => Self::Released,
+            BindingStatus::Abandoned => Self::Abandoned,
+            BindingStatus::Reset => Self::Reset,
+        }
+    }
+
+    /// As JSON and arguments have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Offered => "offered",
+            Self::Free => "free",
+            Self::Expired => "expired",
+            Self::Released => "released",
+            Self::Abandoned => "abandoned",
+            Self::Reset => "reset",
+            Self::Backup => "backup",
+        }
+    }
+}
+
+impl ClientPattern {
+    fn names(&self, binding: &Binding) -> bool {
+        let Some(client) = &binding.client else { return false };
+        client.items().any(|(kind, data)| match kind {
+            ItemKind::Identifier => self.is_hex_of(data),
+            // The first octet is `htype`, which nobody writes.
+            ItemKind::Hardware => data.get(1..).is_some_and(|octets| self.is_hex_of(octets)),
+            ItemKind::HostName => self.text.as_bytes().eq_ignore_ascii_case(data),
+            ItemKind::CircuitId | ItemKind::RemoteId => {
+                self.is_hex_of(data) || self.text.as_bytes() == data
+            }
+            _ => false,
+        })
+    }
+
+    fn is_hex_of(&self, data: &[u8]) -> bool {
+        self.octets.as_deref() == Some(data)
+    }
+}
+
+impl From<String> for ClientPattern {
+    fn from(text: String) -> Self {
+        let digits: Option<Vec<u8>> = text
+            .chars()
+            .filter(|c| !matches!(c, ':' | '-' | '.'))
+            .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+            .collect();
+        let octets = digits.filter(|digits| !digits.is_empty() && digits.len() % 2 == 0);
+        let octets = octets.map(|d| d.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect());
+        Self { text, octets }
+    }
+}
+
+impl From<ClientPattern> for String {
+    fn from(pattern: ClientPattern) -> Self {
+        pattern.text
+    }
+}
+
+impl std::str::FromStr for Subnet {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no subnet: write one like 10.0.0.0/8");
+        let (address, len) = text.split_once('/').ok_or_else(wrong)?;
+        let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
+        let len: u8 = len.parse().ok().filter(|&len| len <= 32).ok_or_else(wrong)?;
+        Ok(Self(Prefix::containing(address, len)))
+    }
+}
+
+impl TryFrom<String> for Subnet {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Subnet> for String {
+    fn from(Subnet(prefix): Subnet) -> Self {
+        format!("{}/{}", prefix.address, prefix.len)
+    }
+}
+
+impl Subnets {
+    /// Those of `config`.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        let subnets = config.networks.iter().flat_map(|network| &network.subnets);
+        let mut prefixes: Vec<_> = subnets.map(|subnet| subnet.prefix).collect();
+        prefixes.sort_unstable();
+        Self { prefixes }
+    }
+
+    fn containing(&self, address: Ipv4Addr) -> Option<Prefix> {
+        let after = self.prefixes.partition_point(|prefix| prefix.address <= address);
+        let prefix = self.prefixes[..after].last().copied()?;
+        prefix.contains(address).then_some(prefix)
+    }
+}
+
+/// Writes one lease and a line feed to the end of `page`.
+pub fn write_line(
+    page: &mut Vec<u8>,
+    now: Stamp,
+    subnets: &Subnets,
+    address: Ipv4Addr,
+    binding: &Binding,
+) {
+    let item = |kind| binding.client.as_ref().and_then(|client| client.item(kind));
+    let text = |kind| item(kind).map(|data| String::from_utf8_lossy(data).into_owned());
+    let state = LeaseState::of(now, binding);
+    // What an offer promises ends with the promise.
+    let end = if state == LeaseState::Offered { binding.offered_until } else { binding.expires };
+    let line = Line {
+        address,
+        state,
+        client_id: item(ItemKind::Identifier).map(Hex),
+        hw_address: item(ItemKind::Hardware).and_then(|data| data.get(1..)).map(Hex),
+        starts: rfc3339(binding.starts),
+        expires: rfc3339(end),
+        infinite: end == Stamp::NEVER,
+        last_heard: rfc3339(binding.cltt),
+        subnet: subnets.containing(address).map(|prefix| Subnet(prefix).into()),
+        host_name: text(ItemKind::HostName),
+        relay: item(ItemKind::Relay)
+            .and_then(|data| <[u8; 4]>::try_from(data).ok())
+            .map(Into::into),
+        circuit_id: item(ItemKind::CircuitId).map(Hex),
+        remote_id: item(ItemKind::RemoteId).map(Hex),
+        vendor_class: text(ItemKind::VendorClass),
+        reserved: binding.flags.reserved,
+        bootp: binding.flags.bootp,
+    };
+    let start = page.len();
+    match serde_json::to_writer(&mut *page, &line) {
+        Ok(()) => page.push(b'\n'),
+        // Neither strings nor a Vec can refuse; were it otherwise, no half line may stand.
+        Err(_) => page.truncate(start),
+    }
+}
+
+/// Octets as `0a:1b`.
+struct Hex<'a>(&'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, octet) in self.0.iter().enumerate() {
+            let colon = if index == 0 { "" } else { ":" };
+            write!(f, "{colon}{octet:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Hex<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::lease::{Client, ClientKey};
+
+    const NOW: Stamp = Stamp(1_000_000_000);
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 7);
+
+    fn leased() -> Binding {
+        let identity = ClientKey { kind: ItemKind::Identifier, octets: &[1, 2, 0xab] };
+        let client = Client::builder(identity)
+            .with(ItemKind::Hardware, &[1, 2, 0, 0, 0, 0, 0x1f])
+            .with(ItemKind::CircuitId, b"port-7")
+            .with(ItemKind::Relay, &[10, 0, 0, 1])
+            .with(ItemKind::HostName, b"Kiosk\xff")
+            .build();
+        Binding {
+            expires: Stamp(NOW.0 + 60),
+            client: Some(client),
+            ..Binding::new(BindingStatus::Active, NOW)
+        }
+    }
+
+    fn line(binding: &Binding) -> Value {
+        let prefix = Prefix::containing(ADDRESS, 16);
+        let subnets =
+            Subnets { prefixes: vec![Prefix::containing([9, 0, 0, 0].into(), 8), prefix] };
+        let mut page = Vec::new();
+        write_line(&mut page, NOW, &subnets, ADDRESS, binding);
+        assert_eq!(page.iter().filter(|&&octet| octet == b'\n').count(), 1);
+        serde_json::from_slice(&page).unwrap()
+    }
+
+    fn by_client(text: &str) -> Filter {
+        Filter { client: Some(text.to_owned().into()), ..Filter::default() }
+    }
+
+    #[test]
+    fn a_lease_is_one_object_with_hex_identifiers_and_rfc_3339_times() {
+        let line = line(&leased());
+        assert_eq!(line["address"], "10.1.0.7");
+        assert_eq!(line["state"], "active");
+        assert_eq!(line["client-id"], "01:02:ab");
+        assert_eq!(line["hw-address"], "02:00:00:00:00:1f");
+        assert_eq!(line["starts"], "2001-09-09T01:46:40Z");
+        assert_eq!(line["expires"], "2001-09-09T01:47:40Z");
+        assert_eq!(line["subnet"], "10.1.0.0/16");
+        assert_eq!(line["relay"], "10.0.0.1");
+        assert_eq!(line["circuit-id"], "70:6f:72:74:2d:37");
+        assert_eq!(line["host-name"], "Kiosk\u{fffd}");
+        assert_eq!(line.get("remote-id"), None);
+    }
+
+    #[test]
+    fn an_infinite_lease_says_so_and_still_has_a_time() {
+        let line = line(&Binding { expires: Stamp::NEVER, ..leased() });
+        assert_eq!(line["expires"], "2106-02-07T06:28:15Z");
+        assert_eq!(line["infinite"], true);
+    }
+
+    #[test]
+    fn time_and_promises_show_in_the_state() {
+        let over = Binding { expires: NOW, ..leased() };
+        assert_eq!(LeaseState::of(NOW, &over), LeaseState::Expired);
+        let promised =
+            Binding { status: BindingStatus::Free, offered_until: Stamp(NOW.0 + 1), ..leased() };
+        assert_eq!(LeaseState::of(NOW, &promised), LeaseState::Offered);
+        assert_eq!(LeaseState::of(promised.offered_until, &promised), LeaseState::Free);
+        assert_eq!(line(&promised)["expires"], "2001-09-09T01:46:41Z");
+    }
+
+    #[test]
+    fn a_client_is_found_by_any_of_its_names() {
+        let names =
+            ["01:02:ab", "0102AB", "02-00-00-00-00-1f", "0200.0000.001f", "port-7", "706f72742d37"];
+        for name in names {
+            assert!(by_client(name).takes(NOW, ADDRESS, &leased()), "{name}");
+        }
+        let mut named = leased();
+        let identity = ClientKey { kind: ItemKind::Hardware, octets: &[1, 2, 3, 4, 5, 6, 7] };
+        named.client = Some(Client::builder(identity).with(ItemKind::HostName, b"Kiosk").build());
+        assert!(by_client("kiosk").takes(NOW, ADDRESS, &named));
+        for name in ["", "01:02", "01:02:a", "port", "10.0.0.1", "0a000001"] {
+            assert!(!by_client(name).takes(NOW, ADDRESS, &leased()), "{name}");
+        }
+        let nobody = Binding { client: None, ..leased() };
+        assert!(!by_client("0102ab").takes(NOW, ADDRESS, &nobody));
+    }
+
+    #[test]
+    fn every_part_of_a_filter_must_agree() {
+        let subnet = |text: &str| Some(text.parse().unwrap());
+        let both = Filter {
+            subnet: subnet("10.1.0.0/16"),
+            state: Some(LeaseState::Active),
+            ..Filter::default()
+        };
+        assert!(both.takes(NOW, ADDRESS, &leased()));
+        assert!(!Filter { subnet: subnet("10.2.0.0/16"), ..both.clone() }.takes(
+            NOW,
+            ADDRESS,
+            &leased()
+        ));
+        assert!(!Filter { state: Some(LeaseState::Free), ..both }.takes(NOW, ADDRESS, &leased()));
+    }
+
+    #[test]
+    fn only_the_addresses_that_can_agree_are_walked() {
+        let filter = Filter {
+            subnet: Some("10.1.2.3/16".parse().unwrap()),
+            from: Some(Ipv4Addr::new(10, 1, 4, 0)),
+            ..Filter::default()
+        };
+        assert_eq!(filter.range(), ([10, 1, 4, 0].into(), [10, 1, 255, 255].into()));
+        let (first, last) = Filter { address: Some([10, 9, 0, 0].into()), ..filter }.range();
+        assert!(first > last, "an address outside the subnet leaves nothing to walk");
+        assert_eq!(Filter::default().range(), (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST));
+    }
+
+    #[test]
+    fn a_query_string_carries_what_people_type() {
+        let filter = Filter {
+            address: Some(ADDRESS),
+            client: Some("a&b=c d/ü".to_owned().into()),
+            subnet: Some("10.0.0.0/8".parse().unwrap()),
+            state: Some(LeaseState::Offered),
+            from: None,
+        };
+        let uri: axum::http::Uri = format!("/leases{}", filter.query()).parse().unwrap();
+        let axum::extract::Query(back) =
+            axum::extract::Query::<Filter>::try_from_uri(&uri).unwrap();
+        assert_eq!(back.query(), filter.query());
+        assert_eq!(back.client, filter.client);
+        assert_eq!(Filter::default().query(), "");
+    }
+
+    #[test]
+    fn a_subnet_that_is_none_is_refused_in_words() {
+        for text in ["10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/"] {
+            assert!(text.parse::<Subnet>().unwrap_err().contains("10.0.0.0/8"), "{text}");
+        }
+    }
+}

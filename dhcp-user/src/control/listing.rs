@@ -1,0 +1,48 @@
+//! A walk through the lease table that can stop anywhere: what `tandem leases` is sent, page by
+//! page.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::clock;
+use super::leases::{Filter, Subnets, write_line};
+use crate::lease::Table;
+
+/// Slots looked at for one page: a millisecond's work or so, after which the control thread does
+/// something else and no epoch stays pinned.
+const SLOTS_PER_PAGE: usize = 4_096;
+
+/// The leases that a filter takes, in order of address. Leases that change while they are listed
+/// are shown as they are when their page is made; none is shown twice.
+pub struct Listing {
+    table: Arc<Table>,
+    subnets: Arc<Subnets>,
+    filter: Filter,
+    /// Where the next page begins; nothing after the last.
+    next: Option<Ipv4Addr>,
+    /// The last address that the filter can take.
+    last: Ipv4Addr,
+}
+
+impl Listing {
+    /// A listing that has not begun.
+    #[must_use]
+    pub fn new(table: Arc<Table>, subnets: Arc<Subnets>, filter: Filter) -> Self {
+        let (first, last) = filter.range();
+        Self { table, subnets, filter, next: (first <= last).then_some(first), last }
+    }
+
+    /// The next lines, whole; empty if nothing on this page was asked for. `None` at the end.
+    pub fn next_page(&mut self) -> Option<Vec<u8>> {
+        let from = self.next?;
+        let now = clock::now();
+        let mut page = Vec::new();
+        let next = self.table.visit(from, SLOTS_PER_PAGE, &mut |address, binding| {
+            if address <= self.last && self.filter.takes(now, address, binding) {
+                write_line(&mut page, now, &self.subnets, address, binding);
+            }
+        });
+        self.next = next.filter(|&next| next <= self.last);
+        Some(page)
+    }
+}

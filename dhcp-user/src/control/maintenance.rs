@@ -1,0 +1,140 @@
+//! The maintenance thread: what must be done now and then, and never on a worker's core.
+//!
+//! It ends leases whose time is up, writes snapshots, and says in the log when the journal's health
+//! changes.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tracing::{error, info};
+
+use super::clock;
+use super::instance::Instance;
+use crate::journal::{Appender, Health, Snapshotter, Tended};
+
+/// Between two rounds when nothing is waiting.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Leases ended in one round: enough for a million a minute, few enough that a snapshot in progress
+/// and a request to stop do not wait long.
+const ENDED_PER_ROUND: usize = 4_096;
+
+/// The running thread.
+pub struct Maintenance {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Maintenance {
+    /// Begins.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn start(
+        instance: Arc<Instance>,
+        appender: Appender,
+        snapshotter: Snapshotter,
+    ) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let mut caretaker =
+            Caretaker { instance, appender, snapshotter, health: Health::Good, tending: true };
+        let thread = thread::Builder::new().name("maintenance".into()).spawn(move || {
+            while !stopped.load(Ordering::Acquire) {
+                if !caretaker.round() {
+                    thread::park_timeout(PAUSE);
+                }
+            }
+        })?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the thread, and with it its appender. A snapshot in progress is abandoned: the
+    /// segments that it would have replaced are still there.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            error!("the maintenance thread had died");
+        }
+    }
+}
+
+struct Caretaker {
+    instance: Arc<Instance>,
+    appender: Appender,
+    snapshotter: Snapshotter,
+    /// As last seen, so that a change is said once.
+    health: Health,
+    /// Cleared when a snapshot fails, so that this too is said once; set when one succeeds.
+    tending: bool,
+}
+
+impl Caretaker {
+    /// One bounded round; whether the next should follow at once.
+    fn round(&mut self) -> bool {
+        self.watch_health();
+        self.instance.drain_program_log();
+        // Both are called each time: neither may starve the other.
+        let sweeping = self.end_leases();
+        let snapshotting = self.snapshot();
+        sweeping || snapshotting
+    }
+
+    /// Ends leases that are over; true if more are waiting.
+    fn end_leases(&mut self) -> bool {
+        let Self { instance, appender, .. } = self;
+        if !instance.health.is_good() {
+            return false;
+        }
+        // Not more than the ring takes now, so that every change finds its place in the journal.
+        let budget = appender.room().min(ENDED_PER_ROUND);
+        let service = instance.service.load();
+        let sweep = instance.table.expire(clock::now(), budget, &mut |address, binding| {
+            service.uncount_lease(&instance.limits, binding);
+            // A change that is not written is made again after a restart, by the same clock.
+            let _ = appender.append(address, binding);
+        });
+        !sweep.done
+    }
+
+    /// Tends segments and snapshots; true if a snapshot is half written.
+    fn snapshot(&mut self) -> bool {
+        match self.snapshotter.tend(&*self.instance.table) {
+            Ok(tended) => {
+                self.tending = true;
+                if let Tended::Written { bindings } = tended {
+                    info!(bindings, "snapshot written");
+                }
+                tended == Tended::Working
+            }
+            Err(error) => {
+                if std::mem::replace(&mut self.tending, false) {
+                    error!(%error, "no snapshot can be written; the journal grows until one can");
+                }
+                false
+            }
+        }
+    }
+
+    fn watch_health(&mut self) {
+        let health = self.instance.health.get();
+        if std::mem::replace(&mut self.health, health) == health {
+            return;
+        }
+        let reason = self.instance.health.reason().unwrap_or_default();
+        match health {
+            Health::Good => info!("the journal takes grants again: clients are answered"),
+            Health::Full { .. } => {
+                error!(reason, "the disk is full: no client is answered until there is room");
+            }
+            Health::Failed { .. } => error!(
+                reason,
+                "the journal failed: no client is answered until the disk is seen to and the \
+                 server started again"
+            ),
+        }
+    }
+}

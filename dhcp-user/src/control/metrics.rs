@@ -1,0 +1,170 @@
+//! The same numbers as `tandem status`, as Prometheus reads them (OpenMetrics text).
+//!
+//! Nothing is counted here: each scrape takes one status and writes it out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::status::{Latency, Status};
+
+/// The content type of [`text`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// `status` as OpenMetrics text.
+///
+/// # Errors
+/// The encoder refuses, which a `String` gives it no cause for.
+pub fn text(status: Status) -> Result<String, fmt::Error> {
+    let mut registry = Registry::with_prefix("tandem");
+    registry.register_collector(Box::new(Scrape(status)));
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Scrape(Status);
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let status = &self.0;
+        let packets = &status.packets;
+        let mut out = Writer(&mut encoder);
+        out.gauge("serving", "1 while clients are answered", u64::from(status.serving))?;
+        out.gauge("uptime_seconds", "Seconds since clients were first answered", status.uptime_s)?;
+        out.counters("received", "Requests that reached a worker", "path", &packets.received)?;
+        out.counters("sent", "Replies sent", "type", &packets.sent)?;
+        out.counters("dropped", "Requests left unanswered", "reason", &packets.dropped)?;
+        out.counters("waited", "Packets that had to wait or be asked for", "for", &packets.waited)?;
+        out.counters("xdp_verdicts", "Verdicts of the XDP program", "verdict", &packets.verdicts)?;
+        out.interfaces(status)?;
+        out.pools(status)?;
+        out.latency("wire_to_wire", "Request to reply", &status.latency.wire_to_wire)?;
+        out.latency("disk_wait", "Grant to stable storage", &status.latency.waiting_for_disk)?;
+        out.journal(status)?;
+        out.counter("reloads", "Configurations taken", status.configuration.reloads)?;
+        let refused = status.configuration.reloads_refused;
+        out.counter("reloads_refused", "Configurations refused for their mistakes", refused)
+    }
+}
+
+struct Writer<'a, 'e>(&'a mut DescriptorEncoder<'e>);
+
+impl Writer<'_, '_> {
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let metric = ConstCounter::new(value);
+        metric.encode(self.0.encode_descriptor(name, help, None, MetricType::Counter)?)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        let metric = ConstGauge::new(value);
+        metric.encode(self.0.encode_descriptor(name, help, None, MetricType::Gauge)?)
+    }
+
+    fn counters(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        counts: &BTreeMap<String, u64>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (what, count) in counts {
+            let labels = [(label, what.as_str())];
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+        }
+        Ok(())
+    }
+
+    fn interfaces(&mut self, status: &Status) -> fmt::Result {
+        let help = "1 for the mode that an interface came up in";
+        let mut family =
+            self.0.encode_descriptor("interface_mode", help, None, MetricType::Gauge)?;
+        for interface in &status.interfaces {
+            let labels =
+                [("interface", interface.name.as_str()), ("mode", interface.mode.as_str())];
+            family.encode_family(&labels)?.encode_gauge(&1_u64)?;
+        }
+        Ok(())
+    }
+
+    fn pools(&mut self, status: &Status) -> fmt::Result {
+        let help = "Addresses of a pool by what they are";
+        let mut family =
+            self.0.encode_descriptor("pool_addresses", help, None, MetricType::Gauge)?;
+        for pool in &status.pools {
+            let states =
+                [("active", pool.active), ("free", pool.free), ("abandoned", pool.abandoned)];
+            for (state, count) in states {
+                let labels = [
+                    ("network", pool.network.as_str()),
+                    ("first", pool.first.as_str()),
+                    ("last", pool.last.as_str()),
+                    ("state", state),
+                ];
+                family.encode_family(&labels)?.encode_gauge(&count)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn latency(&mut self, name: &str, help: &str, latency: &Latency) -> fmt::Result {
+        let name = format!("{name}_seconds");
+        let mut family = self.0.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+        let quantiles = [
+            ("0.5", latency.p50_us),
+            ("0.9", latency.p90_us),
+            ("0.99", latency.p99_us),
+            ("0.999", latency.p999_us),
+            ("1", latency.max_us),
+        ];
+        for (quantile, us) in quantiles {
+            family.encode_family(&[("quantile", quantile)])?.encode_gauge(&(us / 1e6))?;
+        }
+        Ok(())
+    }
+
+    fn journal(&mut self, status: &Status) -> fmt::Result {
+        let journal = &status.journal;
+        let healthy = u64::from(journal.health == "good");
+        self.gauge("journal_healthy", "1 while grants can be made durable", healthy)?;
+        self.gauge("journal_segments", "Segments behind the newest snapshot", journal.segments)?;
+        self.gauge("journal_octets", "Octets of those segments", journal.segment_octets)?;
+        match journal.snapshot_age_s {
+            Some(age) => self.gauge("snapshot_age_seconds", "Age of the newest snapshot", age),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::status::Pool;
+
+    #[test]
+    fn a_scrape_has_counters_by_label_and_ends_as_openmetrics_does() {
+        let mut status = Status { serving: true, ..Status::default() };
+        status.packets.dropped.insert("malformed".into(), 7);
+        status.latency.wire_to_wire.p99_us = 1_500.0;
+        status.pools.push(Pool { first: "10.0.0.1".into(), active: 3, ..Pool::default() });
+        let text = text(status).unwrap();
+        for line in [
+            "tandem_serving 1\n",
+            "tandem_dropped_total{reason=\"malformed\"} 7\n",
+            "tandem_wire_to_wire_seconds{quantile=\"0.99\"} 0.0015\n",
+            "first=\"10.0.0.1\",last=\"\",state=\"active\"} 3\n",
+        ] {
+            assert!(text.contains(line), "no {line:?} in:\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

@@ -1,0 +1,175 @@
+//! SIGHUP: a new configuration takes the old one's place, or the old one stays.
+//!
+//! The file is read and checked whole before anything changes. Then the lease table learns which
+//! addresses there are to give, and workers find the new service with their next packet; no packet
+//! is lost, and no lease: what is bound stays bound.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tracing::warn;
+
+use super::clock;
+use super::instance::{Instance, Loaded};
+use crate::config::{Config, Mistakes};
+use crate::dataplane;
+use crate::lease::Layout;
+use crate::server::{InterfaceAddresses, Service};
+
+/// Why the old configuration stays in force.
+#[derive(Debug)]
+pub enum Refused {
+    /// The new one has mistakes.
+    Mistakes(Mistakes),
+    /// The kernel does not say which addresses the interfaces have.
+    Addresses(io::Error),
+}
+
+/// Reads the instance's file again and takes it if it is right.
+///
+/// # Errors
+/// Nothing has changed then, but for the count of refusals.
+pub fn run(instance: &Instance) -> Result<(), Refused> {
+    let outcome = read(instance).map(|(config, addresses)| take(instance, config, &addresses));
+    let count = if outcome.is_ok() { &instance.reloads } else { &instance.reloads_refused };
+    count.fetch_add(1, Relaxed);
+    outcome
+}
+
+fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>), Refused> {
+    let mut config = Config::load(&instance.file).map_err(Refused::Mistakes)?;
+    for key in keep_what_needs_a_restart(&instance.loaded.load().config, &mut config) {
+        warn!("a change of `{key}` takes effect when the server is started again");
+    }
+    let addresses = dataplane::addresses(&config).map_err(Refused::Addresses)?;
+    Ok((config, addresses))
+}
+
+fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses]) {
+    let service = Service::new(&config, addresses);
+    // The table first: a worker must not be told of a pool that the table does not have yet.
+    instance.table.adopt(Layout::of(&config));
+    instance.service.store(Arc::new(service));
+    if changes_subscribers(&instance.loaded.load().config, &config) {
+        // A grant at this very moment may be counted twice or not at all; it is counted right
+        // again once it ends. Only an operator's change of limits gets here.
+        instance.count_leases();
+    }
+    instance.loaded.store(Arc::new(Loaded::new(config, clock::now())));
+}
+
+/// Whether the same leases are counted otherwise.
+fn changes_subscribers(old: &Config, new: &Config) -> bool {
+    let tests = |config: &Config| -> Vec<_> {
+        config.classes.iter().map(|class| class.alternatives.clone()).collect()
+    };
+    old.limits != new.limits || (!new.limits.is_empty() && tests(old) != tests(new))
+}
+
+/// Threads, sockets and files are made once, at start. Puts the old values of what they were made
+/// from into `new`, and names the keys that would have changed.
+fn keep_what_needs_a_restart(old: &Config, new: &mut Config) -> Vec<&'static str> {
+    fn keep<T: Clone + PartialEq>(
+        key: &'static str,
+        old: &T,
+        new: &mut T,
+        changed: &mut Vec<&'static str>,
+    ) {
+        if old != new {
+            new.clone_from(old);
+            changed.push(key);
+        }
+    }
+    let mut changed = Vec::new();
+    keep("state-dir", &old.state_dir, &mut new.state_dir, &mut changed);
+    keep("interface", &old.interfaces, &mut new.interfaces, &mut changed);
+    keep("guard", &old.guard, &mut new.guard, &mut changed);
+    keep("journal", &old.journal, &mut new.journal, &mut changed);
+    keep("metrics", &old.metrics, &mut new.metrics, &mut changed);
+    changed
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mistakes(mistakes) => write!(f, "{mistakes}"),
+            Self::Addresses(error) => write!(f, "addresses of the interfaces: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::lease::{Binding, BindingStatus};
+    use crate::wire::Stamp;
+
+    fn configuration(pool: &str) -> String {
+        format!(
+            "[[interface]]\nname = \"lo\"\n[[subnet4]]\nsubnet = \"10.7.0.0/24\"\n\
+             pools = [\"{pool}\"]\n"
+        )
+    }
+
+    fn write(instance: &Instance, text: &str) {
+        let state_dir = instance.loaded.load().config.state_dir.clone();
+        fs::write(&instance.file, format!("state-dir = {state_dir:?}\n{text}")).unwrap();
+    }
+
+    #[test]
+    fn a_wrong_configuration_is_refused_with_its_mistakes_and_the_old_one_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let instance = Instance::sample(dir.path(), &configuration("10.7.0.10-10.7.0.19"));
+        let service = instance.service.load_full();
+        write(&instance, &configuration("10.8.0.10-10.8.0.19"));
+        let refused = run(&instance).unwrap_err().to_string();
+        assert!(refused.contains("10.8.0.10"), "{refused}");
+        assert!(Arc::ptr_eq(&service, &instance.service.load_full()));
+        assert_eq!(instance.status().pools[0].first, "10.7.0.10");
+        assert_eq!(instance.status().configuration.reloads_refused, 1);
+        assert_eq!(instance.status().configuration.reloads, 0);
+    }
+
+    #[test]
+    fn a_right_one_takes_its_place_and_every_binding_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let instance = Instance::sample(dir.path(), &configuration("10.7.0.10-10.7.0.19"));
+        let address = [10, 7, 0, 15].into();
+        let held = Binding {
+            version: 4,
+            expires: Stamp::NEVER,
+            ..Binding::new(BindingStatus::Active, Stamp(1))
+        };
+        instance.table.restore(address, held.clone());
+        instance.table.finish_restore();
+        // The lease's address is in no pool any more.
+        write(&instance, &configuration("10.7.0.30-10.7.0.39"));
+        run(&instance).unwrap();
+        let guard = instance.table.pin();
+        let seen = instance.table.seen(address, &guard).unwrap();
+        assert_eq!(seen.binding(), Some(&held));
+        let status = instance.status();
+        assert_eq!((status.pools[0].first.as_str(), status.pools[0].free), ("10.7.0.30", 10));
+        assert_eq!(status.configuration.reloads, 1);
+    }
+
+    #[test]
+    fn what_threads_and_sockets_were_made_from_stays_until_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = configuration("10.7.0.10-10.7.0.19");
+        let instance = Instance::sample(dir.path(), &text);
+        let elsewhere = text.replace("name = \"lo\"", "name = \"lo\"\ndataplane = \"socket\"");
+        fs::write(&instance.file, format!("state-dir = \"/elsewhere\"\n{elsewhere}")).unwrap();
+        let old = instance.loaded.load_full();
+        run(&instance).unwrap();
+        let new = instance.loaded.load_full();
+        assert_eq!(new.config.state_dir, old.config.state_dir);
+        assert_eq!(new.config.interfaces, old.config.interfaces);
+    }
+}

@@ -1,0 +1,166 @@
+//! What the server says of itself: the object behind `tandem status`, and the text of it.
+//!
+//! The keys are a contract with scripts: new ones may come, none changes its meaning. Everything
+//! counts from the start of the process unless its doc says otherwise.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One look at a running server.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Status {
+    /// Version of the binary.
+    pub version: String,
+    /// Process id.
+    pub pid: u32,
+    /// When the process began to answer clients, RFC 3339.
+    pub started: String,
+    /// Seconds since then.
+    pub uptime_s: u64,
+    /// Clients are answered; false while the journal cannot take a grant.
+    pub serving: bool,
+    /// The configuration in force.
+    pub configuration: Configuration,
+    /// Interfaces in the file's order.
+    pub interfaces: Vec<Interface>,
+    /// Packets by where they went.
+    pub packets: Packets,
+    /// Pools by first address.
+    pub pools: Vec<Pool>,
+    /// How long clients wait.
+    pub latency: Latencies,
+    /// Stable storage.
+    pub journal: Journal,
+    /// Limits on leases for each subscriber, in the file's order.
+    pub limits: Vec<Limit>,
+}
+
+/// Which file is in force, and what became of reloads.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Configuration {
+    /// The file that `serve` was given.
+    pub file: String,
+    /// When it was last read and taken, RFC 3339.
+    pub loaded: String,
+    /// Reloads that took effect.
+    pub reloads: u64,
+    /// Reloads refused because of mistakes in the file.
+    pub reloads_refused: u64,
+}
+
+/// One interface and how packets reach it.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Interface {
+    /// The kernel's name.
+    pub name: String,
+    /// `xdp`, `xdp-generic` or `socket`.
+    pub mode: String,
+    /// Why this mode and no faster one; empty if it is the one that was asked for.
+    pub why: String,
+    /// Receive queues served.
+    pub queues: u32,
+    /// Workers that serve it.
+    pub workers: u32,
+    /// Whether the driver puts packets into our memory itself.
+    pub zero_copy: bool,
+}
+
+/// Packet counters.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Packets {
+    /// Requests that reached a worker, by path: `xdp` or `kernel`.
+    pub received: BTreeMap<String, u64>,
+    /// Replies sent, by DHCP message type in lower case.
+    pub sent: BTreeMap<String, u64>,
+    /// Requests left unanswered, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Replies and requests that had to wait, by what for.
+    pub waited: BTreeMap<String, u64>,
+    /// What the XDP program did, by verdict, all interfaces together.
+    pub verdicts: BTreeMap<String, u64>,
+}
+
+/// How full one pool is, in addresses.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Pool {
+    /// Shared network, or the subnet where it stands alone.
+    pub network: String,
+    /// First address.
+    pub first: String,
+    /// Last address, itself included.
+    pub last: String,
+    /// Addresses in the range.
+    pub total: u64,
+    /// Leased.
+    pub active: u64,
+    /// To be had.
+    pub free: u64,
+    /// Set aside: declined, or a probe was answered.
+    pub abandoned: u64,
+    /// Leased share of the total, in permille.
+    pub fill_permille: u64,
+}
+
+/// How long clients wait.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Latencies {
+    /// From a request's arrival to its reply's departure.
+    pub wire_to_wire: Latency,
+    /// From a grant's journal record to its being durable.
+    pub waiting_for_disk: Latency,
+}
+
+/// One distribution, in microseconds.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Latency {
+    /// How many were measured.
+    pub count: u64,
+    /// Median.
+    pub p50_us: f64,
+    /// 90th percentile.
+    pub p90_us: f64,
+    /// 99th percentile.
+    pub p99_us: f64,
+    /// 99.9th percentile.
+    pub p999_us: f64,
+    /// Longest.
+    pub max_us: f64,
+}
+
+/// Stable storage.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Journal {
+    /// `good`, `full` or `failed`.
+    pub health: String,
+    /// What is wrong and since when; empty while `good`.
+    pub detail: String,
+    /// False if the configuration lets answers leave before the disk has the grant.
+    pub durable: bool,
+    /// Segments that a start would replay: those behind the newest snapshot.
+    pub segments: u64,
+    /// Octets of those segments.
+    pub segment_octets: u64,
+    /// Octets of the newest snapshot.
+    pub snapshot_octets: u64,
+    /// Seconds since the newest snapshot; nothing if there is none.
+    pub snapshot_age_s: Option<u64>,
+}
+
+/// One limit on leases for each subscriber.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Limit {
+    /// From the configuration.
+    pub name: String,
+    /// Leases that each subscriber may hold; refusals are counted under `dropped`.
+    pub leases: u32,
+}

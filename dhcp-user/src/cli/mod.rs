@@ -1,1 +1,87 @@
-//! One file for each subcommand.
+//! The command line: one file for each subcommand.
+
+mod check;
+mod columns;
+mod leases;
+mod locate;
+mod serve;
+mod status;
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What the command line said.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, about = "A DHCP server for carriers")]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer clients, in the foreground; SIGTERM stops cleanly, SIGHUP reloads the configuration
+    Serve(serve::Serve),
+    /// Say every mistake in a configuration, and touch nothing
+    Check(check::Check),
+    /// Say how a running server is doing
+    Status(status::StatusCommand),
+    /// List the leases of a running server
+    Leases(leases::LeasesCommand),
+}
+
+impl Arguments {
+    /// Does what was asked. Exit status: 0, 2 for a wrong configuration, 1 for any other failure.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let outcome = match self.command {
+            Command::Serve(serve) => serve.run(),
+            Command::Check(check) => check.run(),
+            Command::Status(status) => status.run(),
+            Command::Leases(leases) => leases.run(),
+        };
+        match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                // Nobody is left to tell if standard error is gone.
+                let _ = writeln!(io::stderr(), "{failure}");
+                failure.exit_code()
+            }
+        }
+    }
+}
+
+/// Why a command failed, in words for its user.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The configuration is wrong; every mistake, a line or more each.
+    Configuration(String),
+    /// Anything else, in one line that says what to do.
+    Other(String),
+}
+
+impl Failure {
+    /// Any failure but a wrong configuration.
+    pub(crate) fn other(text: impl fmt::Display) -> Self {
+        Self::Other(text.to_string())
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Configuration(_) => ExitCode::from(2),
+            Self::Other(_) => ExitCode::from(1),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(mistakes) => f.write_str(mistakes.trim_end()),
+            Self::Other(text) => write!(f, "tandem: {text}"),
+        }
+    }
+}

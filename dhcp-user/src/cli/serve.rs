@@ -1,0 +1,193 @@
+//! `tandem serve`: puts the floors together, answers clients, and takes everything down again.
+//!
+//! ```text
+//! configuration → journal (locked, recovered into the table) → limits → service → control socket
+//!   → commit thread → data plane → maintenance thread → control thread → ready
+//! ```
+//!
+//! Each step can refuse, and what came before it is then taken down by being dropped. The way down
+//! is the same in reverse: no request is taken any more, replies that wait for the disk get it, the
+//! journal is flushed.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use arc_swap::ArcSwap;
+use sd_notify::NotifyState;
+use tracing::{info, warn};
+
+use super::Failure;
+use crate::config::Config;
+use crate::control::maintenance::Maintenance;
+use crate::control::runtime::{Control, bind_metrics};
+use crate::control::socket::{ControlSocket, Openness};
+use crate::control::{Instance, Loaded, LogFormat, clock, logging};
+use crate::dataplane::{self, Counters, InterfaceMode, Latencies};
+use crate::journal::{Committer, Health, Journal};
+use crate::lease::{Layout, Limits, Table};
+use crate::server::{DropReason, Service};
+
+/// Arguments of `tandem serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/tandem/tandem.toml")]
+    config: PathBuf,
+    /// How log lines on standard error look; TANDEM_LOG says what is logged
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let config = Config::load(&self.config)
+            .map_err(|mistakes| Failure::Configuration(mistakes.to_string()))?;
+        logging::start(self.log_format);
+        let control = Control::new().map_err(|error| because("signals", &error))?;
+
+        let (journal, table) = recover(&config)?;
+        let Journal { mut appenders, committer, snapshotter, health } = journal;
+        let maintenance_appender =
+            appenders.pop().ok_or_else(|| Failure::other("the journal has no appenders"))?;
+
+        let addresses = dataplane::addresses(&config)
+            .map_err(|error| because("addresses of the interfaces", &error))?;
+        let service = Service::new(&config, &addresses);
+        let limits = Arc::new(Limits::new());
+        if !config.limits.is_empty() {
+            table.for_each(|_, binding| service.count_lease(&limits, binding));
+        }
+        let service = Arc::new(ArcSwap::from_pointee(service));
+
+        let socket = ControlSocket::bind(&config.state_dir)
+            .map_err(|error| because("the control socket", &error))?;
+        let metrics = config.metrics.map(bind_metrics).transpose();
+        let metrics = metrics.map_err(|error| because("the metrics port", &error))?;
+
+        let commit = commit_thread(committer)?;
+        let counters = Arc::new(Counters::new(appenders.len(), DropReason::ALL.len()));
+        let latencies = Arc::new(Latencies::new());
+        let running = dataplane::start(
+            &config,
+            dataplane::Parts {
+                service: Arc::clone(&service),
+                table: Arc::clone(&table),
+                limits: Arc::clone(&limits),
+                appenders,
+                health: Arc::clone(&health),
+                counters: Arc::clone(&counters),
+                latencies: Arc::clone(&latencies),
+            },
+        )
+        .map_err(|error| Failure::other(format!("{error}")))?;
+        let modes = running.modes().to_vec();
+        let now = clock::now();
+        let instance = Arc::new(Instance {
+            file: self.config,
+            started: now,
+            table,
+            limits,
+            service,
+            counters,
+            latencies,
+            health,
+            interfaces: modes,
+            dataplane: Mutex::new(Some(running)),
+            loaded: ArcSwap::from_pointee(Loaded::new(config, now)),
+            reloads: AtomicU64::new(0),
+            reloads_refused: AtomicU64::new(0),
+        });
+        let maintenance =
+            Maintenance::start(Arc::clone(&instance), maintenance_appender, snapshotter)
+                .map_err(|error| because("the maintenance thread", &error))?;
+        let control = control
+            .start(Arc::clone(&instance), socket, metrics)
+            .map_err(|error| because("the control thread", &error))?;
+        say_ready(&instance.interfaces);
+
+        let asked = control.join();
+        info!("stopping");
+        // Without systemd there is nobody to tell.
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        instance.stop_dataplane();
+        maintenance.stop();
+        finish(commit)?;
+        match asked {
+            Ok(outcome) => outcome.map_err(|error| because("the control thread", &error)),
+            Err(_) => Err(Failure::other("the control thread died; its last words are in the log")),
+        }
+    }
+}
+
+/// Locks the state directory and reads all that is in it into a table.
+fn recover(config: &Config) -> Result<(Journal, Arc<Table>), Failure> {
+    let state_dir = &config.state_dir;
+    let openness =
+        ControlSocket::prepare_dir(state_dir).map_err(|error| because_of_dir(state_dir, &error))?;
+    if openness == Openness::Shared {
+        warn!(dir = %state_dir.display(), "others can look into the state directory: chmod 700 it");
+    }
+    if !config.journal.durable {
+        warn!("journal.durable is off: a crash forgets leases that clients were told of");
+    }
+    let cores = dataplane::cores(config).map_err(Failure::other)?;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    // One appender for each worker, one for the maintenance thread.
+    let recovery =
+        Journal::open(state_dir, &config.journal, cores.len() + 1).map_err(Failure::other)?;
+    let table = Arc::new(Table::new(Layout::of(config)));
+    let (journal, found) = recovery.load(&*table, threads).map_err(Failure::other)?;
+    for torn in &found.torn {
+        let (path, offset) = (torn.path.display(), torn.offset);
+        warn!("{path}: a write was cut short at offset {offset}, before anybody was told of it");
+    }
+    info!(snapshot = found.from_snapshot, segments = found.from_segments, "bindings recovered");
+    Ok((journal, table))
+}
+
+fn commit_thread(committer: Committer) -> Result<JoinHandle<Health>, Failure> {
+    thread::Builder::new()
+        .name("commit".into())
+        .spawn(move || committer.run(clock::now))
+        .map_err(|error| because("the commit thread", &error))
+}
+
+/// Workers and maintenance have dropped their appenders: what they appended is written, and then
+/// the thread ends.
+fn finish(commit: JoinHandle<Health>) -> Result<(), Failure> {
+    match commit.join() {
+        Ok(Health::Good) => {
+            info!("stopped");
+            Ok(())
+        }
+        Ok(_) => Err(Failure::other(
+            "stopped with a journal that could not be written; no client was told what it lacks",
+        )),
+        Err(_) => Err(Failure::other("the commit thread died; its last words are in the log")),
+    }
+}
+
+/// The line that scripts wait for, and word to systemd.
+fn say_ready(interfaces: &[InterfaceMode]) {
+    let interfaces: Vec<_> =
+        interfaces.iter().map(|it| format!("{} ({})", it.interface, it.mode)).collect();
+    let mut out = io::stdout();
+    // Whoever started us may have closed its end; clients are answered all the same.
+    let _ = writeln!(out, "ready: answering clients on {}", interfaces.join(", "));
+    let _ = out.flush();
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+}
+
+fn because(what: &str, error: &io::Error) -> Failure {
+    Failure::other(format!("{what}: {error}"))
+}
+
+fn because_of_dir(dir: &Path, error: &io::Error) -> Failure {
+    Failure::other(format!(
+        "state directory {}: {error}; make it writable for this user, or set `state-dir`",
+        dir.display()
+    ))
+}

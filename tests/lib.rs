@@ -1,1 +1,5 @@
-//! The simulation, the lab and interoperation with real peers.
+//! What the tests against the running server share.
+//!
+//! - [`lab`]: network namespaces, veth, real clients and the server in them.
+
+pub mod lab;

@@ -1,0 +1,170 @@
+//! What a server has acknowledged, kept by the clients' side: the record that it is held to.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+/// A client's hardware address.
+pub(super) type Mac = [u8; 6];
+
+/// Every acknowledged lease that the client has not given back.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    held: HashMap<Mac, Held>,
+    holder: HashMap<Ipv4Addr, Mac>,
+}
+
+/// One acknowledged lease.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// What the client got.
+    pub(super) address: Ipv4Addr,
+    /// The end that it was told, by the clock at the ACK's arrival.
+    pub(super) ends: SystemTime,
+}
+
+impl Ledger {
+    /// Enters an ACK that arrived at `now`.
+    ///
+    /// # Errors
+    /// The other client that holds the address, if there is one: the fault that all this exists
+    /// to prevent.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: SystemTime,
+        client: Mac,
+        address: Ipv4Addr,
+        lease: Duration,
+    ) -> Result<(), String> {
+        if let Some(other) = self.holder.get(&address).filter(|&&other| other != client)
+            && let Some(held) = self.held.get(other)
+            && held.ends > now
+        {
+            return Err(format!(
+                "{address} is {other:02x?}'s until {:?} and went to {client:02x?}",
+                held.ends
+            ));
+        }
+        if let Some(before) = self.held.insert(client, Held { address, ends: now + lease }) {
+            self.holder.remove(&before.address);
+        }
+        self.holder.insert(address, client);
+        Ok(())
+    }
+
+    /// Enters a RELEASE as it leaves: from here on the server may do with the address what it likes.
+    pub(super) fn release(&mut self, client: Mac) -> Option<Held> {
+        let held = self.held.remove(&client)?;
+        self.holder.remove(&held.address);
+        Some(held)
+    }
+
+    /// What a client holds.
+    #[must_use]
+    pub(super) fn held(&self, client: Mac) -> Option<Held> {
+        self.held.get(&client).copied()
+    }
+
+    /// How many leases it holds the server to.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Holds a server's own list (`tandem leases --json`) against what it acknowledged: each lease
+    /// must be there, active, its client's, and end no earlier than the client was told.
+    ///
+    /// # Errors
+    /// Everything that is missing or different.
+    pub fn check(&self, leases: &[Value]) -> Result<(), Vec<String>> {
+        let mut faults = Vec::new();
+        let mut listed: HashMap<Ipv4Addr, &Value> = HashMap::new();
+        for lease in leases.iter().filter(|lease| lease["state"] == "active") {
+            let address = lease["address"].as_str().and_then(|text| text.parse().ok());
+            let Some(address) = address else {
+                faults.push(format!("no address in {lease}"));
+                continue;
+            };
+            if let Some(twin) = listed.insert(address, lease) {
+                faults.push(format!("{address} is listed twice: {twin} and {lease}"));
+            }
+        }
+        for (client, held) in &self.held {
+            let Some(lease) = listed.get(&held.address) else {
+                faults.push(format!("{} of {client:02x?} is gone", held.address));
+                continue;
+            };
+            let octets: Vec<String> = client.iter().map(|octet| format!("{octet:02x}")).collect();
+            if lease["hw-address"] != octets.join(":") {
+                faults.push(format!("{} was acknowledged to {client:02x?}: {lease}", held.address));
+            }
+            let ends = lease["expires"].as_str().and_then(seconds);
+            // The ACK was under way for a moment, and both sides count whole seconds.
+            let told = held.ends.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            if ends.is_none_or(|ends| ends + 2 < told.as_secs()) {
+                faults.push(format!(
+                    "{} was promised until {}: {lease}",
+                    held.address,
+                    told.as_secs()
+                ));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+/// Seconds since 1970 of an RFC 3339 time in UTC, such as `2026-11-20T21:40:00Z`.
+fn seconds(text: &str) -> Option<u64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.split('-').map(|part| part.parse::<u64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let mut time = time.split(':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    // Days before the first of March of `year`, counting years from March, in the Gregorian calendar.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    Some((days - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_the_calendar_has_them() {
+        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(seconds("2000-02-29T12:00:00Z"), Some(951_825_600));
+        assert_eq!(seconds("2026-11-20T20:10:12Z"), Some(0x6b00_a924));
+        assert_eq!(seconds("yesterday"), None);
+    }
+
+    #[test]
+    fn an_address_acknowledged_to_two_clients_is_a_fault() {
+        let mut ledger = Ledger::default();
+        let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+        let address = Ipv4Addr::new(10, 0, 0, 1);
+        ledger.acknowledge(now, [1; 6], address, hour).expect("the first client has it");
+        assert!(ledger.acknowledge(now, [2; 6], address, hour).is_err());
+        ledger
+            .acknowledge(now + 2 * hour, [2; 6], address, hour)
+            .expect("the first lease has ended");
+    }
+
+    #[test]
+    fn a_lost_lease_is_a_fault() {
+        let mut ledger = Ledger::default();
+        let hour = Duration::from_secs(3_600);
+        ledger
+            .acknowledge(SystemTime::now(), [1; 6], Ipv4Addr::new(10, 0, 0, 1), hour)
+            .expect("free");
+        assert_eq!(ledger.check(&[]).expect_err("it is not listed").len(), 1);
+    }
+}

@@ -1,0 +1,231 @@
+//! Many clients behind one relay, as plain UDP: what they were promised is kept in a ledger.
+
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant, SystemTime};
+
+use dhcproto::v4::{DhcpOption, Message, MessageType, Opcode, OptionCode};
+use dhcproto::{Decodable as _, Encodable as _};
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::ledger::{Ledger, Mac};
+use super::namespace::Namespace;
+use super::site::Site;
+
+/// How long an exchange waits for its next answer before the client gives it up.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Out of a hundred things that clients do next.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix {
+    /// Renew a lease that is held.
+    pub renewals: u32,
+    /// Give one back.
+    pub releases: u32,
+    // What is left are new exchanges: DISCOVER, OFFER, REQUEST, ACK.
+}
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Exchanges that ended with an ACK.
+    pub acknowledged: u64,
+    /// Exchanges that ended with a NAK.
+    pub refused: u64,
+    /// Exchanges that got no answer in time.
+    pub lost: u64,
+    /// RELEASEs sent.
+    pub released: u64,
+}
+
+/// A relay with `clients` hosts behind it.
+#[derive(Debug)]
+pub struct Load {
+    socket: UdpSocket,
+    relay: Ipv4Addr,
+    clients: u32,
+    /// What the server is held to.
+    pub ledger: Ledger,
+    random: StdRng,
+    under_way: HashMap<u32, Exchange>,
+    next_xid: u32,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    client: Mac,
+    renewal: bool,
+    asked: Instant,
+}
+
+impl Load {
+    /// Opens the relay's socket at `relay` in `namespace`; `seed` fixes what the clients do.
+    ///
+    /// # Panics
+    /// If the address is not there, or port 67 of it is taken.
+    #[must_use]
+    pub fn new(namespace: &Namespace, relay: Ipv4Addr, clients: u32, seed: u64) -> Self {
+        eprintln!("load seed {seed}");
+        let socket = namespace.inside(|| UdpSocket::bind((relay, 67)).expect("the relay's port"));
+        let server: Ipv4Addr = Site::SERVER.parse().expect("an address");
+        socket.connect(SocketAddr::from((server, 67))).expect("a way to the server");
+        socket.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
+        Self {
+            socket,
+            relay,
+            clients,
+            ledger: Ledger::default(),
+            random: StdRng::seed_from_u64(seed),
+            under_way: HashMap::new(),
+            next_xid: 1,
+        }
+    }
+
+    /// Keeps `window` exchanges under way until `enough` says so; what is under way then is given
+    /// up, as by clients whose server died.
+    ///
+    /// # Errors
+    /// The first address that was acknowledged to two clients.
+    pub fn run(
+        &mut self,
+        mix: Mix,
+        window: usize,
+        mut enough: impl FnMut(&Tally) -> bool,
+    ) -> Result<Tally, String> {
+        let mut tally = Tally::default();
+        while !enough(&tally) {
+            while self.under_way.len() < window && self.begin(mix, &mut tally) {}
+            self.receive(&mut tally)?;
+            let now = Instant::now();
+            let before = self.under_way.len();
+            self.under_way.retain(|_, exchange| now - exchange.asked < PATIENCE);
+            tally.lost += (before - self.under_way.len()) as u64;
+        }
+        self.under_way.clear();
+        Ok(tally)
+    }
+
+    /// Starts what a client does next. False if the socket is full.
+    fn begin(&mut self, mix: Mix, tally: &mut Tally) -> bool {
+        let client = mac(self.random.random_range(0..self.clients));
+        let roll = self.random.random_range(0..100);
+        let mut message = self.message(client);
+        match self.ledger.held(client) {
+            Some(held) if roll < mix.releases => {
+                message.set_ciaddr(held.address);
+                let options = message.opts_mut();
+                options.insert(DhcpOption::MessageType(MessageType::Release));
+                let server = Site::SERVER.parse().expect("an address");
+                options.insert(DhcpOption::ServerIdentifier(server));
+                if !self.send(&message) {
+                    return false;
+                }
+                // From the moment it is under way the server may take it.
+                self.ledger.release(client);
+                tally.released += 1;
+                true
+            }
+            Some(held) if roll < mix.releases + mix.renewals => {
+                message.set_ciaddr(held.address);
+                message.opts_mut().insert(DhcpOption::MessageType(MessageType::Request));
+                self.ask(client, true, message)
+            }
+            _ => {
+                message.opts_mut().insert(DhcpOption::MessageType(MessageType::Discover));
+                self.ask(client, false, message)
+            }
+        }
+    }
+
+    fn ask(&mut self, client: Mac, renewal: bool, message: Message) -> bool {
+        if !self.send(&message) {
+            return false;
+        }
+        let exchange = Exchange { client, renewal, asked: Instant::now() };
+        self.under_way.insert(message.xid(), exchange);
+        true
+    }
+
+    fn message(&mut self, client: Mac) -> Message {
+        let xid = self.next_xid;
+        self.next_xid = self.next_xid.wrapping_add(1);
+        let unset = Ipv4Addr::UNSPECIFIED;
+        let mut message = Message::new_with_id(xid, unset, unset, unset, self.relay, &client);
+        message.set_opcode(Opcode::BootRequest);
+        message.set_hops(1);
+        message
+    }
+
+    /// False if the socket is full, or the server's host refuses: both pass.
+    fn send(&self, message: &Message) -> bool {
+        let octets = message.to_vec().expect("a request encodes");
+        self.socket.send(&octets).is_ok()
+    }
+
+    fn receive(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let mut octets = [0; 2048];
+        // One wait for the first answer, then whatever else is there already, within a bound.
+        for _ in 0..256 {
+            let length = match self.socket.recv(&mut octets) {
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
+                Err(_) => return Ok(()),
+            };
+            let answer = Message::from_bytes(&octets[..length])
+                .map_err(|error| format!("an answer that cannot be read: {error}"))?;
+            self.take(&answer, tally)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, answer: &Message, tally: &mut Tally) -> Result<(), String> {
+        let Some(exchange) = self.under_way.remove(&answer.xid()) else { return Ok(()) };
+        if answer.chaddr() != exchange.client {
+            return Err(format!(
+                "an answer for {:02x?} went to {:02x?}",
+                answer.chaddr(),
+                exchange.client
+            ));
+        }
+        match answer.opts().msg_type() {
+            Some(MessageType::Offer) if !exchange.renewal => {
+                let mut request = self.message(exchange.client);
+                let options = request.opts_mut();
+                options.insert(DhcpOption::MessageType(MessageType::Request));
+                options.insert(DhcpOption::RequestedIpAddress(answer.yiaddr()));
+                if let Some(server) = answer.opts().get(OptionCode::ServerIdentifier) {
+                    options.insert(server.clone());
+                }
+                if !self.ask(exchange.client, false, request) {
+                    tally.lost += 1;
+                }
+            }
+            Some(MessageType::Ack) => {
+                let Some(DhcpOption::AddressLeaseTime(lease)) =
+                    answer.opts().get(OptionCode::AddressLeaseTime)
+                else {
+                    return Err("an ACK without a lease time".to_owned());
+                };
+                let lease = Duration::from_secs(u64::from(*lease));
+                self.ledger.acknowledge(
+                    SystemTime::now(),
+                    exchange.client,
+                    answer.yiaddr(),
+                    lease,
+                )?;
+                tally.acknowledged += 1;
+            }
+            Some(MessageType::Nak) => tally.refused += 1,
+            other => return Err(format!("unexpected answer {other:?}")),
+        }
+        Ok(())
+    }
+}
+
+/// The hardware address of the client with this number: a locally administered one.
+fn mac(client: u32) -> Mac {
+    let [a, b, c, d] = client.to_be_bytes();
+    [2, 0, a, b, c, d]
+}

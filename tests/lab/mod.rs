@@ -1,0 +1,64 @@
+//! A network in one machine: namespaces joined by veth, the server and real clients in them.
+//!
+//! Everything that a lab makes has the lab's process number in its name and goes when its value is
+//! dropped; what a killed run left behind is swept by the next one. Every child dies with the
+//! thread that started it.
+
+mod capture;
+mod client;
+mod frame;
+#[cfg(feature = "load")]
+mod ledger;
+#[cfg(feature = "load")]
+mod load;
+mod namespace;
+mod perfdhcp;
+mod process;
+#[cfg(feature = "load")]
+mod raw;
+mod relay;
+mod server;
+mod site;
+mod wait;
+
+pub use capture::Capture;
+pub use client::{Client, Event, Kind};
+pub use frame::Headers;
+#[cfg(feature = "load")]
+pub use ledger::Ledger;
+#[cfg(feature = "load")]
+pub use load::{Load, Mix, Tally};
+pub use namespace::Namespace;
+pub use perfdhcp::{Perfdhcp, Report};
+pub use process::Process;
+#[cfg(feature = "load")]
+pub use raw::RawPort;
+pub use relay::Relay;
+pub use server::{Server, Settings};
+pub use site::Site;
+pub use wait::{until, until_some};
+
+/// Whether this process may build a lab. Without root it says loudly what is skipped; where nothing
+/// may be, as `TANDEM_PRIVILEGED` promises, it panics.
+#[must_use]
+pub fn available(what: &str) -> bool {
+    if Namespace::permitted() {
+        return true;
+    }
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{what}: the lab needs root, and CI must not skip it"
+    );
+    eprintln!("SKIPPED, NOT PASSED: {what}: the lab needs root to make network namespaces");
+    false
+}
+
+/// The seed of this run, printed: `TANDEM_SEED` replays one.
+#[must_use]
+pub fn seed() -> u64 {
+    let given = std::env::var("TANDEM_SEED").ok().and_then(|text| text.parse().ok());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = given.unwrap_or_else(|| now.map_or(0, |time| u64::from(time.subsec_nanos())));
+    eprintln!("TANDEM_SEED={seed}");
+    seed
+}

@@ -1,0 +1,151 @@
+//! One host of the lab: a network namespace that goes with its value.
+
+use std::fs::{self, File};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::process::{Command, Output, id};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// What every namespace of a lab begins with; the process number follows.
+const PREFIX: &str = "tandem-";
+
+/// A network namespace, removed on drop together with every process still in it.
+#[derive(Debug)]
+pub struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    /// Whether this process may make namespaces.
+    #[must_use]
+    pub fn permitted() -> bool {
+        fs::read_to_string("/proc/self/status").is_ok_and(|status| {
+            status
+                .lines()
+                .any(|line| line.starts_with("Uid:") && line.split_whitespace().nth(1) == Some("0"))
+        })
+    }
+
+    /// Makes one with its loopback up; `role` is for whoever looks at the machine meanwhile.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    #[must_use]
+    pub fn new(role: &str) -> Self {
+        static SWEPT: Once = Once::new();
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        SWEPT.call_once(sweep);
+        let count = COUNT.fetch_add(1, Relaxed);
+        let made = Self { name: format!("{PREFIX}{}-{count}-{role}", id()) };
+        run(Command::new("ip").args(["netns", "add", &made.name]));
+        made.ip(&["link", "set", "lo", "up"]);
+        // The lab talks IPv4 here; router solicitations would only be noise on the wire.
+        made.run("sysctl", &["-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
+        made
+    }
+
+    /// Its name, as `ip netns` knows it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A command that will run in here and be killed with the thread that starts it.
+    #[must_use]
+    pub fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "ip", "netns", "exec", &self.name]);
+        command.arg(program.as_ref());
+        command
+    }
+
+    /// Runs a program in here to its end and gives what it printed.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> String {
+        run(self.command(program).args(arguments))
+    }
+
+    /// `ip` with these arguments, in here.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn ip(&self, arguments: &[&str]) -> String {
+        run(Command::new("ip").args(["-n", &self.name]).args(arguments))
+    }
+
+    /// Does something in here, such as opening a socket, which then stays in here.
+    ///
+    /// # Panics
+    /// If the kernel does not let this process in, or `work` panics.
+    pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let door = File::open(Path::new("/var/run/netns").join(&self.name)).expect("the namespace");
+        // A namespace belongs to a thread: one of its own leaves this one where it is.
+        thread::scope(|scope| {
+            let inside = scope.spawn(|| {
+                move_into_link_name_space(door.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("a way into the namespace");
+                work()
+            });
+            inside.join().expect("work in the namespace ends well")
+        })
+    }
+
+    /// Joins `self` and `other` by a veth pair whose ends carry these names, and sets both up.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn join(&self, here: &str, other: &Self, there: &str) {
+        let peer = ["peer", "name", there, "netns", &other.name];
+        self.ip(&[&["link", "add", here, "type", "veth"], &peer[..]].concat());
+        for (namespace, link) in [(self, here), (other, there)] {
+            namespace.ip(&["link", "set", link, "up"]);
+        }
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        remove(&self.name);
+    }
+}
+
+/// Removes what runs of this lab left that were killed before they could clean up.
+fn sweep() {
+    let Ok(listed) = Command::new("ip").args(["netns", "list"]).output() else { return };
+    for name in String::from_utf8_lossy(&listed.stdout).lines().filter_map(|l| l.split(' ').next())
+    {
+        let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+        let process = rest.split('-').next().unwrap_or_default();
+        if !process.is_empty() && !Path::new("/proc").join(process).exists() {
+            remove(name);
+        }
+    }
+}
+
+/// Ends every process in a namespace, then the namespace. Best effort: it runs while unwinding.
+fn remove(name: &str) {
+    if let Ok(pids) = Command::new("ip").args(["netns", "pids", name]).output() {
+        for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
+            let _ = Command::new("kill").args(["-KILL", pid]).output();
+        }
+    }
+    let _ = Command::new("ip").args(["netns", "delete", name]).output();
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// If it fails, with all that it said.
+fn run(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {status}\n{stdout}{stderr}");
+    stdout.into_owned()
+}

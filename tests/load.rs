@@ -1,0 +1,42 @@
+//! perfdhcp at ten thousand exchanges a second.
+
+use tandem_tests::lab::{self, Namespace, Perfdhcp, Server, Settings, Site};
+
+#[test]
+fn perfdhcp_at_ten_thousand_exchanges_a_second_loses_none_and_finds_no_address_twice() {
+    if !lab::available("perfdhcp at 10,000 exchanges a second") {
+        return;
+    }
+    let site = Site::new("perfdhcp");
+    let host = Namespace::new("perfdhcp");
+    site.plug(&host, "eth0");
+    host.ip(&["addr", "add", "10.77.0.9/16", "dev", "eth0"]);
+    let settings = Settings::new(&site, CONFIGURATION);
+    let server = Server::start(&site.server, settings);
+    let run = Perfdhcp {
+        namespace: &host,
+        relay: "10.77.0.9",
+        server: Site::SERVER,
+        rate: 10_000,
+        // More than it will send: a client that came twice would rightly get its address twice,
+        // and `-u` would count that.
+        clients: 1_000_000,
+        seconds: 10,
+    };
+    let (report, text) = run.run();
+    eprintln!("{}\n{}\n{text}", server.status(), host.run("cat", &["/proc/net/snmp"]));
+    assert_eq!((report.drops, report.not_unique), (0, 0), "{text}");
+    // perfdhcp paces itself; on two cores it may fall a little short of what it was asked for.
+    assert!(report.received >= 2 * 9 * 10_000, "{text}");
+    server.stop();
+}
+
+const CONFIGURATION: &str = r#"
+[[interface]]
+name = "eth0"
+
+# perfdhcp plays a relay of this prefix.
+[[subnet4]]
+subnet = "10.76.0.0/15"
+pools = ["10.76.0.1-10.76.255.254", "10.77.16.0-10.77.255.254"]
+"#;

@@ -1,2 +1,58 @@
-//! Sets up, builds, runs, tests and measures Tandem.
-fn main() {}
+//! Sets up, builds, runs, tests and measures Tandem: `cargo xtask <command>`, one file for each.
+
+mod ebpf;
+mod lab;
+mod packages;
+mod run;
+mod setup;
+mod step;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Fetch the eBPF toolchain and install the peers that tests drive; `run` and `test` do it too
+    Setup,
+    /// Build the XDP object, which the server's build embeds
+    Ebpf,
+    /// Start a lab with real clients and show it; with `-- --config FILE`, serve on this host
+    Run(run::Arguments),
+    /// Check everything that CI checks
+    Test(test::Arguments),
+    /// Check what no compiler does: who imports whom, where unsafe code lives, licenses
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Setup => setup::run(),
+        Command::Ebpf => ebpf::run(),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Tidy => tidy::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What every command ends as.
+type Outcome = Result<()>;

@@ -1,0 +1,55 @@
+//! `cargo xtask ebpf`: the XDP object.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+use crate::Outcome;
+use crate::step::{announce, execute};
+use crate::toolchain::Toolchain;
+use crate::workspace;
+
+/// Builds the object, or fails with what is missing.
+pub(crate) fn run() -> Outcome {
+    build(&Toolchain::prepare()?)
+}
+
+/// Builds the object if it can be built, or says in one line what then still works.
+pub(crate) fn try_build() -> Option<Toolchain> {
+    let built = Toolchain::prepare().and_then(|toolchain| build(&toolchain).map(|()| toolchain));
+    built
+        .inspect_err(|error| {
+            eprintln!("note: no XDP object ({error:#}); the server works over plain sockets");
+        })
+        .ok()
+}
+
+/// Arguments that choose the program and a folder of its own for what its build leaves.
+pub(crate) const PROGRAM: [&str; 9] = [
+    "--release",
+    "--package",
+    "dhcp-ebpf",
+    "--features",
+    "kernel",
+    "--bin",
+    "tandem-xdp",
+    "--target-dir",
+    "target/bpf-build",
+];
+
+fn build(toolchain: &Toolchain) -> Result<()> {
+    announce("building the XDP program", || {
+        execute(toolchain.cargo("build")?.args(PROGRAM))?;
+        let built =
+            workspace::root().join("target/bpf-build/bpfel-unknown-none/release/tandem-xdp");
+        let octets = fs::read(&built).with_context(|| built.display().to_string())?;
+        let object = workspace::object();
+        // Untouched if nothing changed, so that the server is not built anew.
+        if !fs::read(&object).is_ok_and(|old| old == octets) {
+            fs::create_dir_all(object.parent().context("the object has a folder")?)?;
+            fs::write(&object, &octets)?;
+        }
+        eprintln!("    {} octets in target/bpf/tandem-xdp", octets.len());
+        Ok(())
+    })
+}

@@ -1,0 +1,226 @@
+//! `cargo xtask test`: everything that CI checks.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::ensure;
+
+use crate::step::{execute, output, watch};
+use crate::toolchain::Toolchain;
+use crate::workspace::cargo;
+use crate::{Outcome, ebpf, packages, setup, tidy};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Only what is done in two minutes: format, lints, tidy, and unit tests with fewer cases
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Runs the checks one after another, all of them whatever fails, and sums them up.
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    if !arguments.quick {
+        setup::peers();
+    }
+    let toolchain = ebpf::try_build();
+    let mut session = Session {
+        quick: arguments.quick,
+        // What promises it fails where a test only skipped.
+        privileged: packages::is_root() && toolchain.is_some(),
+        tally: Tally::default(),
+        report: Vec::new(),
+    };
+    if !session.privileged {
+        eprintln!("note: not root, or no XDP object: tests that need them say what they skip");
+    }
+    session.check("format", || execute(&mut cargo(["fmt", "--all", "--check"])));
+    session.check("lints", lints);
+    if let Some(toolchain) = &toolchain {
+        session.check("lints of the XDP program", || kernel_lints(toolchain));
+    }
+    session.check("tidy", tidy::run);
+    session.tests("unit and property tests", unit_tests(session.quick));
+    if !session.quick {
+        session.check("documentation", documentation);
+        session.tests("documentation tests", cargo(["test", "--workspace", "--doc"]));
+        session.tests("loom", loom());
+        session.tests("simulation, lab and peers", lab());
+    }
+    session.finish()
+}
+
+/// One run of the checks.
+struct Session {
+    quick: bool,
+    privileged: bool,
+    tally: Tally,
+    /// A line for each step.
+    report: Vec<String>,
+}
+
+/// How many tests passed and failed; a check that is no test counts as one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+}
+
+impl Session {
+    /// A check that passes or fails as a whole.
+    fn check(&mut self, name: &str, work: impl FnOnce() -> Outcome) {
+        self.step(name, || match work() {
+            Ok(()) => Tally { passed: 1, failed: 0 },
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                Tally { passed: 0, failed: 1 }
+            }
+        });
+    }
+
+    /// A command that runs tests and tells how they went.
+    fn tests(&mut self, name: &str, mut command: Command) {
+        if self.privileged {
+            command.env("TANDEM_PRIVILEGED", "1");
+        }
+        if self.quick {
+            command.env("PROPTEST_CASES", "32");
+        }
+        self.step(name, || {
+            let mut tally = Tally::default();
+            let succeeded = watch(&mut command, |line| tally.read(line)).unwrap_or_else(|error| {
+                eprintln!("error: {error:#}");
+                false
+            });
+            // A build that broke, or a test that took its process with it, is counted by nobody.
+            if !succeeded && tally.failed == 0 {
+                tally.failed = 1;
+            }
+            tally
+        });
+    }
+
+    fn step(&mut self, name: &str, work: impl FnOnce() -> Tally) {
+        eprintln!("==> {name}");
+        let start = Instant::now();
+        let tally = work();
+        let ended = if tally.failed == 0 { "ok" } else { "FAILED" };
+        let line = format!("{ended:<7}{:>7.1} s  {name}", start.elapsed().as_secs_f64());
+        eprintln!("    {line}");
+        self.report.push(line);
+        self.tally.passed += tally.passed;
+        self.tally.failed += tally.failed;
+    }
+
+    fn finish(self) -> Outcome {
+        println!("\n{}", self.report.join("\n"));
+        let Tally { passed, failed } = self.tally;
+        println!("{passed} passed, {failed} failed");
+        ensure!(failed == 0, "not everything is as it should be");
+        Ok(())
+    }
+}
+
+impl Tally {
+    /// Adds what a summary line of `cargo test` or `cargo nextest` tells.
+    fn read(&mut self, line: &str) {
+        let is_summary = line.starts_with("test result:") || line.trim().starts_with("Summary [");
+        if !is_summary {
+            return;
+        }
+        let words: Vec<_> = line.split(|c: char| !c.is_alphanumeric()).collect();
+        for pair in words.windows(2) {
+            let Ok(count) = pair[0].parse::<usize>() else { continue };
+            match pair[1] {
+                "passed" => self.passed += count,
+                "failed" | "timed" => self.failed += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn lints() -> Outcome {
+    execute(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+}
+
+fn kernel_lints(toolchain: &Toolchain) -> Outcome {
+    if !toolchain.has_clippy() {
+        eprintln!("    skipped: the compiler that builds it came without clippy");
+        return Ok(());
+    }
+    execute(toolchain.cargo("clippy")?.args(ebpf::PROGRAM).args(["--", "-D", "warnings"]))
+}
+
+fn documentation() -> Outcome {
+    execute(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn unit_tests(quick: bool) -> Command {
+    let mut command = runner();
+    command.args(["--workspace", "--exclude", "tandem-tests"]);
+    if quick {
+        command.args(["--lib", "--bins", "--tests"]);
+    }
+    command
+}
+
+/// Real processes in namespaces of their own, and simulations that take long: one at a time, so that
+/// they do not starve each other.
+fn lab() -> Command {
+    let mut command = runner();
+    command.args(["--package", "tandem-tests"]);
+    command.env("RUST_TEST_THREADS", "1").env("NEXTEST_TEST_THREADS", "1");
+    command
+}
+
+/// Every interleaving of the lock-free parts; a build of its own, as atomics are loom's there.
+fn loom() -> Command {
+    let mut command = cargo(["test", "--package", "dhcp-user", "--lib", "loom_"]);
+    command
+        .args(["--target-dir", "target/loom"])
+        .env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom")
+        .env("LOOM_MAX_PREEMPTIONS", std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or("3".into()));
+    command
+}
+
+/// Nextest where it is installed: a process for each test, and a time limit.
+fn runner() -> Command {
+    if output(&mut cargo(["nextest", "--version"])).is_ok() {
+        return cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]);
+    }
+    cargo(["test", "--no-fail-fast"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally_of(lines: &[&str]) -> Tally {
+        let mut tally = Tally::default();
+        lines.iter().for_each(|line| tally.read(line));
+        tally
+    }
+
+    #[test]
+    fn cargos_summaries_add_up() {
+        let tally = tally_of(&[
+            "test result: ok. 24 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.0s",
+            "test a::b ... ok",
+            "test result: FAILED. 6 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 1.6s",
+        ]);
+        assert_eq!(tally, Tally { passed: 30, failed: 2 });
+    }
+
+    #[test]
+    fn nextests_summary_is_read() {
+        let line = "     Summary [   2.213s] 46 tests run: 43 passed (1 slow), 2 failed, 1 timed out, 3 skipped";
+        assert_eq!(tally_of(&[line]), Tally { passed: 43, failed: 3 });
+        let line = "     Summary [   0.400s] 46 tests run: 46 passed, 0 skipped";
+        assert_eq!(tally_of(&[line]), Tally { passed: 46, failed: 0 });
+    }
+
+    #[test]
+    fn other_lines_count_for_nothing() {
+        assert_eq!(tally_of(&["3 failed", "99 passed", ""]), Tally::default());
+    }
+}

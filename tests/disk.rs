@@ -1,7 +1,8 @@
 //! A disk that fills, fails, tears or rots: no ACK leaves that is not safe, and the server says so.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -67,11 +68,11 @@ impl Rig {
 
     /// The newest segment of the journal.
     fn segment(&self) -> PathBuf {
-        let state = self.settings().state_dir();
-        let files = fs::read_dir(&state).expect("the state directory").filter_map(Result::ok);
+        let journal = self.settings().state_dir().join("journal");
+        let files = fs::read_dir(&journal).expect("the journal").filter_map(Result::ok);
         let mut segments: Vec<_> = files
+            .filter(|file| file.file_name().to_string_lossy().starts_with("segment-"))
             .map(|file| file.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "segment"))
             .filter(|path| end_of_data(path) > BLOCK)
             .collect();
         segments.sort();
@@ -88,12 +89,17 @@ fn a_torn_tail_is_cut_reported_and_costs_nothing_acknowledged() {
     // What a power cut leaves of a write that was never acknowledged: the first half of a batch.
     let segment = rig.segment();
     let end = end_of_data(&segment);
-    let mut file = OpenOptions::new().read(true).write(true).open(&segment).expect("the segment");
-    let mut batch = vec![0; 512];
-    file.seek(SeekFrom::Start(BLOCK)).expect("a first batch");
-    file.read_exact(&mut batch).expect("a first batch");
-    file.seek(SeekFrom::Start(end)).expect("the end");
-    file.write_all(&batch).expect("half a batch");
+    let file = OpenOptions::new().read(true).write(true).open(&segment).expect("the segment");
+    let batches = (BLOCK..end).step_by(BLOCK as usize).map(|at| {
+        let mut sector = vec![0; 512];
+        file.read_exact_at(&mut sector, at).expect("the segment's octets");
+        sector
+    });
+    // Its length stands at octet 4; one of more than two sectors is really cut.
+    let cut =
+        |sector: &Vec<u8>| u32::from_le_bytes([sector[4], sector[5], sector[6], sector[7]]) > 1_024;
+    let half = batches.filter(cut).last().expect("a batch of more than two sectors");
+    file.write_all_at(&half, end).expect("half a batch");
     drop(file);
 
     let mut server = rig.start();
@@ -179,7 +185,7 @@ fn a_failed_flush_is_final_until_a_restart() {
     });
     drop(tracer);
     rig.assert_silent();
-    assert!(server.process().output().contains("fdatasync"), "{}", server.process().output());
+    assert!(server.process().output().contains("flushing"), "{}", server.process().output());
     server.kill();
 
     let server = rig.start();
@@ -224,13 +230,11 @@ fn end_of_data(segment: &Path) -> u64 {
 
 /// Turns one bit of a file over.
 fn flip(path: &Path, at: u64) {
-    let mut file = OpenOptions::new().read(true).write(true).open(path).expect("the file");
+    let file = OpenOptions::new().read(true).write(true).open(path).expect("the file");
     let mut octet = [0];
-    file.seek(SeekFrom::Start(at)).expect("the offset");
-    file.read_exact(&mut octet).expect("the octet");
+    file.read_exact_at(&mut octet, at).expect("the octet");
     octet[0] ^= 0x10;
-    file.seek(SeekFrom::Start(at)).expect("the offset");
-    file.write_all(&octet).expect("the octet");
+    file.write_all_at(&octet, at).expect("the octet");
 }
 
 const CONFIGURATION: &str = r#"

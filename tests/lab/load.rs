@@ -1,6 +1,6 @@
 //! Many clients behind one relay, as plain UDP: what they were promised is kept in a ledger.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant, SystemTime};
@@ -50,6 +50,8 @@ pub struct Load {
     pub ledger: Ledger,
     random: StdRng,
     under_way: HashMap<u32, Exchange>,
+    /// Clients with an exchange under way: like a real one, none begins a second before it is over.
+    busy: HashSet<Mac>,
     next_xid: u32,
 }
 
@@ -79,11 +81,12 @@ impl Load {
             ledger: Ledger::default(),
             random: StdRng::seed_from_u64(seed),
             under_way: HashMap::new(),
+            busy: HashSet::new(),
             next_xid: 1,
         }
     }
 
-    /// Keeps `window` exchanges under way until `enough` says so; what is under way then is given
+    /// Keeps `window` exchanges, fewer than there are clients, under way until `enough` says so; what is under way then is given
     /// up, as by clients whose server died.
     ///
     /// # Errors
@@ -99,17 +102,25 @@ impl Load {
             while self.under_way.len() < window && self.begin(mix, &mut tally) {}
             self.receive(&mut tally)?;
             let now = Instant::now();
-            let before = self.under_way.len();
-            self.under_way.retain(|_, exchange| now - exchange.asked < PATIENCE);
-            tally.lost += (before - self.under_way.len()) as u64;
+            let late = |exchange: &Exchange| now - exchange.asked >= PATIENCE;
+            for (_, exchange) in self.under_way.extract_if(|_, exchange| late(exchange)) {
+                self.busy.remove(&exchange.client);
+                tally.lost += 1;
+            }
         }
         self.under_way.clear();
+        self.busy.clear();
         Ok(tally)
     }
 
     /// Starts what a client does next. False if the socket is full.
     fn begin(&mut self, mix: Mix, tally: &mut Tally) -> bool {
-        let client = mac(self.random.random_range(0..self.clients));
+        let client = loop {
+            let client = mac(self.random.random_range(0..self.clients));
+            if !self.busy.contains(&client) {
+                break client;
+            }
+        };
         let roll = self.random.random_range(0..100);
         let mut message = self.message(client);
         match self.ledger.held(client) {
@@ -145,6 +156,7 @@ impl Load {
         }
         let exchange = Exchange { client, renewal, asked: Instant::now() };
         self.under_way.insert(message.xid(), exchange);
+        self.busy.insert(client);
         true
     }
 
@@ -182,6 +194,7 @@ impl Load {
 
     fn take(&mut self, answer: &Message, tally: &mut Tally) -> Result<(), String> {
         let Some(exchange) = self.under_way.remove(&answer.xid()) else { return Ok(()) };
+        self.busy.remove(&exchange.client);
         if answer.chaddr() != exchange.client {
             return Err(format!(
                 "an answer for {:02x?} went to {:02x?}",

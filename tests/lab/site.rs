@@ -67,7 +67,8 @@ impl Site {
         self.switch.ip(&["link", "set", &port, "master", "br0"]);
         // A veth hands VLAN tags over beside the frame, where no XDP program sees them. On a wire
         // they are in it.
-        self.switch.run("ethtool", &["-K", &port, "txvlan", "off", "tx-vlan-stag-hw-insert", "off"]);
+        self.switch
+            .run("ethtool", &["-K", &port, "txvlan", "off", "tx-vlan-stag-hw-insert", "off"]);
         port
     }
 }

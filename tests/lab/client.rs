@@ -149,11 +149,10 @@ impl Client {
     pub fn release(&mut self) {
         let mut process = self.process.take().expect("the client runs");
         match self.kind {
+            // `dhclient -r` releases what the lease file has; the running one must be gone by then.
             Kind::Dhclient => {
-                // `dhclient -r` ends the running one, then sends the RELEASE itself.
-                let mut release = self.dhclient();
-                let mut release = Process::start(release.arg("-r"), &self.log());
-                release.finish(Duration::from_secs(20));
+                process.kill();
+                process = Process::start(self.dhclient().arg("-r"), &self.log());
             }
             // Releases on its way out (`-R`).
             Kind::Udhcpc => process.signal("TERM"),

@@ -1,6 +1,7 @@
 //! A program that runs beside the test, its output in a file, ended with its value.
 
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -27,6 +28,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)
+            // Ctrl-C in a terminal is for whoever made the lab; it ends the rest in its order.
+            .process_group(0)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { child, log: log.to_owned() }

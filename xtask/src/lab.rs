@@ -52,14 +52,14 @@ pub(crate) fn show(binary: PathBuf, limit: Option<Duration>) -> Outcome {
         "the lab needs root for its network namespaces; \
                     `cargo xtask run -- --config FILE` serves this host's own interfaces"
     );
-    // Children in the terminal's process group get Ctrl-C too; ours must live to clean up.
     let over = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&over);
     ctrlc::set_handler(move || told.store(true, Relaxed))?;
 
     let site = Site::new("run");
     let mut relay = Relay::new(&site, 0);
-    let settings = Settings { binary, ..Settings::new(&site, CONFIGURATION) };
+    let (directory, configuration) = (site.directory().to_owned(), CONFIGURATION.to_owned());
+    let settings = Settings { directory, configuration, binary };
     println!("starting the server in a lab of its own; its files: {}", site.directory().display());
     let server = Server::start(&site.server, settings);
     let mut clients: Vec<(String, Client)> = Kind::ALL
@@ -81,12 +81,7 @@ pub(crate) fn show(binary: PathBuf, limit: Option<Duration>) -> Outcome {
     }
     println!("ending the clients, the server and the lab");
     drop(clients);
-    if over.load(Relaxed) {
-        // The server had the same Ctrl-C and ends by itself.
-        drop(server);
-    } else {
-        server.stop();
-    }
+    server.stop();
     Ok(())
 }
 

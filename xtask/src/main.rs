@@ -4,6 +4,7 @@ mod ebpf;
 mod lab;
 mod packages;
 mod run;
+mod server;
 mod setup;
 mod step;
 mod test;

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::step::{announce, execute};
-use crate::{Outcome, ebpf, lab, setup, workspace};
+use crate::{Outcome, ebpf, lab, server, setup};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -27,10 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         setup::peers();
     }
     let _ = ebpf::try_build();
-    announce("building the server", || {
-        execute(&mut workspace::cargo(["build", "--release", "--package", "dhcp-user"]))
-    })?;
-    let binary = workspace::root().join("target/release/tandem");
+    let binary = server::build()?;
     if arguments.serve.is_empty() {
         return lab::show(binary, arguments.seconds.map(Duration::from_secs));
     }

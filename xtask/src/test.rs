@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that CI checks.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use anyhow::ensure;
 use crate::step::{execute, output, watch};
 use crate::toolchain::Toolchain;
 use crate::workspace::cargo;
-use crate::{Outcome, ebpf, packages, setup, tidy};
+use crate::{Outcome, ebpf, packages, server, setup, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -44,7 +45,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         session.check("documentation", documentation);
         session.tests("documentation tests", cargo(["test", "--workspace", "--doc"]));
         session.tests("loom", loom());
-        session.tests("simulation, lab and peers", lab());
+        match server::build() {
+            Ok(binary) => session.tests("lab and peers", lab(&binary)),
+            Err(error) => session.check("the server's build", || Err(error)),
+        }
     }
     session.finish()
 }
@@ -166,9 +170,9 @@ fn unit_tests(quick: bool) -> Command {
 
 /// Real processes in namespaces of their own, and simulations that take long: one at a time, so that
 /// they do not starve each other.
-fn lab() -> Command {
+fn lab(server: &Path) -> Command {
     let mut command = runner();
-    command.args(["--package", "tandem-tests"]);
+    command.args(["--package", "tandem-tests"]).env("TANDEM_BIN", server);
     command.env("RUST_TEST_THREADS", "1").env("NEXTEST_TEST_THREADS", "1");
     command
 }

@@ -43,11 +43,12 @@ impl Perfdhcp<'_> {
     #[must_use]
     pub fn run(&self) -> (Report, String) {
         let _room = LargeBuffers::begin();
-        // Its pace and its reading matter, whatever else this machine does.
-        let mut command: Command = self.namespace.command("nice");
-        command.args(["-n", "-10", "perfdhcp", "-4", "-u", "-l", self.relay]);
+        let mut command: Command = self.namespace.command("perfdhcp");
+        command.args(["-4", "-u", "-l", self.relay]);
         command.args(["-r", &self.rate.to_string(), "-R", &self.clients.to_string()]);
-        command.args(["-p", &self.seconds.to_string(), "-W", "1", self.server]);
+        // A client asks again after some four seconds (RFC 2131 §4.1): an answer within three is in
+        // time. `-W` counts microseconds.
+        command.args(["-p", &self.seconds.to_string(), "-d", "3", "-W", "3000000", self.server]);
         let output = command.output().expect("perfdhcp runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);

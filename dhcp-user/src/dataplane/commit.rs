@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use super::xsk::Packet;
 use crate::journal::Sequence;
 
-/// Replies that one worker may hold back; beyond it the worker takes no packets.
-pub(super) const HELD_MAX: usize = 2048;
+/// Replies that one worker may hold back; beyond it the worker takes no packets. At ten thousand
+/// grants a second a disk may keep everybody waiting for 0.8 s before the first packet is lost.
+pub(super) const HELD_MAX: usize = 8192;
 
 /// A reply and what it waits for.
 #[derive(Debug)]

@@ -95,6 +95,8 @@ impl Scratch {
         frame: &mut [u8],
         len: usize,
     ) -> Outcome {
+        // A frame that the server never sees must not be answered for with what the last one changed.
+        self.work.forget();
         let (Some(request), Some(octets)) = (self.request.get_mut(..len), frame.get(..len)) else {
             return Outcome::Drop(Count::DroppedOversized);
         };
@@ -185,8 +187,16 @@ fn message_type(reply: &[u8]) -> Option<MessageType> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::path::Path;
+
     use super::*;
+    use crate::config::Config;
+    use crate::lease::Layout;
+    use crate::server::{InterfaceAddress, InterfaceAddresses};
     use crate::wire::HardwareAddress;
+    use crate::wire::dhcpv4::{Message, Writer};
+    use crate::wire::option::code;
 
     const ROUTER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
     const US: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -235,5 +245,61 @@ mod tests {
         reply[242] = 200;
         assert_eq!(message_type(&reply), None);
         assert_eq!(message_type(&reply[..100]), None);
+    }
+
+    const CLIENT: MacAddr = MacAddr([2, 0, 0, 0, 0, 5]);
+
+    /// A frame from `CLIENT`; how long it is.
+    fn request(kind: MessageType, asked: Ipv4Addr, frame: &mut [u8]) -> usize {
+        let envelope = Envelope {
+            source: CLIENT,
+            destination: MacAddr::BROADCAST,
+            source_ip: Ipv4Addr::UNSPECIFIED,
+            destination_ip: Ipv4Addr::BROADCAST,
+            source_port: 68,
+            destination_port: 67,
+            ..back()
+        };
+        let mut model = [0; 240];
+        model[..3].copy_from_slice(&[2, 1, 6]);
+        model[28..34].copy_from_slice(&CLIENT.0);
+        let mut scratch = crate::wire::dhcpv4::Scratch::new();
+        let model = Message::parse(&model, &mut scratch).unwrap();
+        let payload = &mut frame[envelope.headers_len()..];
+        let mut writer = Writer::reply(payload, &model);
+        writer.push(code::MESSAGE_TYPE, &[kind as u8]).unwrap();
+        writer.push_address(code::SERVER_IDENTIFIER, OURS).unwrap();
+        writer.push_address(code::REQUESTED_ADDRESS, asked).unwrap();
+        let len = writer.finish();
+        frame[envelope.headers_len()] = 1; // BOOTREQUEST
+        envelope.seal(frame, len)
+    }
+
+    #[test]
+    fn a_frame_that_is_none_of_ours_journals_nothing_of_the_one_before() {
+        let config = r#"
+            [[interface]]
+            name = "eth0"
+            [[subnet4]]
+            subnet = "10.0.0.0/24"
+            pools = ["10.0.0.10-10.0.0.19"]
+        "#;
+        let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
+        let config = Config::parse(config, Path::new("test.toml"), &read).unwrap();
+        let addresses = vec![InterfaceAddress { address: OURS, prefix_len: 24 }];
+        let service = Service::new(&config, &[InterfaceAddresses { addresses }]);
+        let (table, limits) = (Table::new(Layout::of(&config)), Limits::new());
+        let desk = Desk { now: Stamp(1_000), service: &service, table: &table, limits: &limits };
+        let link = Link { interface: InterfaceIndex(0), mac: US };
+        let mut scratch = Scratch::new();
+        let mut frame = [0; 2048];
+        let len = request(MessageType::Request, Ipv4Addr::new(10, 0, 0, 12), &mut frame);
+        let outcome = scratch.answer(desk, link, None, &mut frame, len);
+        assert!(matches!(outcome, Outcome::Send { .. }), "{outcome:?}");
+        assert_eq!(scratch.changes().len(), 1);
+
+        let outcome = scratch.answer(desk, link, None, &mut [0xff; 60], 60);
+        assert_eq!(outcome, Outcome::Drop(Count::DroppedMalformedFrame));
+        assert_eq!(scratch.changes(), []);
     }
 }

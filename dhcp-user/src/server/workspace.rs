@@ -31,6 +31,11 @@ impl Workspace {
         Self::default()
     }
 
+    /// Forgets what the last request changed: the caller turned the next one away by itself.
+    pub fn forget(&mut self) {
+        self.changes.clear();
+    }
+
     /// What the last call of `answer` or `probed` changed and must be journalled, whatever the
     /// answer was.
     #[must_use]

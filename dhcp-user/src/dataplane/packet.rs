@@ -6,7 +6,7 @@
 use std::net::Ipv4Addr;
 
 use super::counters::Count;
-use crate::lease::{Limits, Table};
+use crate::lease::{Limits, Table, WriterId};
 use crate::server::{
     Answer, Arrival, Change, Destination, DropReason, InterfaceIndex, Probe, ProbeOutcome, Reply,
     Service, Workspace,
@@ -57,6 +57,8 @@ pub(super) enum Outcome {
         len: usize,
         /// What the reply is; `None` for a BOOTP client's.
         kind: Option<MessageType>,
+        /// See [`Reply::confirms`].
+        confirms: bool,
     },
     /// It still holds the request: come back with what the wire says.
     Probe {
@@ -76,8 +78,9 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn new() -> Self {
-        Self { request: Box::new([0; REQUEST_MAX_LEN]), work: Workspace::new() }
+    /// For the worker that journals as `writer`.
+    pub(super) fn new(writer: WriterId) -> Self {
+        Self { request: Box::new([0; REQUEST_MAX_LEN]), work: Workspace::new(writer) }
     }
 
     /// What the last answer changed and must be journalled.
@@ -142,7 +145,7 @@ impl Scratch {
             Answer::Reply(answer) => {
                 let kind = message_type(&reply[..answer.len]);
                 let len = addressed(envelope, &answer).seal(frame, answer.len);
-                Outcome::Send { len, kind }
+                Outcome::Send { len, kind, confirms: answer.confirms }
             }
             Answer::Probe(probe) => {
                 let tags = request.tags;
@@ -195,7 +198,7 @@ mod tests {
     use crate::lease::Layout;
     use crate::server::{InterfaceAddress, InterfaceAddresses};
     use crate::wire::HardwareAddress;
-    use crate::wire::dhcpv4::{Message, Writer};
+    use crate::wire::dhcpv4::{self, Message, Writer};
     use crate::wire::option::code;
 
     const ROUTER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
@@ -216,7 +219,7 @@ mod tests {
     }
 
     fn sent_to(to: Destination) -> (MacAddr, Ipv4Addr, u16) {
-        let envelope = addressed(back(), &Reply { len: 300, from: OURS, to });
+        let envelope = addressed(back(), &Reply { len: 300, from: OURS, to, confirms: false });
         assert_eq!((envelope.source, envelope.source_ip, envelope.source_port), (US, OURS, 67));
         (envelope.destination, envelope.destination_ip, envelope.destination_port)
     }
@@ -263,7 +266,7 @@ mod tests {
         let mut model = [0; 240];
         model[..3].copy_from_slice(&[2, 1, 6]);
         model[28..34].copy_from_slice(&CLIENT.0);
-        let mut scratch = crate::wire::dhcpv4::Scratch::new();
+        let mut scratch = dhcpv4::Scratch::new();
         let model = Message::parse(&model, &mut scratch).unwrap();
         let payload = &mut frame[envelope.headers_len()..];
         let mut writer = Writer::reply(payload, &model);
@@ -291,7 +294,7 @@ mod tests {
         let (table, limits) = (Table::new(Layout::of(&config)), Limits::new());
         let desk = Desk { now: Stamp(1_000), service: &service, table: &table, limits: &limits };
         let link = Link { interface: InterfaceIndex(0), mac: US };
-        let mut scratch = Scratch::new();
+        let mut scratch = Scratch::new(WriterId(0));
         let mut frame = [0; 2048];
         let len = request(MessageType::Request, Ipv4Addr::new(10, 0, 0, 12), &mut frame);
         let outcome = scratch.answer(desk, link, None, &mut frame, len);

@@ -28,7 +28,7 @@ use super::worker::{Shared, Worker};
 use crate::config::Config;
 use crate::config::model::{self, Dataplane};
 use crate::journal::{Appender, SharedHealth};
-use crate::lease::{Limits, Table};
+use crate::lease::{Limits, Table, WriterId};
 use crate::server::{InterfaceIndex, Service};
 
 /// What the data plane works with; all of it is shared with the threads that look after it.
@@ -128,7 +128,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
             appender,
             stopwatch: parts.latencies.stopwatch(),
             bell: Arc::clone(&running.bells[index]),
-            scratch: Scratch::new(),
+            // No machine has that many cores.
+            scratch: Scratch::new(WriterId(u16::try_from(index).unwrap_or(u16::MAX))),
             waiting: Waiting::new(),
             prober: Prober::new(std::process::id() as u16 ^ (index as u16) << 12),
             spins: seat.spins,

@@ -184,16 +184,16 @@ impl Worker {
             Outcome::Probe { probe, tags } => {
                 self.probe(now, probe, tags, (port, packet, arrived_ns));
             }
-            Outcome::Send { len, kind } => {
+            Outcome::Send { len, kind, confirms } => {
                 packet.len = len;
                 let rests_on = match journalled {
                     Err(NotJournalled) => {
                         return self.drop_packet(port, packet, Count::DroppedUnsent);
                     }
                     Ok(Some(sequence)) => sequence,
-                    // An ACK that changes nothing confirms an earlier grant, whose record may not
-                    // have landed yet; one worker serves one client, so it is among its own.
-                    Ok(None) if kind == Some(MessageType::Ack) => self.appender.sequence(),
+                    // The record of an earlier grant may not have landed yet. It is among our own:
+                    // another worker's would have been journalled again.
+                    Ok(None) if confirms => self.appender.sequence(),
                     Ok(None) => Sequence::default(),
                 };
                 self.count(sent_as(kind));

@@ -13,7 +13,8 @@
 //!
 //! Versions (`ver`): 1, as above. Kinds: 1, an IPv4 binding. A reader refuses what it does not know:
 //! an older server must not start on what a newer one wrote and forget half of it.
-//! [`Binding::offered_until`] is not written (RFC 2131 §3.1 lets a promise be forgotten).
+//! [`Binding::offered_until`] is not written (RFC 2131 §3.1 lets a promise be forgotten), nor is
+//! [`Binding::writer`], which means nothing to the next run.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -191,6 +192,7 @@ fn decode(octets: &[u8]) -> Result<(Ipv4Addr, Binding, usize), Flaw> {
         acked_potential: Stamp(number(36)),
         received_potential: Stamp(number(40)),
         offered_until: Stamp::ZERO,
+        writer: None,
         client,
     };
     Ok((Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]), binding, len))
@@ -241,6 +243,7 @@ pub(super) mod tests {
                 acked_potential: Stamp(stamps[4]),
                 received_potential: Stamp(stamps[5]),
                 offered_until: Stamp::ZERO,
+                writer: None,
                 client,
             },
         )

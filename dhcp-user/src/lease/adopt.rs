@@ -27,6 +27,7 @@ impl Table {
     /// [`finish_restore`](Self::finish_restore).
     pub fn restore(&self, address: Ipv4Addr, mut binding: Binding) -> Restored {
         binding.offered_until = Stamp::ZERO; // a promise of an earlier life (RFC 2131 §3.1)
+        binding.writer = None;
         let guard = self.pin();
         let mut seen = self.look(address, &guard);
         loop {

@@ -29,9 +29,16 @@ pub struct Binding {
     /// While this lies ahead, an available address is promised to `client` by a DHCPOFFER. Never
     /// journalled: a promise may be forgotten (RFC 2131 §3.1).
     pub offered_until: Stamp,
+    /// Whose ring of the journal has the record of the last grant; `None` for what was recovered,
+    /// which is durable. Never journalled.
+    pub writer: Option<WriterId>,
     /// Who has it, or had it last; `None` if nobody ever did or it is abandoned.
     pub client: Option<Client>,
 }
+
+/// A thread with a ring of the journal to itself, by number.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct WriterId(pub u16);
 
 /// binding-status (draft-12 §12.3); the numbers are the wire's and the disk's.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -77,6 +84,7 @@ impl Binding {
             acked_potential: Stamp::ZERO,
             received_potential: Stamp::ZERO,
             offered_until: Stamp::ZERO,
+            writer: None,
             client: None,
         }
     }

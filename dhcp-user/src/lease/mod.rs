@@ -34,7 +34,7 @@ mod sync;
 mod table;
 
 pub use adopt::Restored;
-pub use binding::{Binding, BindingStatus, IpFlags};
+pub use binding::{Binding, BindingStatus, IpFlags, WriterId};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;
 pub use expiry::Sweep;

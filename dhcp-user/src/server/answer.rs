@@ -33,6 +33,9 @@ pub struct Reply {
     pub from: Ipv4Addr,
     /// Whither.
     pub to: Destination,
+    /// It tells a client again of an earlier grant of the same writer, whose record may not be
+    /// durable yet: it leaves once all that the writer has appended so far is.
+    pub confirms: bool,
 }
 
 /// Where a reply goes (RFC 2131 §4.1).

@@ -59,7 +59,8 @@ impl Service {
         work: &mut Workspace,
         reply: &mut [u8],
     ) -> Answer {
-        let surroundings = Surroundings { now, service: self, table, limits, arrival };
+        let writer = work.writer;
+        let surroundings = Surroundings { now, service: self, table, limits, arrival, writer };
         v4::answer(surroundings, octets, None, work, reply)
     }
 
@@ -78,7 +79,8 @@ impl Service {
         work: &mut Workspace,
         reply: &mut [u8],
     ) -> Answer {
-        let surroundings = Surroundings { now, service: self, table, limits, arrival };
+        let writer = work.writer;
+        let surroundings = Surroundings { now, service: self, table, limits, arrival, writer };
         v4::answer(surroundings, octets, Some((probe.address, outcome)), work, reply)
     }
 

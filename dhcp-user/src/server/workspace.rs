@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::lease::Binding;
+use crate::lease::{Binding, WriterId};
 use crate::wire::dhcpv4::Scratch;
 
 /// One worker's scratch space, and what the last request changed.
@@ -13,6 +13,8 @@ pub struct Workspace {
     /// The classes of the client, by index.
     pub(super) members: Vec<usize>,
     pub(super) changes: Vec<Change>,
+    /// Who journals the changes.
+    pub(super) writer: WriterId,
 }
 
 /// An address and what it is bound to from now on.
@@ -25,10 +27,10 @@ pub struct Change {
 }
 
 impl Workspace {
-    /// Space for one worker.
+    /// Space for one worker, which journals what its requests change as `writer`.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(writer: WriterId) -> Self {
+        Self { writer, ..Self::default() }
     }
 
     /// Forgets what the last request changed: the caller turned the next one away by itself.

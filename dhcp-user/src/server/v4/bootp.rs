@@ -25,7 +25,9 @@ pub(super) fn bootp(
         // It asks at every start, and has nothing new to be told.
         let is_settled =
             candidate.standing == Standing::Held && candidate.expires() == Some(Stamp::NEVER);
-        if !is_settled {
+        if is_settled {
+            exchange.confirm(&candidate, output);
+        } else {
             match exchange.grant(&candidate, Stamp::NEVER, output) {
                 Ok(Ok(())) => {}
                 Ok(Err(Lost)) => continue,
@@ -42,6 +44,7 @@ pub(super) fn bootp(
             mask: Some(candidate.site.subnet.mask()),
             layers,
             is_rapid: false,
+            confirms: is_settled,
         };
         return reply(exchange, &told, output);
     }
@@ -96,5 +99,15 @@ mod tests {
         let mut server = Server::new(POOLS);
         assert_eq!(server.hear(&client(1).sname("other")).dropped(), Some(DropReason::OtherServer));
         assert_eq!(server.hear(&client(1).sname("boot")).yiaddr().octets()[3], 20);
+    }
+
+    /// Its first record may still be on its way to disk.
+    #[test]
+    fn a_client_that_asks_again_is_answered_no_sooner_than_its_lease_is_durable() {
+        let mut server = Server::new(POOLS);
+        assert!(!server.hear(&client(1)).confirms());
+        assert!(server.hear(&client(1)).confirms());
+        server.hand_to(1);
+        assert_eq!(server.hear(&client(1)).changes.len(), 1);
     }
 }

@@ -62,6 +62,7 @@ fn offer(
         mask: Some(candidate.site.subnet.mask()),
         layers,
         is_rapid: false,
+        confirms: false,
     };
     Ok(reply(exchange, &told, output))
 }
@@ -116,6 +117,7 @@ fn without_address(
         mask: None,
         layers,
         is_rapid: false,
+        confirms: false,
     };
     reply(exchange, &told, output)
 }

@@ -6,7 +6,7 @@ use crossbeam_epoch::Guard;
 
 use super::{bootp, decline, discover, inform, release, request};
 use crate::config::model;
-use crate::lease::{ClientKey, Limits, NetworkId, Table};
+use crate::lease::{ClientKey, Limits, NetworkId, Table, WriterId};
 use crate::server::identity::Speaker;
 use crate::server::network::Place;
 use crate::server::options::{Base, Layers};
@@ -29,6 +29,7 @@ pub(in crate::server) struct Surroundings<'a> {
     pub(in crate::server) table: &'a Table,
     pub(in crate::server) limits: &'a Limits,
     pub(in crate::server) arrival: &'a Arrival,
+    pub(in crate::server) writer: WriterId,
 }
 
 /// A request, and what it meets.
@@ -39,6 +40,8 @@ pub(super) struct Exchange<'a> {
     pub(super) table: &'a Table,
     pub(super) limits: &'a Limits,
     pub(super) arrival: &'a Arrival,
+    /// Who journals what changes.
+    pub(super) writer: WriterId,
     pub(super) guard: &'a Guard,
     pub(super) message: Message<'a>,
     /// Option 82.
@@ -73,7 +76,7 @@ pub(in crate::server) fn answer(
     work: &mut Workspace,
     reply: &mut [u8],
 ) -> Answer {
-    let Workspace { scratch, members, changes } = work;
+    let Workspace { scratch, members, changes, writer: _ } = work;
     changes.clear();
     let Ok(message) = Message::parse(octets, scratch) else {
         return Answer::Drop(DropReason::Malformed);
@@ -92,7 +95,7 @@ fn decide(
     members: &mut Vec<usize>,
     output: &mut Output<'_>,
 ) -> Result<Answer, DropReason> {
-    let Surroundings { now, service, table, limits, arrival } = surroundings;
+    let Surroundings { now, service, table, limits, arrival, writer } = surroundings;
     if message.op() != BOOT_REQUEST {
         return Err(DropReason::NotARequest);
     }
@@ -128,6 +131,7 @@ fn decide(
         table,
         limits,
         arrival,
+        writer,
         guard,
         message,
         relay,

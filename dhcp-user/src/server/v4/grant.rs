@@ -54,6 +54,7 @@ impl<'a> Exchange<'a> {
         let mut new = self.next(candidate, |_| BindingStatus::Active);
         new.expires = expires;
         new.offered_until = Stamp::ZERO;
+        new.writer = Some(self.writer);
         new.flags.bootp = self.is_bootp();
         new.flags.reserved =
             self.reservation.is_some_and(|own| own.address == Some(candidate.address));
@@ -64,6 +65,16 @@ impl<'a> Exchange<'a> {
             places.new.into_iter().for_each(Reserved::keep);
         }
         Ok(outcome)
+    }
+
+    /// The lease is told again, unchanged. Its record may still be on its way to disk in another
+    /// writer's ring, or not even there: then it is journalled once more, from here. Twice is once,
+    /// as of two records the higher version holds.
+    pub(super) fn confirm(&self, candidate: &Candidate<'a>, output: &mut Output<'_>) {
+        let elsewhere = |binding: &&Binding| binding.writer.is_some_and(|it| it != self.writer);
+        if let Some(binding) = candidate.seen.binding().filter(elsewhere) {
+            output.changes.push(Change { address: candidate.address, binding: binding.clone() });
+        }
     }
 
     /// Ends the client's lease; the address stays its client's as history.
@@ -220,6 +231,7 @@ mod tests {
 
     use super::super::testing::{Packet, SERVER, Server, client};
     use super::*;
+    use crate::lease::WriterId;
     use crate::server::{Answer, Arrival, InterfaceIndex, Workspace};
 
     fn ip(last: u8) -> Ipv4Addr {
@@ -278,7 +290,7 @@ mod tests {
             destination_ip: SERVER,
         };
         let work = |worker: u16| {
-            let mut work = Workspace::new();
+            let mut work = Workspace::new(WriterId(worker));
             let mut reply = [0; 1472];
             let mut granted = Vec::new();
             for n in 0..200 {

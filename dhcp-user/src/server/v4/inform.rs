@@ -22,6 +22,7 @@ pub(super) fn inform(
         mask: Some(site.subnet.mask()),
         layers: exchange.layers(site.base()),
         is_rapid: false,
+        confirms: false,
     };
     reply(exchange, &told, output)
 }

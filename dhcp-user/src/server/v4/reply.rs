@@ -32,6 +32,8 @@ pub(super) struct Told<'a> {
     pub(super) layers: Layers<'a>,
     /// Whether this ACK answers a DISCOVER (RFC 4039).
     pub(super) is_rapid: bool,
+    /// Whether an earlier grant is told again, and nothing changes.
+    pub(super) confirms: bool,
 }
 
 /// Writes a reply.
@@ -63,7 +65,7 @@ pub(super) fn reply(
     let is_inform = exchange.message.message_type() == Some(MessageType::Inform);
     let known = if is_inform { exchange.informed_address() } else { Some(ciaddr) };
     let to = destination(exchange, told.yiaddr, known.unwrap_or(ciaddr));
-    Ok(Answer::Reply(Reply { len, from: exchange.from, to }))
+    Ok(Answer::Reply(Reply { len, from: exchange.from, to, confirms: told.confirms }))
 }
 
 /// Writes a DHCPNAK, with a word for whoever reads the packet.
@@ -97,7 +99,7 @@ pub(super) fn nak(
     // Nobody misses the text.
     let _ = writer.push(code::MESSAGE, why.as_bytes());
     let len = writer.finish();
-    Ok(Answer::Reply(Reply { len, from: exchange.from, to }))
+    Ok(Answer::Reply(Reply { len, from: exchange.from, to, confirms: false }))
 }
 
 /// Whole and as it came (RFC 3046 §2.2); without room for it, the reply goes without it.

@@ -76,8 +76,12 @@ pub(super) fn acknowledge(
     output: &mut Output<'_>,
 ) -> Result<Result<Answer, DropReason>, Lost> {
     let layers = exchange.layers(candidate.site.base());
-    let times = match exchange.reused(candidate, &layers) {
-        Some(times) => times,
+    let reused = exchange.reused(candidate, &layers);
+    let times = match reused {
+        Some(times) => {
+            exchange.confirm(candidate, output);
+            times
+        }
         None => {
             let times = Times::granted(&layers, exchange.asked_time());
             match exchange.grant(candidate, exchange.now.after(times.lease), output) {
@@ -97,6 +101,7 @@ pub(super) fn acknowledge(
         mask: Some(candidate.site.subnet.mask()),
         layers,
         is_rapid,
+        confirms: reused.is_some(),
     };
     Ok(reply(exchange, &told, output))
 }
@@ -341,5 +346,20 @@ mod tests {
             let packet = client(1).discover().option(code::LEASE_TIME, &u32::to_be_bytes(asked));
             assert_eq!(server.hear(&packet).number(code::LEASE_TIME), Some(told), "asked {asked}");
         }
+    }
+
+    /// The grant may be in the table and not yet in its worker's ring when another worker sees it.
+    #[test]
+    fn a_lease_told_again_rests_on_its_record_whichever_worker_granted_it() {
+        let mut server = Server::small("reuse-permille = 250", "");
+        let address = server.lease(&client(1));
+        let again = server.hear(&client(1).renewing(address));
+        assert_eq!((again.confirms(), again.changes.len()), (true, 0), "in the ring before it");
+
+        server.hand_to(1);
+        let elsewhere = server.hear(&client(1).renewing(address));
+        let granted = server.binding(address).unwrap();
+        let [change] = &elsewhere.changes[..] else { panic!("{:?}", elsewhere.changes) };
+        assert_eq!((change.address, &change.binding), (address, &granted), "as it was granted");
     }
 }

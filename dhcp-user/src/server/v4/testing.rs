@@ -7,7 +7,7 @@ use std::path::Path;
 use dhcproto::{Decodable, Decoder};
 
 use crate::config::Config;
-use crate::lease::{Binding, Layout, Limits, Table};
+use crate::lease::{Binding, Layout, Limits, Table, WriterId};
 use crate::server::{
     Answer, Arrival, Change, Destination, DropReason, InterfaceAddress, InterfaceAddresses,
     InterfaceIndex, Probe, ProbeOutcome, Service, Workspace,
@@ -46,13 +46,18 @@ impl Server {
             service: service(&config),
             table: Table::new(Layout::of(&config)),
             limits: Limits::new(),
-            work: Workspace::new(),
+            work: Workspace::new(WriterId(0)),
         }
     }
 
     /// SMALL with more top-level keys in front of it, or tables behind it.
     pub(in crate::server) fn small(front: &str, behind: &str) -> Self {
         Self::new(&format!("{front}\n{SMALL}\n{behind}"))
+    }
+
+    /// Another worker has the next requests.
+    pub(in crate::server) fn hand_to(&mut self, worker: u16) {
+        self.work = Workspace::new(WriterId(worker));
     }
 
     pub(in crate::server) fn pass(&mut self, seconds: u32) {
@@ -174,6 +179,11 @@ impl Heard {
             .expect("dhcproto reads the reply");
         let mut scratch = Scratch::new();
         read(&Message::parse(&self.octets, &mut scratch).expect("the reply is sound"))
+    }
+
+    /// Whether the reply rests on an earlier grant of the same worker.
+    pub(in crate::server) fn confirms(&self) -> bool {
+        matches!(self.answer, Answer::Reply(reply) if reply.confirms)
     }
 
     fn is_reply(&self) -> bool {

@@ -8,9 +8,12 @@ use std::collections::VecDeque;
 use super::xsk::Packet;
 use crate::journal::Sequence;
 
-/// Replies that one worker may hold back; beyond it the worker takes no packets. At ten thousand
-/// grants a second a disk may keep everybody waiting for 0.8 s before the first packet is lost.
-pub(super) const HELD_MAX: usize = 8192;
+/// Replies that one worker may hold back; beyond it the worker takes no packets.
+pub(super) const HELD_MAX: usize = 2048;
+/// Longest wait, in nanoseconds, after which a reply may still leave. A client reckons its lease from
+/// the request that it sent last, so what a full disk held back for long would tell it of a lease
+/// that may be over here; it asks again.
+const LONGEST_NS: u64 = 10_000_000_000;
 
 /// A reply and what it waits for.
 #[derive(Debug)]
@@ -31,6 +34,13 @@ pub(super) struct Held {
 #[derive(Debug)]
 pub(super) struct Waiting {
     replies: VecDeque<Held>,
+}
+
+impl Held {
+    /// Whether it has waited too long at `now_ns` to be told any more.
+    pub(super) fn is_late(&self, now_ns: u64) -> bool {
+        now_ns.saturating_sub(self.since_ns) > LONGEST_NS
+    }
 }
 
 impl Waiting {
@@ -62,5 +72,25 @@ impl Waiting {
     /// The next reply, whatever it rests on: to drop it.
     pub(super) fn give_up(&mut self) -> Option<Held> {
         self.replies.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::xsk::Umem;
+    use super::*;
+
+    /// A disk that was full for an hour must not tell clients of leases that ended meanwhile.
+    #[test]
+    fn a_reply_that_waited_too_long_for_the_disk_is_late_and_no_other() {
+        let (_umem, mut frames) = Umem::new(1, 2048).unwrap();
+        let packet = Packet { frame: frames.pop().unwrap(), offset: 0, len: 0 };
+        let rests_on = Sequence::default();
+        let mut waiting = Waiting::new();
+        waiting.hold(Held { port: 0, packet, arrived_ns: 1, since_ns: 5_000_000_000, rests_on });
+        let held = waiting.release(Sequence::default()).expect("it rests on nothing");
+        assert!(!held.is_late(4_000_000_000));
+        assert!(!held.is_late(15_000_000_000));
+        assert!(held.is_late(15_000_000_001));
     }
 }

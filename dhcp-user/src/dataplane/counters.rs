@@ -78,6 +78,8 @@ counts! {
     DroppedUnsent = "dropped-unsent",
     /// Replies lost: their records were never stable, as stable storage failed while they waited.
     DroppedNeverDurable = "dropped-never-durable",
+    /// Replies dropped: their records became stable so late that the client may have given up.
+    DroppedLate = "dropped-late",
 }
 
 impl Counters {

@@ -239,7 +239,11 @@ impl Worker {
         let durable = self.appender.durable();
         while let Some(reply) = self.waiting.release(durable) {
             self.stopwatch.disk(now.ns.saturating_sub(reply.since_ns));
-            self.send(now, reply);
+            if reply.is_late(now.ns) {
+                self.drop_packet(reply.port, reply.packet, Count::DroppedLate);
+            } else {
+                self.send(now, reply);
+            }
         }
         // Failed is for good: what is not durable by now never will be.
         if !self.waiting.is_empty() && matches!(self.shared.health.get(), Health::Failed { .. }) {

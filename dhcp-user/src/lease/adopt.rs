@@ -31,7 +31,7 @@ impl Table {
         let guard = self.pin();
         let mut seen = self.look(address, &guard);
         loop {
-            if seen.binding().is_some_and(|held| held.version >= binding.version) {
+            if seen.binding().is_some_and(|held| !binding.is_newer_than(held)) {
                 return Restored::Older;
             }
             match self.swap(address, seen, binding.clone(), &guard) {
@@ -178,6 +178,23 @@ mod tests {
             assert_eq!(table.restore(ip(0), versioned(2, lease(9, 0, 9))), Restored::Older);
             assert!(table.found(NETWORK, 1).is_empty());
             assert_eq!(table.found(NETWORK, 2), [ip(0)]);
+        }
+    }
+
+    /// A client that asks without pause may take an address through all of them in some days.
+    #[test]
+    fn versions_that_came_round_are_newer_than_those_before() {
+        let last = table(1);
+        last.restore(ip(0), versioned(u32::MAX, lease(1, 0, 10)));
+        last.set(ip(0), lease(2, 10, 20));
+        let changed = last.get(ip(0)).unwrap();
+        for records in [[0, u32::MAX], [u32::MAX, 0]] {
+            let table = table(1);
+            for version in records {
+                let client = if version == changed.version { 2 } else { 1 };
+                table.restore(ip(0), versioned(version, lease(client, 0, 10)));
+            }
+            assert_eq!(table.found(NETWORK, 2), [ip(0)], "{records:?}");
         }
     }
 

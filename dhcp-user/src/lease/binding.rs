@@ -7,7 +7,8 @@ use crate::wire::{Seconds, Stamp};
 /// [`version`](Self::version) later, swapped into the address's slot.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Binding {
-    /// Grows by one with every change of this address; of two records the higher one holds.
+    /// Grows by one with every change of this address, and from the largest to zero; of two records
+    /// the [newer](Self::is_newer_than) one holds.
     pub version: u32,
     /// What the address is (draft-12 §2.2, §12.3).
     pub status: BindingStatus,
@@ -87,6 +88,13 @@ impl Binding {
             writer: None,
             client: None,
         }
+    }
+
+    /// Whether this is a later state of the same address than `other`. Right while fewer than 2³¹
+    /// changes lie between the two, as they do between a snapshot and what follows it.
+    #[must_use]
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        self.version.wrapping_sub(other.version).cast_signed() > 0
     }
 
     /// Whether a client holds this address at `now`.

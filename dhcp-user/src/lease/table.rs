@@ -102,7 +102,7 @@ impl Table {
         mut new: Binding,
         guard: &'g Guard,
     ) -> Result<Seen<'g>, Seen<'g>> {
-        new.version = seen.binding().map_or(0, |old| old.version).saturating_add(1);
+        new.version = seen.binding().map_or(0, |old| old.version).wrapping_add(1);
         let ours = self.swap(address, seen, new, guard)?;
         if let Some(binding) = ours.binding().filter(|binding| binding.is_available()) {
             // A reload may be gathering the free addresses for another layout at this moment. The

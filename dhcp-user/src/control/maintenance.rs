@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::clock;
 use super::instance::Instance;
+use crate::dataplane::SteadyClock;
 use crate::journal::{Appender, Health, Snapshotter, Tended};
 
 /// Between two rounds when nothing is waiting.
@@ -39,8 +39,14 @@ impl Maintenance {
     ) -> io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let mut caretaker =
-            Caretaker { instance, appender, snapshotter, health: Health::Good, tending: true };
+        let mut caretaker = Caretaker {
+            instance,
+            appender,
+            snapshotter,
+            clock: SteadyClock::start(),
+            health: Health::Good,
+            tending: true,
+        };
         let thread = thread::Builder::new().name("maintenance".into()).spawn(move || {
             while !stopped.load(Ordering::Acquire) {
                 if !caretaker.round() {
@@ -66,6 +72,7 @@ struct Caretaker {
     instance: Arc<Instance>,
     appender: Appender,
     snapshotter: Snapshotter,
+    clock: SteadyClock,
     /// As last seen, so that a change is said once.
     health: Health,
     /// Cleared when a snapshot fails, so that this too is said once; set when one succeeds.
@@ -85,14 +92,14 @@ impl Caretaker {
 
     /// Ends leases that are over; true if more are waiting.
     fn end_leases(&mut self) -> bool {
-        let Self { instance, appender, .. } = self;
+        let Self { instance, appender, clock, .. } = self;
         if !instance.health.is_good() {
             return false;
         }
         // Not more than the ring takes now, so that every change finds its place in the journal.
         let budget = appender.room().min(ENDED_PER_ROUND);
         let service = instance.service.load();
-        let sweep = instance.table.expire(clock::now(), budget, &mut |address, binding| {
+        let sweep = instance.table.expire(clock.now(), budget, &mut |address, binding| {
             service.uncount_lease(&instance.limits, binding);
             // A change that is not written is made again after a restart, by the same clock.
             let _ = appender.append(address, binding);

@@ -7,6 +7,7 @@
 
 mod affinity;
 mod classic;
+mod clock;
 mod commit;
 mod counters;
 mod fast_path;
@@ -25,6 +26,7 @@ mod worker;
 mod xsk;
 mod xsk_path;
 
+pub use clock::SteadyClock;
 pub use counters::{Count, Counters};
 pub use interface::addresses;
 pub use latency::{Latencies, Percentiles};

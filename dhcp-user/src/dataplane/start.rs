@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use arc_swap::ArcSwap;
 use dhcp_ebpf::Verdict;
 
+use super::clock::SteadyClock;
 use super::commit::{HELD_MAX, Waiting};
 use super::counters::Counters;
 use super::fast_path::FastPath;
@@ -127,6 +128,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
             links: seat.links,
             appender,
             stopwatch: parts.latencies.stopwatch(),
+            clock: SteadyClock::start(),
             bell: Arc::clone(&running.bells[index]),
             // No machine has that many cores.
             scratch: Scratch::new(WriterId(u16::try_from(index).unwrap_or(u16::MAX))),

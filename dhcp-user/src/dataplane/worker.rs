@@ -7,13 +7,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::affinity;
+use super::clock::SteadyClock;
 use super::commit::{Held, Waiting};
 use super::counters::{Count, Counters};
 use super::latency::Stopwatch;
@@ -58,6 +58,7 @@ pub(super) struct Worker {
     pub(super) links: Vec<(u32, Link)>,
     pub(super) appender: Appender,
     pub(super) stopwatch: Stopwatch,
+    pub(super) clock: SteadyClock,
     pub(super) bell: Arc<Bell>,
     pub(super) scratch: Scratch,
     pub(super) waiting: Waiting,
@@ -94,7 +95,7 @@ impl Worker {
         }
         let mut batch = Vec::with_capacity(BATCH);
         while !self.shared.stop.load(Relaxed) {
-            let now = Now::read();
+            let now = Now::read(&mut self.clock);
             let turn = self.turn(now, &mut batch);
             let pending = self.flush();
             match (turn, pending) {
@@ -310,9 +311,9 @@ impl Worker {
     /// Says what is durable before the time is up, and lets go of the rest, probes among it: their
     /// clients ask again.
     fn finish(&mut self) {
-        let end = Now::read().ns + LAST_WAIT_NS;
+        let end = Now::read(&mut self.clock).ns + LAST_WAIT_NS;
         loop {
-            let now = Now::read();
+            let now = Now::read(&mut self.clock);
             self.release(now);
             let outgoing = self.flush();
             if now.ns >= end || (self.waiting.is_empty() && outgoing == Outgoing::Done) {
@@ -329,12 +330,10 @@ impl Worker {
 struct NotJournalled;
 
 impl Now {
-    fn read() -> Self {
+    fn read(clock: &mut SteadyClock) -> Self {
         let monotonic = clock_gettime(ClockId::Monotonic);
         let ns = (monotonic.tv_sec as u64) * 1_000_000_000 + monotonic.tv_nsec as u64;
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let seconds = since.unwrap_or(Duration::ZERO).as_secs();
-        Self { stamp: Stamp(u32::try_from(seconds).unwrap_or(u32::MAX)), ns }
+        Self { stamp: clock.now(), ns }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::config::model::Prefix;
 use crate::lease::{Binding, BindingStatus, ItemKind};
 use crate::wire::Stamp;
+use crate::wire::fqdn::Fqdn;
 
 /// Which leases to show: those that every part that is there agrees with. Travels as the query
 /// string of `/leases`.
@@ -91,11 +92,15 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     host_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    fqdn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     relay: Option<Ipv4Addr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     circuit_id: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     remote_id: Option<Hex<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    relay_information: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     vendor_class: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
@@ -295,11 +300,15 @@ pub fn write_line(
         last_heard: rfc3339(binding.cltt),
         subnet: subnets.containing(address).map(|prefix| Subnet(prefix).into()),
         host_name: text(ItemKind::HostName),
+        fqdn: item(ItemKind::Fqdn)
+            .and_then(|data| Fqdn::parse(data).ok())
+            .map(|fqdn| fqdn.name.to_string()),
         relay: item(ItemKind::Relay)
             .and_then(|data| <[u8; 4]>::try_from(data).ok())
             .map(Into::into),
         circuit_id: item(ItemKind::CircuitId).map(Hex),
         remote_id: item(ItemKind::RemoteId).map(Hex),
+        relay_information: item(ItemKind::RelayInformation).map(Hex),
         vendor_class: text(ItemKind::VendorClass),
         reserved: binding.flags.reserved,
         bootp: binding.flags.bootp,
@@ -353,6 +362,8 @@ mod tests {
             .with(ItemKind::CircuitId, b"port-7")
             .with(ItemKind::Relay, &[10, 0, 0, 1])
             .with(ItemKind::HostName, b"Kiosk\xff")
+            .with(ItemKind::Fqdn, b"\x04\0\0\x05kiosk\x03lab\0")
+            .with(ItemKind::RelayInformation, b"\x06\x01a")
             .build();
         Binding {
             expires: Stamp(NOW.0 + 60),
@@ -388,6 +399,8 @@ mod tests {
         assert_eq!(line["relay"], "10.0.0.1");
         assert_eq!(line["circuit-id"], "70:6f:72:74:2d:37");
         assert_eq!(line["host-name"], "Kiosk\u{fffd}");
+        assert_eq!(line["fqdn"], "kiosk.lab");
+        assert_eq!(line["relay-information"], "06:01:61");
         assert_eq!(line.get("remote-id"), None);
     }
 

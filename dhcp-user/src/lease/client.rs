@@ -40,9 +40,9 @@ pub enum ItemKind {
     UserClass = 7,
     /// Host name, option 12.
     HostName = 8,
-    /// Client FQDN, option 81: flags octet, then the name in DNS encoding (RFC 4702).
+    /// Client FQDN, option 81, whole (RFC 4702 §2).
     Fqdn = 9,
-    /// The whole relay agent information, option 82, for whoever asks for it later.
+    /// The whole relay agent information, option 82, if it says more than circuit ID and remote ID.
     RelayInformation = 10,
 }
 
@@ -178,6 +178,12 @@ impl ItemKind {
     #[must_use]
     pub fn is_identity(self) -> bool {
         matches!(self, Self::Hardware | Self::Identifier | Self::CircuitId | Self::RemoteId)
+    }
+
+    /// Whether an item of this kind is for people and other servers to read, and decides nothing.
+    #[must_use]
+    pub fn is_description(self) -> bool {
+        matches!(self, Self::HostName | Self::Fqdn | Self::RelayInformation)
     }
 
     /// The kind with this number on disk.

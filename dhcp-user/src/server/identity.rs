@@ -5,6 +5,13 @@ use std::net::Ipv4Addr;
 use crate::config::model::{Identity, IdentityBy};
 use crate::lease::{Client, ClientKey, ItemKind};
 use crate::wire::HardwareAddress;
+use crate::wire::relay::RelayInformation;
+
+/// What is stored of a client beside what decides about it (its names, what relays said) is left out
+/// where it would make the run of items longer than this, in octets: a million clients are to fit.
+const DESCRIBED_MAX: usize = 200;
+/// Octets of an item before its data.
+const ITEM_HEADER_LEN: usize = 3;
 
 /// What a request says of the client behind it. Octets are the packet's own.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +36,10 @@ pub(super) struct Speaker<'a> {
     pub(super) user_class: Option<&'a [u8]>,
     /// Option 12.
     pub(super) host_name: Option<&'a [u8]>,
+    /// Option 81.
+    pub(super) fqdn: Option<&'a [u8]>,
+    /// Option 82, if it says more than circuit and remote ID.
+    pub(super) relay_information: Option<&'a [u8]>,
 }
 
 impl<'a> Speaker<'a> {
@@ -48,6 +59,8 @@ impl<'a> Speaker<'a> {
             vendor_class: None,
             user_class: None,
             host_name: None,
+            fqdn: None,
+            relay_information: None,
         }
     }
 
@@ -63,11 +76,20 @@ impl<'a> Speaker<'a> {
         Some(speaker)
     }
 
+    /// Takes over what a relay adds to this request.
+    pub(super) fn hear_relay(&mut self, relay: &RelayInformation<'a>) {
+        self.circuit_id = relay.circuit_id();
+        self.remote_id = relay.remote_id();
+        let known = usize::from(self.circuit_id.is_some()) + usize::from(self.remote_id.is_some());
+        self.relay_information = (relay.iter().count() > known).then(|| relay.octets());
+    }
+
     /// Takes over what a relay once added for this client: a renewal by unicast goes past the
     /// relay, and its client is where it was.
     pub(super) fn adopt_relay(&mut self, client: &'a Client) {
         self.circuit_id = client.item(ItemKind::CircuitId);
         self.remote_id = client.item(ItemKind::RemoteId);
+        self.relay_information = client.item(ItemKind::RelayInformation);
         let relay = client.item(ItemKind::Relay).and_then(|octets| octets.try_into().ok());
         self.relay = relay.map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from_octets);
         self.relay_item = self.relay.octets();
@@ -94,12 +116,20 @@ impl<'a> Speaker<'a> {
             (ItemKind::VendorClass, self.vendor_class),
             (ItemKind::UserClass, self.user_class),
             (ItemKind::HostName, self.host_name),
+            (ItemKind::Fqdn, self.fqdn),
+            (ItemKind::RelayInformation, self.relay_information),
         ];
         let others = others
             .into_iter()
             .filter(move |(kind, _)| *kind != key.kind)
             .filter_map(|(kind, octets)| Some((kind, octets?)));
-        std::iter::once((key.kind, key.octets)).chain(others)
+        let mut len = 0;
+        std::iter::once((key.kind, key.octets)).chain(others).filter(move |(kind, octets)| {
+            let with = len + ITEM_HEADER_LEN + octets.len();
+            let is_stored = with <= DESCRIBED_MAX || !kind.is_description();
+            len = if is_stored { with } else { len };
+            is_stored
+        })
     }
 
     /// [`ItemKind::Hardware`]: `htype`, then `chaddr`.

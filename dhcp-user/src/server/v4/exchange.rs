@@ -164,9 +164,11 @@ fn speaker<'a>(
 ) -> Speaker<'a> {
     let mut speaker = Speaker::new(message.hardware(), message.giaddr());
     speaker.identifier = message.option(code::CLIENT_IDENTIFIER);
-    speaker.circuit_id = relay.and_then(RelayInformation::circuit_id);
-    speaker.remote_id = relay.and_then(RelayInformation::remote_id);
+    if let Some(relay) = relay {
+        speaker.hear_relay(relay);
+    }
     speaker.host_name = message.option(code::HOST_NAME);
+    speaker.fqdn = message.option(code::CLIENT_FQDN);
     // Kept with every lease, so only where something is decided by them.
     if !classes.is_empty() {
         speaker.vendor_class = message.option(code::VENDOR_CLASS);

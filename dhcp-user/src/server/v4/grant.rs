@@ -4,7 +4,7 @@
 
 use super::allocate::{Candidate, Standing};
 use super::exchange::{Exchange, Output};
-use crate::lease::{Binding, BindingStatus, Client, Reserved};
+use crate::lease::{Binding, BindingStatus, Client, ItemKind, Reserved};
 use crate::server::limit::Subscriber;
 use crate::server::options::Layers;
 use crate::server::times;
@@ -118,7 +118,12 @@ impl<'a> Exchange<'a> {
     ) -> Option<times::Times> {
         let held = candidate.seen.binding().filter(|_| candidate.standing == Standing::Held)?;
         let client = held.client.as_ref()?;
-        self.is_stored(client)
+        // What relays say changes from packet to packet where they sign it (RFC 4030).
+        let is_relays = |(kind, _): &(ItemKind, &[u8])| *kind == ItemKind::RelayInformation;
+        let (stored, said) = (client.items(), self.speaker.items(self.key));
+        stored
+            .filter(|item| !is_relays(item))
+            .eq(said.filter(|item| !is_relays(item)))
             .then(|| times::Times::reused(self.now, layers, held, self.asked_time()))?
     }
 

@@ -129,7 +129,7 @@ fn is_reserved(exchange: &Exchange<'_>, address: Ipv4Addr) -> bool {
 mod tests {
     use super::super::testing::{SERVER, Server, client};
     use super::*;
-    use crate::lease::BindingStatus;
+    use crate::lease::{BindingStatus, ItemKind};
     use crate::server::Destination;
     use crate::wire::dhcpv4::BROADCAST_FLAG;
     use crate::wire::option::code;
@@ -361,5 +361,36 @@ mod tests {
         let granted = server.binding(address).unwrap();
         let [change] = &elsewhere.changes[..] else { panic!("{:?}", elsewhere.changes) };
         assert_eq!((change.address, &change.binding), (address, &granted), "as it was granted");
+    }
+
+    /// RFC 3046, RFC 4702: for operators, and for whoever asks about leases.
+    #[test]
+    fn a_lease_remembers_what_the_client_calls_itself_and_all_that_its_relay_said() {
+        let mut server = Server::small("", "");
+        let fqdn = b"\x00\x00\x00box.example";
+        let named = client(1).option(code::HOST_NAME, b"box").option(code::CLIENT_FQDN, fqdn);
+        let through = |sub_options: &[(u8, &[u8])]| {
+            named.clone().through([10, 0, 0, 254]).relayed(sub_options)
+        };
+        let address = server.lease(&through(&[(1, b"port"), (2, b"modem"), (6, b"alice")]));
+        let stored = |server: &Server, kind| {
+            let client = server.binding(address)?.client?;
+            client.item(kind).map(<[u8]>::to_vec)
+        };
+        assert_eq!(stored(&server, ItemKind::HostName).unwrap(), b"box");
+        assert_eq!(stored(&server, ItemKind::Fqdn).unwrap(), fqdn);
+        let whole = stored(&server, ItemKind::RelayInformation).unwrap();
+        assert_eq!(whole, b"\x01\x04port\x02\x05modem\x06\x05alice");
+
+        server.hear(&named.clone().renewing(address));
+        assert_eq!(stored(&server, ItemKind::RelayInformation), Some(whole), "past the relay");
+
+        server.hear(&through(&[(1, b"port"), (2, b"modem")]).selecting(address));
+        assert_eq!(stored(&server, ItemKind::RelayInformation), None, "says nothing more");
+
+        server
+            .hear(&named.relayed(&[(6, &[b'x'; 200])]).through([10, 0, 0, 254]).selecting(address));
+        assert_eq!(stored(&server, ItemKind::RelayInformation), None, "too long");
+        assert_eq!(stored(&server, ItemKind::HostName).unwrap(), b"box");
     }
 }

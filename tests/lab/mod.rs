@@ -8,6 +8,8 @@ mod capture;
 mod client;
 mod frame;
 #[cfg(feature = "load")]
+mod hand;
+#[cfg(feature = "load")]
 mod ledger;
 #[cfg(feature = "load")]
 mod load;
@@ -24,6 +26,8 @@ mod wait;
 pub use capture::Capture;
 pub use client::{Client, Event, Kind};
 pub use frame::Headers;
+#[cfg(feature = "load")]
+pub use hand::Hand;
 #[cfg(feature = "load")]
 pub use ledger::Ledger;
 #[cfg(feature = "load")]

@@ -101,8 +101,24 @@ impl Namespace {
     /// # Panics
     /// If the kernel refuses.
     pub fn join(&self, here: &str, other: &Self, there: &str) {
-        let peer = ["peer", "name", there, "netns", &other.name];
-        self.ip(&[&["link", "add", here, "type", "veth"], &peer[..]].concat());
+        self.join_by_queues(here, other, there, 1);
+    }
+
+    /// As [`Self::join`], each end with so many receive and transmit queues.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn join_by_queues(&self, here: &str, other: &Self, there: &str, queues: u32) {
+        let queues = queues.to_string();
+        let queues = ["numrxqueues", &queues, "numtxqueues", &queues];
+        let pair = [
+            &["link", "add", here][..],
+            &queues,
+            &["type", "veth", "peer", "name", there],
+            &queues,
+            &["netns", &other.name],
+        ];
+        self.ip(&pair.concat());
         for (namespace, link) in [(self, here), (other, there)] {
             namespace.ip(&["link", "set", link, "up"]);
         }

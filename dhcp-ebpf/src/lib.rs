@@ -32,3 +32,7 @@ pub use verdict::Verdict;
 
 /// The program's name in the object: the function user space loads and attaches.
 pub const PROGRAM: &str = "tandem_xdp";
+
+/// The name of the program that measurements load: it gives every packet of queue n to the socket at
+/// n of [`map::SOCKETS`]. It has an object of its own, so the server does not carry it.
+pub const DIVERT: &str = "tandem_divert";

@@ -1,6 +1,7 @@
-//! `cargo xtask ebpf`: the XDP object.
+//! `cargo xtask ebpf`: the XDP objects: the server's, and the one that measurements use.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
@@ -25,14 +26,13 @@ pub(crate) fn try_build() -> Option<Toolchain> {
 }
 
 /// Arguments that choose the program and a folder of its own for what its build leaves.
-pub(crate) const PROGRAM: [&str; 9] = [
+pub(crate) const PROGRAM: [&str; 8] = [
     "--release",
     "--package",
     "dhcp-ebpf",
     "--features",
     "kernel",
-    "--bin",
-    "tandem-xdp",
+    "--bins",
     "--target-dir",
     "target/bpf-build",
 ];
@@ -40,16 +40,24 @@ pub(crate) const PROGRAM: [&str; 9] = [
 fn build(toolchain: &Toolchain) -> Result<()> {
     announce("building the XDP program", || {
         execute(toolchain.cargo("build")?.args(PROGRAM))?;
-        let built =
-            workspace::root().join("target/bpf-build/bpfel-unknown-none/release/tandem-xdp");
-        let octets = fs::read(&built).with_context(|| built.display().to_string())?;
-        let object = workspace::object();
-        // Untouched if nothing changed, so that the server is not built anew.
-        if !fs::read(&object).is_ok_and(|old| old == octets) {
-            fs::create_dir_all(object.parent().context("the object has a folder")?)?;
-            fs::write(&object, &octets)?;
+        for (name, kept) in
+            [("tandem-xdp", workspace::object()), ("tandem-divert", workspace::divert())]
+        {
+            let folder = workspace::root().join("target/bpf-build/bpfel-unknown-none/release");
+            keep(&folder.join(name), &kept)?;
         }
-        eprintln!("    {} octets in target/bpf/tandem-xdp", octets.len());
         Ok(())
     })
+}
+
+/// Copies an object to where it is looked for. Untouched if nothing changed, so that the server is
+/// not built anew.
+fn keep(built: &Path, kept: &Path) -> Result<()> {
+    let octets = fs::read(built).with_context(|| built.display().to_string())?;
+    if !fs::read(kept).is_ok_and(|old| old == octets) {
+        fs::create_dir_all(kept.parent().context("the object has a folder")?)?;
+        fs::write(kept, &octets)?;
+    }
+    eprintln!("    {} octets in {}", octets.len(), kept.display());
+    Ok(())
 }

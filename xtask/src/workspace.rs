@@ -17,6 +17,11 @@ pub(crate) fn object() -> PathBuf {
     root().join("target/bpf/tandem-xdp")
 }
 
+/// Where the object that measurements load is left.
+pub(crate) fn divert() -> PathBuf {
+    root().join("target/bpf/tandem-divert")
+}
+
 /// `$XDG_CACHE_HOME/tandem`: what is fetched or built once for all checkouts.
 pub(crate) fn cache() -> Result<PathBuf> {
     let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {

@@ -23,7 +23,7 @@ mod program;
 mod start;
 mod wake;
 mod worker;
-mod xsk;
+pub mod xsk;
 mod xsk_path;
 
 pub use clock::SteadyClock;

@@ -4,11 +4,11 @@ use std::{fmt, io};
 
 /// A system call of the AF_XDP layer that failed.
 #[derive(Debug)]
-pub(in crate::dataplane) struct XskError {
+pub struct XskError {
     /// The call, and the option where it has one.
-    pub(in crate::dataplane) call: &'static str,
+    pub call: &'static str,
     /// What the kernel said.
-    pub(in crate::dataplane) source: io::Error,
+    pub source: io::Error,
 }
 
 impl XskError {

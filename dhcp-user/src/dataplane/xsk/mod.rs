@@ -11,7 +11,7 @@ mod ring;
 mod socket;
 mod umem;
 
-pub(super) use error::XskError;
-pub(super) use ring::{Packet, RING_LEN};
-pub(super) use socket::{Bound, Queue, Socket};
-pub(super) use umem::{Frame, Umem};
+pub use error::XskError;
+pub use ring::{Packet, RING_LEN};
+pub use socket::{Bound, Queue, Socket};
+pub use umem::{Frame, Umem};

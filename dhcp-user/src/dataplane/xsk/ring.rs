@@ -18,11 +18,11 @@ use super::index::{Consumer, Producer};
 use super::umem::{Frame, Umem};
 
 /// Entries of every ring: the most packets that can wait for one worker on one queue.
-pub(in crate::dataplane) const RING_LEN: u32 = 2048;
+pub const RING_LEN: u32 = 2048;
 
 /// Frames for the kernel to put packets into.
 #[derive(Debug)]
-pub(in crate::dataplane) struct FillRing {
+pub struct FillRing {
     memory: Memory<u64>,
     index: Producer,
     umem: Arc<Umem>,
@@ -30,7 +30,7 @@ pub(in crate::dataplane) struct FillRing {
 
 /// Packets that came in.
 #[derive(Debug)]
-pub(in crate::dataplane) struct RxRing {
+pub struct RxRing {
     memory: Memory<libc::xdp_desc>,
     index: Consumer,
     umem: Arc<Umem>,
@@ -38,7 +38,7 @@ pub(in crate::dataplane) struct RxRing {
 
 /// Packets to send.
 #[derive(Debug)]
-pub(in crate::dataplane) struct TxRing {
+pub struct TxRing {
     memory: Memory<libc::xdp_desc>,
     index: Producer,
     umem: Arc<Umem>,
@@ -46,7 +46,7 @@ pub(in crate::dataplane) struct TxRing {
 
 /// Frames whose packets were sent.
 #[derive(Debug)]
-pub(in crate::dataplane) struct CompletionRing {
+pub struct CompletionRing {
     memory: Memory<u64>,
     index: Consumer,
     umem: Arc<Umem>,
@@ -54,34 +54,34 @@ pub(in crate::dataplane) struct CompletionRing {
 
 /// One packet in its frame.
 #[derive(Debug)]
-pub(in crate::dataplane) struct Packet {
+pub struct Packet {
     /// Where it lies.
-    pub(in crate::dataplane) frame: Frame,
+    pub frame: Frame,
     /// Its first octet in the frame.
-    pub(in crate::dataplane) offset: usize,
+    pub offset: usize,
     /// Its length.
-    pub(in crate::dataplane) len: usize,
+    pub len: usize,
 }
 
 /// Places of the fill ring; what was pushed is the kernel's when this goes out of scope.
 #[derive(Debug)]
 #[must_use]
-pub(in crate::dataplane) struct Filling<'r>(&'r mut FillRing);
+pub struct Filling<'r>(&'r mut FillRing);
 
 /// Places of the TX ring; what was pushed is the kernel's when this goes out of scope.
 #[derive(Debug)]
 #[must_use]
-pub(in crate::dataplane) struct Sending<'r>(&'r mut TxRing);
+pub struct Sending<'r>(&'r mut TxRing);
 
 /// Packets received; the places of those taken are the kernel's when this goes out of scope.
 #[derive(Debug)]
 #[must_use]
-pub(in crate::dataplane) struct Received<'r>(&'r mut RxRing);
+pub struct Received<'r>(&'r mut RxRing);
 
 /// Frames sent; the places of those taken are the kernel's when this goes out of scope.
 #[derive(Debug)]
 #[must_use]
-pub(in crate::dataplane) struct Completed<'r>(&'r mut CompletionRing);
+pub struct Completed<'r>(&'r mut CompletionRing);
 
 impl FillRing {
     pub(super) fn new(memory: Memory<u64>, umem: Arc<Umem>) -> Self {
@@ -90,19 +90,19 @@ impl FillRing {
     }
 
     /// Lends the ring for one batch.
-    pub(in crate::dataplane) fn fill(&mut self) -> Filling<'_> {
+    pub fn fill(&mut self) -> Filling<'_> {
         Filling(self)
     }
 
     /// Whether the driver sleeps until a system call tells it of new frames.
-    pub(in crate::dataplane) fn needs_wakeup(&self) -> bool {
+    pub fn needs_wakeup(&self) -> bool {
         self.memory.needs_wakeup()
     }
 }
 
 impl Filling<'_> {
     /// Hands `frame` over, or back if the ring is full.
-    pub(in crate::dataplane) fn push(&mut self, frame: Frame) -> Result<(), Frame> {
+    pub fn push(&mut self, frame: Frame) -> Result<(), Frame> {
         let FillRing { memory, index, umem } = &mut *self.0;
         if index.free(memory.consumer(), 1) == 0 {
             return Err(frame);
@@ -125,24 +125,24 @@ impl TxRing {
     }
 
     /// Lends the ring for one batch.
-    pub(in crate::dataplane) fn send(&mut self) -> Sending<'_> {
+    pub fn send(&mut self) -> Sending<'_> {
         Sending(self)
     }
 
     /// Whether the driver sleeps until a system call tells it of new packets.
-    pub(in crate::dataplane) fn needs_wakeup(&self) -> bool {
+    pub fn needs_wakeup(&self) -> bool {
         self.memory.needs_wakeup()
     }
 
     /// Packets that the kernel has yet to take off the ring.
-    pub(in crate::dataplane) fn pending(&mut self) -> u32 {
+    pub fn pending(&mut self) -> u32 {
         RING_LEN - self.index.free(self.memory.consumer(), RING_LEN)
     }
 }
 
 impl Sending<'_> {
     /// Hands `packet` over, or back if the ring is full.
-    pub(in crate::dataplane) fn push(&mut self, packet: Packet) -> Result<(), Packet> {
+    pub fn push(&mut self, packet: Packet) -> Result<(), Packet> {
         let TxRing { memory, index, umem } = &mut *self.0;
         if index.free(memory.consumer(), 1) == 0 {
             return Err(packet);
@@ -168,7 +168,7 @@ impl RxRing {
     }
 
     /// Lends the ring for one batch: everything that has come by now.
-    pub(in crate::dataplane) fn receive(&mut self) -> Received<'_> {
+    pub fn receive(&mut self) -> Received<'_> {
         self.index.ready(self.memory.producer());
         Received(self)
     }
@@ -201,7 +201,7 @@ impl CompletionRing {
     }
 
     /// Lends the ring for one batch: everything that was sent by now.
-    pub(in crate::dataplane) fn reap(&mut self) -> Completed<'_> {
+    pub fn reap(&mut self) -> Completed<'_> {
         self.index.ready(self.memory.producer());
         Completed(self)
     }

@@ -10,29 +10,29 @@ use super::umem::Umem;
 
 /// One worker's way to one queue: its own RX and TX ring.
 #[derive(Debug)]
-pub(in crate::dataplane) struct Socket {
+pub struct Socket {
     // The rings are unmapped before the socket closes.
-    pub(in crate::dataplane) rx: RxRing,
-    pub(in crate::dataplane) tx: TxRing,
+    pub rx: RxRing,
+    pub tx: TxRing,
     fd: OwnedFd,
 }
 
 /// What all workers of a queue share and one of them tends.
 #[derive(Debug)]
-pub(in crate::dataplane) struct Queue {
-    pub(in crate::dataplane) fill: FillRing,
-    pub(in crate::dataplane) completion: CompletionRing,
+pub struct Queue {
+    pub fill: FillRing,
+    pub completion: CompletionRing,
 }
 
 /// The sockets of one queue.
 #[derive(Debug)]
-pub(in crate::dataplane) struct Bound {
+pub struct Bound {
     /// One for each worker, in order.
-    pub(in crate::dataplane) sockets: Vec<Socket>,
+    pub sockets: Vec<Socket>,
     /// For the one worker that tends them.
-    pub(in crate::dataplane) queue: Queue,
+    pub queue: Queue,
     /// Whether the driver writes to our memory itself.
-    pub(in crate::dataplane) zero_copy: bool,
+    pub zero_copy: bool,
 }
 
 /// Where on an interface.
@@ -45,7 +45,7 @@ struct Place {
 impl Bound {
     /// Binds one socket for each of `workers` (at least 1) to `queue` of `interface`, all of them
     /// with `umem`; without a copy where the driver can and `may_zero_copy` allows it.
-    pub(in crate::dataplane) fn new(
+    pub fn new(
         interface: u32,
         queue: u32,
         workers: usize,
@@ -130,12 +130,12 @@ impl Socket {
     }
 
     /// For the XSK map and for `poll`.
-    pub(in crate::dataplane) fn fd(&self) -> BorrowedFd<'_> {
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 
     /// Has the thread that polls this socket do the driver's work, in place of interrupts.
-    pub(in crate::dataplane) fn busy_poll(&self, microseconds: i32) -> Result<(), XskError> {
+    pub fn busy_poll(&self, microseconds: i32) -> Result<(), XskError> {
         // `asm-generic/socket.h`; not in every version of libc.
         const SO_PREFER_BUSY_POLL: i32 = 69;
         const SO_BUSY_POLL_BUDGET: i32 = 70;
@@ -152,7 +152,7 @@ impl Socket {
 
     /// Has the kernel look at the TX ring. It takes some tens of packets a call where it copies,
     /// so call again while the ring is pending.
-    pub(in crate::dataplane) fn kick_tx(&self) {
+    pub fn kick_tx(&self) {
         // SAFETY: no octets are handed over.
         unsafe {
             libc::sendto(
@@ -169,7 +169,7 @@ impl Socket {
     }
 
     /// Has the kernel look at the fill ring.
-    pub(in crate::dataplane) fn kick_rx(&self) {
+    pub fn kick_rx(&self) {
         // SAFETY: no octets are asked for.
         unsafe {
             libc::recvfrom(

@@ -11,7 +11,7 @@ use super::XskError;
 
 /// An area of frames. Never moves; unmapped once nobody knows it any more.
 #[derive(Debug)]
-pub(in crate::dataplane) struct Umem {
+pub struct Umem {
     area: NonNull<u8>,
     frames: u32,
     frame_len: u32,
@@ -21,7 +21,7 @@ pub(in crate::dataplane) struct Umem {
 /// The right to the octets of one frame. Neither `Copy` nor `Clone`, so that there is one at a time.
 #[derive(Debug)]
 #[must_use = "a frame that nobody holds is lost to its UMEM"]
-pub(in crate::dataplane) struct Frame {
+pub struct Frame {
     umem: u32,
     index: u32,
 }
@@ -34,7 +34,7 @@ unsafe impl Sync for Umem {}
 impl Umem {
     /// Maps an area and gives out the right to each of its frames. `frame_len` is a power of two
     /// of at least 2048 octets, as the kernel asks of a UMEM.
-    pub(in crate::dataplane) fn new(
+    pub fn new(
         frames: u32,
         frame_len: u32,
     ) -> Result<(Arc<Self>, Vec<Frame>), XskError> {
@@ -62,7 +62,7 @@ impl Umem {
     }
 
     /// Octets of one frame.
-    pub(in crate::dataplane) fn frame_len(&self) -> usize {
+    pub fn frame_len(&self) -> usize {
         self.frame_len as usize
     }
 
@@ -70,7 +70,7 @@ impl Umem {
     ///
     /// # Panics
     /// On a frame of another UMEM.
-    pub(in crate::dataplane) fn octets_mut<'f>(&'f self, frame: &'f mut Frame) -> &'f mut [u8] {
+    pub fn octets_mut<'f>(&'f self, frame: &'f mut Frame) -> &'f mut [u8] {
         assert_eq!(frame.umem, self.id, "a frame of another UMEM");
         // SAFETY: `index < frames`, checked where frames are made, so it lies in the area.
         let first = unsafe { self.area.add(frame.index as usize * self.frame_len()) };

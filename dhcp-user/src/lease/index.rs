@@ -32,7 +32,7 @@ const LARGEST_FIRST: u64 = 1 << 22;
 const SEGMENTS: usize = 24;
 
 /// Hints from clients to addresses.
-pub(super) struct Index {
+pub struct Index {
     /// Made in order, each by whoever first finds all before it full where it looks.
     segments: [OnceLock<Segment>; SEGMENTS],
     first_len: usize,
@@ -41,7 +41,7 @@ pub(super) struct Index {
 
 /// Where a client's hints are, and what they look like.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Fold {
+pub struct Fold {
     /// Not zero, so that no hint is an empty entry.
     fingerprint: u32,
     bucket: u32,
@@ -58,7 +58,7 @@ struct Segment {
 
 impl Index {
     /// An index for a table of `addresses`; it grows with the clients.
-    pub(super) fn new(addresses: u64) -> Self {
+    pub fn new(addresses: u64) -> Self {
         let first = (addresses * 2).clamp(SMALLEST_FIRST, LARGEST_FIRST).next_power_of_two();
         Self::with_first_segment(first as usize)
     }
@@ -72,13 +72,13 @@ impl Index {
     }
 
     /// Folds network and client into the place of their hints.
-    pub(super) fn fold(&self, network: NetworkId, client: ClientKey<'_>) -> Fold {
+    pub fn fold(&self, network: NetworkId, client: ClientKey<'_>) -> Fold {
         let hash = self.keys.hash_one((network, client));
         Fold { fingerprint: ((hash >> 32) as u32).max(1), bucket: hash as u32 }
     }
 
     /// Adds a hint; a client with very many addresses in one network loses one of the others.
-    pub(super) fn insert(&self, fold: Fold, address: Ipv4Addr) {
+    pub fn insert(&self, fold: Fold, address: Ipv4Addr) {
         let hint = fold.hint(address);
         for (number, segment) in self.segments.iter().enumerate() {
             let segment =
@@ -90,7 +90,7 @@ impl Index {
     }
 
     /// Takes one hint away, if it is there.
-    pub(super) fn remove(&self, fold: Fold, address: Ipv4Addr) {
+    pub fn remove(&self, fold: Fold, address: Ipv4Addr) {
         let hint = fold.hint(address);
         for segment in self.segments.iter().map_while(OnceLock::get) {
             // Release: pairs with the acquire in `find`. Who misses this hint sees the swap that
@@ -107,7 +107,7 @@ impl Index {
     }
 
     /// Addresses that hints name for the client; to be compared with their bindings.
-    pub(super) fn find(&self, fold: Fold) -> impl Iterator<Item = Ipv4Addr> {
+    pub fn find(&self, fold: Fold) -> impl Iterator<Item = Ipv4Addr> {
         let segments = self.segments.iter().map_while(OnceLock::get);
         let entries = segments.flat_map(move |segment| segment.buckets(fold).into_iter().flatten());
         entries.filter_map(move |entry| {
@@ -119,7 +119,7 @@ impl Index {
     }
 
     /// Octets that are really in use, untouched pages left out.
-    pub(super) fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.segments.iter().map_while(OnceLock::get).map(Segment::bytes).sum()
     }
 }

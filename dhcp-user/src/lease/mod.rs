@@ -38,6 +38,7 @@ pub use binding::{Binding, BindingStatus, IpFlags, WriterId};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;
 pub use expiry::Sweep;
+pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Limits, Reserved};
 pub use slot::Seen;

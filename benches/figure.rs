@@ -1,0 +1,36 @@
+//! A figure as it is handed to `cargo xtask bench`: one line of JSON.
+
+use serde::Serialize;
+
+/// What was measured, once for each repetition.
+#[derive(Debug, Serialize)]
+pub(crate) struct Figure {
+    name: String,
+    unit: &'static str,
+    values: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<f64>,
+    note: String,
+}
+
+impl Figure {
+    /// A figure without a limit.
+    pub(crate) fn new(name: impl Into<String>, unit: &'static str, values: Vec<f64>) -> Self {
+        Self { name: name.into(), unit, values, limit: None, note: String::new() }
+    }
+
+    /// The median may be this at the most.
+    pub(crate) fn at_most(self, limit: f64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    /// What one must know to read it.
+    pub(crate) fn note(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
+    /// Prints it.
+    pub(crate) fn say(&self) {
+        println!("{}", serde_json::to_string(self).expect("numbers and text serialize"));
+    }
+}

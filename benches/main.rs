@@ -1,0 +1,75 @@
+//! The measurements: each subcommand takes one and prints its figures as lines of JSON, which
+//! `cargo xtask bench` gathers.
+
+mod allocation;
+mod figure;
+mod loading;
+mod memory;
+mod micro;
+mod rig;
+mod start;
+mod state;
+mod throughput;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// As in the server, whose memory and speed are to be measured.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    subject: Subject,
+    /// Fewer repetitions of smaller things
+    #[arg(long, global = true)]
+    quick: bool,
+    /// The server
+    #[arg(long, global = true, default_value = "target/release/tandem")]
+    server: PathBuf,
+    /// The XDP program of reflector and generator
+    #[arg(long, global = true, default_value = "target/bpf/tandem-divert")]
+    divert: PathBuf,
+    /// Where state and logs go: on a real disk
+    #[arg(long, global = true, default_value = "target/bench")]
+    directory: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Subject {
+    /// Packets a second through the server, as a share of what a bare reflector does
+    Throughput,
+    /// Octets a lease
+    Memory {
+        /// How many leases
+        #[arg(long)]
+        leases: u32,
+    },
+    /// From the start of the server to its first answer
+    Start {
+        /// How many leases the snapshot has
+        #[arg(long)]
+        leases: u32,
+    },
+    /// Reading a state directory into the table; `start` runs it in a process of its own
+    Loading,
+    /// Taking an address from an empty and from an almost full pool
+    Allocation,
+    /// Micro-benchmarks
+    Micro,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.subject {
+        Subject::Throughput => throughput::measure(&arguments),
+        Subject::Memory { leases } => memory::measure(leases),
+        Subject::Start { leases } => start::measure(&arguments, leases),
+        Subject::Loading => loading::measure(&arguments.directory),
+        Subject::Allocation => allocation::measure(arguments.quick),
+        Subject::Micro => micro::measure(arguments.quick),
+    }
+}

@@ -1,0 +1,131 @@
+//! Clients by number, the leases that they hold, and a state directory that says so.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result};
+use dhcp_user::config::Config;
+use dhcp_user::config::model;
+use dhcp_user::journal::{Journal, Source, Store};
+use dhcp_user::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind};
+use dhcp_user::wire::Stamp;
+
+use crate::rig::SERVER_CORE;
+
+/// The server's own address.
+pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+/// The pool: 16 million addresses.
+pub(crate) const POOL: (Ipv4Addr, Ipv4Addr) =
+    (Ipv4Addr::new(10, 1, 0, 0), Ipv4Addr::new(10, 250, 255, 255));
+
+/// Clients from this number on hold no lease.
+pub(crate) const STRANGERS: u32 = 1 << 30;
+
+/// Half a day: T1 has come for every lease.
+const AGO: u32 = 43_200;
+
+/// What the server is told, but for `state-dir`.
+pub(crate) fn configuration() -> String {
+    let (first, last) = POOL;
+    format!(
+        r#"
+lease-time = "24h"
+
+[[interface]]
+name = "eth0"
+dataplane = "xdp"
+workers = [{SERVER_CORE}]
+
+[[subnet4]]
+subnet = "10.0.0.0/8"
+pools = ["{first}-{last}"]
+options = {{ routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.53", "10.0.0.54"] }}
+"#
+    )
+}
+
+/// The same, read.
+pub(crate) fn config() -> Result<Config> {
+    let nothing = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+    Config::parse(&configuration(), Path::new("bench.toml"), &nothing)
+        .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+}
+
+/// The hardware address of the client with this number: a locally administered one.
+pub(crate) fn mac(client: u32) -> [u8; 6] {
+    let [a, b, c, d] = client.to_be_bytes();
+    [2, 0, a, b, c, d]
+}
+
+/// The address that this client holds, if it is none of the [`STRANGERS`].
+pub(crate) fn address(client: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(POOL.0.to_bits() + client)
+}
+
+/// The time, as bindings have it.
+pub(crate) fn now() -> Stamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Stamp(since.as_secs() as u32)
+}
+
+/// Who the client is to the server: htype and chaddr, nothing else said.
+pub(crate) fn client(number: u32) -> Client {
+    let [a, b, c, d, e, f] = mac(number);
+    let octets = &[1, a, b, c, d, e, f];
+    Client::builder(ClientKey { kind: ItemKind::Hardware, octets }).build()
+}
+
+/// Its lease, half over at `now`.
+pub(crate) fn lease(number: u32, now: Stamp) -> Binding {
+    let since = Stamp(now.0 - AGO);
+    Binding {
+        version: 1,
+        expires: Stamp(now.0 + AGO),
+        cltt: since,
+        client: Some(client(number)),
+        ..Binding::new(BindingStatus::Active, since)
+    }
+}
+
+/// Writes a snapshot with the leases of the first `count` clients into an empty directory.
+pub(crate) fn write(directory: &Path, count: u32) -> Result<()> {
+    let journal: model::Journal = config()?.journal;
+    let recovery = Journal::open(directory, &journal, 1).context("the state directory")?;
+    let (mut journal, _) = recovery.load(&Nothing, 1).context("an empty journal")?;
+    let written = journal.snapshotter.write(&Leases { count, now: now() })?;
+    anyhow::ensure!(written == u64::from(count), "{written} bindings written");
+    Ok(())
+}
+
+/// Where an empty journal is read to.
+struct Nothing;
+
+impl Store for Nothing {
+    fn restore(&self, _: Ipv4Addr, _: Binding) {}
+
+    fn finish(&self) {}
+}
+
+/// A table that makes up its leases as they are asked for.
+struct Leases {
+    count: u32,
+    now: Stamp,
+}
+
+impl Source for Leases {
+    fn walk(
+        &self,
+        from: Ipv4Addr,
+        limit: usize,
+        each: &mut dyn FnMut(Ipv4Addr, &Binding),
+    ) -> Option<Ipv4Addr> {
+        let first = from.max(POOL.0).to_bits() - POOL.0.to_bits();
+        let end = first.saturating_add(limit as u32).min(self.count);
+        for number in first..end {
+            each(address(number), &lease(number, self.now));
+        }
+        (end < self.count).then(|| address(end))
+    }
+}

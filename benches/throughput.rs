@@ -1,0 +1,76 @@
+//! Packets a second through the server, as a share of what a bare reflector turns around on the
+//! same pair of interfaces: what is left of the limit once there is a server in the way.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use tandem_tests::lab::Settings;
+
+use crate::figure::Figure;
+use crate::rig::{Expect, Outcome, Rig, Template};
+use crate::state::{self, STRANGERS};
+use crate::Arguments;
+
+/// Requests under way: less than the 256 packets that a veth queue holds.
+const WINDOW: usize = 224;
+
+/// Measures both and prints the figures.
+pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
+    let (repetitions, leases, seconds) =
+        if arguments.quick { (1, 200_000, 0.7) } else { (5, 2_000_000, 1.5) };
+    let window = std::env::var("WINDOW").ok().and_then(|w| w.parse().ok()).unwrap_or(WINDOW);
+    let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
+    let settings = fresh(arguments, "throughput", leases)?;
+    let rig = Rig::new(arguments.divert.clone());
+    let mut generator = rig.generator(window)?;
+    let (mut reflected, mut offers, mut acks) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..repetitions {
+        {
+            let _reflector = rig.reflector()?;
+            let (template, clients) = (Template::discover(), (0..leases).cycle());
+            reflected.push(generator.run(&template, Expect::Reflection, window, clients, times)?);
+        }
+        let server = rig.server(settings.clone());
+        let strangers = STRANGERS..;
+        offers.push(generator.run(&Template::discover(), Expect::Offer, window, strangers, times)?);
+        let clients = (0..leases).cycle();
+        acks.push(generator.run(&Template::renewal(), Expect::Ack, window, clients, times)?);
+        let status = server.status();
+        eprintln!("{}", status);
+        server.stop();
+    }
+    say("reflector", &reflected, &reflected);
+    say("DISCOVER to OFFER", &offers, &reflected);
+    say("REQUEST to durable ACK", &acks, &reflected);
+    Ok(())
+}
+
+fn say(name: &str, outcomes: &[Outcome], limit: &[Outcome]) {
+    let each = |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).collect::<Vec<_>>();
+    let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
+    let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong).sum();
+    let note = format!("{lost} lost, {wrong} wrong");
+    Figure::new(name, "packets/s", each(&|outcome| outcome.rate)).note(note).say();
+    for quantile in [0.5, 0.99] {
+        let of = |outcome: &Outcome| outcome.latency.value_at_quantile(quantile) as f64 / 1e3;
+        Figure::new(format!("{name}, round trip p{}", quantile * 100.0), "µs", each(&of)).say();
+    }
+    let shares = outcomes.iter().zip(limit).map(|(outcome, limit)| outcome.rate / limit.rate);
+    Figure::new(format!("{name} / reflector"), "×", shares.collect()).say();
+}
+
+/// A server's settings in an empty directory of this name, with the leases of this many clients.
+pub(crate) fn fresh(arguments: &Arguments, name: &str, leases: u32) -> Result<Settings> {
+    let directory = arguments.directory.join(name);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => fs::create_dir_all(&directory)?,
+    }
+    let binary: PathBuf = fs::canonicalize(&arguments.server)?;
+    let directory = fs::canonicalize(directory)?;
+    let settings = Settings { directory, configuration: state::configuration(), binary };
+    state::write(&settings.state_dir(), leases)?;
+    Ok(settings)
+}

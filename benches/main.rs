@@ -6,6 +6,8 @@ mod figure;
 mod loading;
 mod memory;
 mod micro;
+mod precedence;
+mod resident;
 mod rig;
 mod start;
 mod state;
@@ -60,16 +62,23 @@ enum Subject {
     Allocation,
     /// Micro-benchmarks
     Micro,
+    /// Octets an entry of the client index, or of what it is compared with
+    Index {
+        /// Which of them
+        map: micro::Map,
+    },
 }
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
+    precedence::take();
     match arguments.subject {
         Subject::Throughput => throughput::measure(&arguments),
         Subject::Memory { leases } => memory::measure(leases),
         Subject::Start { leases } => start::measure(&arguments, leases),
         Subject::Loading => loading::measure(&arguments.directory),
         Subject::Allocation => allocation::measure(arguments.quick),
-        Subject::Micro => micro::measure(arguments.quick),
+        Subject::Micro => micro::measure(&arguments),
+        Subject::Index { map } => micro::measure_index(map),
     }
 }

@@ -1,11 +1,10 @@
 //! Octets a lease: what a process that holds the table has resident, and what the table counts.
 
-use std::fs;
-
 use anyhow::{Context as _, Result};
 use dhcp_user::lease::{Layout, Owner, PoolId, Table};
 
 use crate::figure::Figure;
+use crate::resident::resident;
 use crate::state::{self, POOL};
 
 /// The limit for a lease, all told.
@@ -41,11 +40,4 @@ pub(crate) fn measure(leases: u32) -> Result<()> {
     let renewed = resident()? - before;
     Figure::new(name("resident, all renewed"), "octets/lease", each(renewed)).at_most(LIMIT).say();
     Ok(())
-}
-
-/// Octets of this process in memory.
-fn resident() -> Result<u64> {
-    let statm = fs::read_to_string("/proc/self/statm")?;
-    let pages = statm.split(' ').nth(1).context("the second field")?;
-    Ok(pages.parse::<u64>()? * rustix::param::page_size() as u64)
 }

@@ -6,59 +6,76 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
+use serde_json::Value;
 use tandem_tests::lab::Settings;
 
+use crate::Arguments;
 use crate::figure::Figure;
 use crate::rig::{Expect, Outcome, Rig, Template};
 use crate::state::{self, STRANGERS};
-use crate::Arguments;
 
-/// Requests under way: less than the 256 packets that a veth queue holds.
-const WINDOW: usize = 224;
+/// Requests under way, each of another client: enough that a flush has many to make durable.
+const WINDOW: usize = 1024;
 
 /// Measures both and prints the figures.
 pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let (repetitions, leases, seconds) =
         if arguments.quick { (1, 200_000, 0.7) } else { (5, 2_000_000, 1.5) };
-    let window = std::env::var("WINDOW").ok().and_then(|w| w.parse().ok()).unwrap_or(WINDOW);
     let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
     let settings = fresh(arguments, "throughput", leases)?;
     let rig = Rig::new(arguments.divert.clone());
-    let mut generator = rig.generator(window)?;
+    let mut generator = rig.generator(WINDOW)?;
     let (mut reflected, mut offers, mut acks) = (Vec::new(), Vec::new(), Vec::new());
+    let mut driver = String::new();
     for _ in 0..repetitions {
         {
             let _reflector = rig.reflector()?;
             let (template, clients) = (Template::discover(), (0..leases).cycle());
-            reflected.push(generator.run(&template, Expect::Reflection, window, clients, times)?);
+            reflected.push(generator.run(&template, Expect::Reflection, WINDOW, clients, times)?);
         }
         let server = rig.server(settings.clone());
         let strangers = STRANGERS..;
-        offers.push(generator.run(&Template::discover(), Expect::Offer, window, strangers, times)?);
+        offers.push(generator.run(
+            &Template::discover(),
+            Expect::Offer,
+            WINDOW,
+            strangers,
+            times,
+        )?);
         let clients = (0..leases).cycle();
-        acks.push(generator.run(&Template::renewal(), Expect::Ack, window, clients, times)?);
-        let status = server.status();
-        eprintln!("{}", status);
+        acks.push(generator.run(&Template::renewal(), Expect::Ack, WINDOW, clients, times)?);
+        driver = driver_of(&server.status());
         server.stop();
     }
-    say("reflector", &reflected, &reflected);
-    say("DISCOVER to OFFER", &offers, &reflected);
-    say("REQUEST to durable ACK", &acks, &reflected);
+    say("reflector", &reflected, None, &driver);
+    say("DISCOVER to OFFER", &offers, Some(&reflected), &driver);
+    say("REQUEST to durable ACK", &acks, Some(&reflected), &driver);
     Ok(())
 }
 
-fn say(name: &str, outcomes: &[Outcome], limit: &[Outcome]) {
+fn say(name: &str, outcomes: &[Outcome], limit: Option<&[Outcome]>, driver: &str) {
     let each = |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).collect::<Vec<_>>();
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
     let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong).sum();
-    let note = format!("{lost} lost, {wrong} wrong");
+    let note = format!("{lost} lost, {wrong} wrong; {driver}, {WINDOW} under way");
     Figure::new(name, "packets/s", each(&|outcome| outcome.rate)).note(note).say();
     for quantile in [0.5, 0.99] {
         let of = |outcome: &Outcome| outcome.latency.value_at_quantile(quantile) as f64 / 1e3;
         Figure::new(format!("{name}, round trip p{}", quantile * 100.0), "µs", each(&of)).say();
     }
-    let shares = outcomes.iter().zip(limit).map(|(outcome, limit)| outcome.rate / limit.rate);
-    Figure::new(format!("{name} / reflector"), "×", shares.collect()).say();
+    if let Some(limit) = limit {
+        let shares = outcomes.iter().zip(limit).map(|(outcome, limit)| outcome.rate / limit.rate);
+        Figure::new(format!("{name} / reflector"), "×", shares.collect()).say();
+    }
+}
+
+/// In which way the server has its interface.
+fn driver_of(status: &Value) -> String {
+    let interface = &status["interfaces"][0];
+    let copy = if interface["zero-copy"] == true { "zero copy" } else { "copy" };
+    let mode = interface["mode"].as_str().unwrap_or("unknown");
+    let (queues, workers) = (&interface["queues"], &interface["workers"]);
+    format!("veth, {mode}, {copy}, queues {queues}, workers {workers}")
 }
 
 /// A server's settings in an empty directory of this name, with the leases of this many clients.

@@ -100,7 +100,11 @@ impl Generator {
         [warm_up, measured]: [Duration; 2],
     ) -> Result<Outcome> {
         self.end.reap(&mut self.frames);
-        ensure!(self.frames.len() == self.most, "{} frames are missing", self.most - self.frames.len());
+        ensure!(
+            self.frames.len() == self.most,
+            "{} frames are missing",
+            self.most - self.frames.len()
+        );
         let mut frames = std::mem::take(&mut self.frames);
         for frame in &mut frames {
             let octets = template.octets();
@@ -246,14 +250,16 @@ impl<'t> Run<'t> {
             answered: 0,
             lost: 0,
             wrong: 0,
-            latency: Histogram::new(3).expect("three digits are possible"),
+            latency: Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("three digits"),
         }
     }
 
     fn take(&mut self, frame: &[u8], now_ns: u64) {
         let Some(answer) = Answer::read(frame) else { return };
         let number = answer.xid & ((1 << SLOT_BITS) - 1);
-        let Some(slot) = self.slots.get_mut(number as usize).filter(|s| s.under_way) else { return };
+        let Some(slot) = self.slots.get_mut(number as usize).filter(|s| s.under_way) else {
+            return;
+        };
         if slot.xid != answer.xid {
             return;
         }
@@ -261,7 +267,7 @@ impl<'t> Run<'t> {
         self.free.push(number);
         if self.is_right(&answer, slot.client) {
             self.answered += 1;
-            // Three digits from a nanosecond on: nothing is out of its range.
+            // A minute at the most: nothing waits so long.
             self.latency.saturating_record(now_ns.saturating_sub(slot.asked_ns).max(1));
         } else {
             self.wrong += 1;

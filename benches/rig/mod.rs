@@ -8,7 +8,7 @@ mod request;
 
 pub(crate) use generator::{Expect, Generator, Outcome};
 pub(crate) use reflector::Reflector;
-pub(crate) use request::Template;
+pub(crate) use request::{HEADERS_LEN, Template};
 
 use std::path::PathBuf;
 

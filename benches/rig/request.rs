@@ -11,7 +11,7 @@ use super::SERVER_MAC;
 use crate::state;
 
 /// Ethernet, IPv4 and UDP headers.
-pub(super) const HEADERS_LEN: usize = 14 + 20 + 8;
+pub(crate) const HEADERS_LEN: usize = 14 + 20 + 8;
 const ETHERNET_SOURCE: usize = 6;
 const IP_CHECKSUM: usize = 14 + 10;
 const IP_SOURCE: usize = 14 + 12;
@@ -74,19 +74,21 @@ impl Template {
         let mut template = Self { octets, bound, ip_sum: 0, udp_sum: 0 };
         // What is to be added for a client is taken off for client 0.
         let own = template.changing(0, 0);
-        let of = |at: usize| u32::from(!u16::from_be_bytes([octets_at(&template, at), octets_at(&template, at + 1)]));
-        (template.ip_sum, template.udp_sum) =
-            (of(IP_CHECKSUM) + less(own.0), of(UDP_CHECKSUM) + less(own.1));
+        let sum = |at: usize| {
+            u32::from(!u16::from_be_bytes([template.octets[at], template.octets[at + 1]]))
+        };
+        let sums = (sum(IP_CHECKSUM) + less(own.0), sum(UDP_CHECKSUM) + less(own.1));
+        (template.ip_sum, template.udp_sum) = sums;
         template
     }
 
     /// The octets to fill a frame with before the first [`patch`](Self::patch).
-    pub(super) fn octets(&self) -> &[u8] {
+    pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
     }
 
     /// Makes `frame`, which holds some client's request, that of `client`.
-    pub(super) fn patch(&self, frame: &mut [u8], client: u32, xid: u32) {
+    pub(crate) fn patch(&self, frame: &mut [u8], client: u32, xid: u32) {
         let mac = state::mac(client);
         frame[ETHERNET_SOURCE..][..6].copy_from_slice(&mac);
         frame[XID..][..4].copy_from_slice(&xid.to_be_bytes());
@@ -115,10 +117,6 @@ impl Template {
             (0, udp)
         }
     }
-}
-
-fn octets_at(template: &Template, at: usize) -> u8 {
-    template.octets[at]
 }
 
 fn fold(mut sum: u32) -> u32 {

@@ -1,5 +1,6 @@
 //! Sets up, builds, runs, tests and measures Tandem: `cargo xtask <command>`, one file for each.
 
+mod bench;
 mod ebpf;
 mod lab;
 mod packages;
@@ -34,6 +35,8 @@ enum Command {
     Run(run::Arguments),
     /// Check everything that CI checks
     Test(test::Arguments),
+    /// Take the measurements, and write them to target/bench
+    Bench(bench::Arguments),
     /// Check what no compiler does: who imports whom, where unsafe code lives, licenses
     Tidy,
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Ebpf => ebpf::run(),
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match done {

@@ -12,7 +12,9 @@ use super::umem::Umem;
 #[derive(Debug)]
 pub struct Socket {
     // The rings are unmapped before the socket closes.
+    /// What came in for this worker.
     pub rx: RxRing,
+    /// What this worker sends.
     pub tx: TxRing,
     fd: OwnedFd,
 }
@@ -20,7 +22,9 @@ pub struct Socket {
 /// What all workers of a queue share and one of them tends.
 #[derive(Debug)]
 pub struct Queue {
+    /// Frames for packets to come.
     pub fill: FillRing,
+    /// Frames of packets that left.
     pub completion: CompletionRing,
 }
 

@@ -34,10 +34,7 @@ unsafe impl Sync for Umem {}
 impl Umem {
     /// Maps an area and gives out the right to each of its frames. `frame_len` is a power of two
     /// of at least 2048 octets, as the kernel asks of a UMEM.
-    pub fn new(
-        frames: u32,
-        frame_len: u32,
-    ) -> Result<(Arc<Self>, Vec<Frame>), XskError> {
+    pub fn new(frames: u32, frame_len: u32) -> Result<(Arc<Self>, Vec<Frame>), XskError> {
         static IDS: AtomicU32 = AtomicU32::new(0);
         assert!(frame_len.is_power_of_two() && frame_len >= 2048 && frames > 0);
         let len = frames as usize * frame_len as usize;

@@ -1,0 +1,96 @@
+//! From a request's octets to the reply's, with a million leases: all that a worker does but for
+//! frames, rings and disk.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput};
+use dhcp_user::lease::{Layout, Limits, Table};
+use dhcp_user::server::{
+    Answer, Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex, Service, Workspace,
+};
+use dhcp_user::wire::Stamp;
+use dhcp_user::wire::frame::Frame;
+
+use crate::rig::Template;
+use crate::state::{self, STRANGERS};
+
+const LEASES: u32 = 1 << 20;
+/// Steps through the clients so that neighbours in time are none in memory.
+const STRIDE: u32 = 611_953;
+
+/// A server without wire and disk.
+struct Server {
+    service: Service,
+    table: Table,
+    limits: Limits,
+    work: Workspace,
+    now: Stamp,
+    reply: Vec<u8>,
+}
+
+/// `server/v4`, in packets.
+pub(super) fn benchmarks(criterion: &mut Criterion) {
+    let mut server = Server::new();
+    let mut group = criterion.benchmark_group("server/v4");
+    group.throughput(Throughput::Elements(1));
+    let mut number = 0;
+    let mut next = || {
+        number = (number + STRIDE) % LEASES;
+        number
+    };
+    let (discover, renewal) = (Template::discover(), Template::renewal());
+    let mut frame = discover.octets().to_vec();
+    group.bench_function("DISCOVER, holder of a lease", |b| {
+        b.iter(|| {
+            discover.patch(&mut frame, next(), 1);
+            black_box(server.answers(&frame))
+        });
+    });
+    let mut stranger = STRANGERS;
+    group.bench_function("DISCOVER, stranger", |b| {
+        b.iter(|| {
+            stranger += 1;
+            discover.patch(&mut frame, stranger, 1);
+            black_box(server.answers(&frame))
+        });
+    });
+    let mut frame = renewal.octets().to_vec();
+    group.bench_function("REQUEST, renewing", |b| {
+        b.iter(|| {
+            renewal.patch(&mut frame, next(), 1);
+            black_box(server.answers(&frame))
+        });
+    });
+    assert!(server.answers(&frame), "what was measured was answered");
+    group.finish();
+}
+
+impl Server {
+    fn new() -> Self {
+        let config = state::config().expect("our own configuration");
+        let own = InterfaceAddress { address: state::SERVER, prefix_len: 8 };
+        let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
+        let table = Table::new(Layout::of(&config));
+        let now = state::now();
+        for number in 0..LEASES {
+            table.restore(state::address(number), state::lease(number, now));
+        }
+        table.finish_restore();
+        let (limits, work, reply) = (Limits::new(), Workspace::new(), vec![0; 1472]);
+        Self { service, table, limits, work, now, reply }
+    }
+
+    /// Whether there is a reply to the request in `frame`.
+    fn answers(&mut self, frame: &[u8]) -> bool {
+        let Self { service, table, limits, work, now, reply } = self;
+        let Ok(frame) = Frame::parse(frame) else { return false };
+        let arrival = Arrival {
+            interface: InterfaceIndex(0),
+            source_ip: frame.source_ip,
+            source_port: frame.source_port,
+            destination_ip: frame.destination_ip,
+        };
+        let answer = service.answer(*now, &arrival, frame.payload, table, limits, work, reply);
+        matches!(answer, Answer::Reply(_))
+    }
+}

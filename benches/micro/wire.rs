@@ -1,0 +1,72 @@
+//! Octets to messages and back.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput};
+use dhcp_user::wire::Seconds;
+use dhcp_user::wire::dhcpv4::{Message, MessageType, Scratch, Writer};
+use dhcp_user::wire::frame::{Envelope, Frame};
+use dhcp_user::wire::option::code;
+
+use crate::rig::{HEADERS_LEN, Template};
+use crate::state;
+
+/// `wire/v4`, in packets.
+pub(super) fn benchmarks(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("wire/v4");
+    group.throughput(Throughput::Elements(1));
+    let discover = Template::discover();
+    let octets = discover.octets();
+    group.bench_function("parse frame", |b| {
+        b.iter(|| Frame::parse(black_box(octets)).map(|frame| frame.payload.len()));
+    });
+    let mut scratch = Scratch::new();
+    group.bench_function("parse message", |b| {
+        b.iter(|| {
+            Message::parse(black_box(&octets[HEADERS_LEN..]), &mut scratch)
+                .map(|message| message.message_type())
+        });
+    });
+    let request = Message::parse(&octets[HEADERS_LEN..], &mut scratch).expect("our own message");
+    let mut reply = vec![0; 1514];
+    group.bench_function("encode reply", |b| {
+        b.iter(|| write_reply(black_box(&request), &mut reply[HEADERS_LEN..]));
+    });
+    let len = write_reply(&request, &mut reply[HEADERS_LEN..]);
+    let frame = Frame::parse(octets).expect("our own frame");
+    let envelope = Envelope {
+        source: frame.destination,
+        destination: frame.source,
+        tags: frame.tags,
+        source_ip: state::SERVER,
+        destination_ip: state::address(0),
+        source_port: 67,
+        destination_port: 68,
+    };
+    group.bench_function("seal frame", |b| {
+        b.iter(|| black_box(&envelope).seal(&mut reply, len));
+    });
+    group.finish();
+}
+
+/// An OFFER as most clients get it.
+fn write_reply(request: &Message<'_>, buffer: &mut [u8]) -> usize {
+    let mut writer = Writer::reply(buffer, request);
+    writer.yiaddr(state::address(0));
+    let day = Seconds(86_400).0;
+    let address = state::SERVER;
+    let fits = "an OFFER is short";
+    writer.push(code::MESSAGE_TYPE, &[MessageType::Offer as u8]).expect(fits);
+    writer.push_address(code::SERVER_IDENTIFIER, address).expect(fits);
+    for (code, time) in [
+        (code::LEASE_TIME, day),
+        (code::RENEWAL_TIME, day / 2),
+        (code::REBINDING_TIME, day / 8 * 7),
+    ] {
+        writer.push_u32(code, time).expect(fits);
+    }
+    writer.push(code::SUBNET_MASK, &[255, 0, 0, 0]).expect(fits);
+    writer.push_address(code::ROUTERS, address).expect(fits);
+    writer.push(code::DOMAIN_NAME_SERVERS, &[10, 0, 0, 53, 10, 0, 0, 54]).expect(fits);
+    writer.finish()
+}

@@ -9,10 +9,14 @@
 //! - [`control`]: the control thread
 //! - [`cli`]: a file for each subcommand
 
+#[cfg(not(loom))]
 pub mod cli;
 pub mod config;
+#[cfg(not(loom))]
 pub mod control;
 pub mod dataplane;
+#[cfg(all(test, loom))]
+mod interleavings;
 pub mod journal;
 pub mod lease;
 pub mod server;

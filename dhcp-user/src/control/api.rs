@@ -151,7 +151,7 @@ mod tests {
             };
             instance.table.restore((0x0a07_0000 + index).into(), binding);
         }
-        instance.table.finish_restore();
+        instance.table.finish_restore(&crate::lease::in_turn);
         Arc::new(instance)
     }
 

@@ -147,7 +147,7 @@ mod tests {
             ..Binding::new(BindingStatus::Active, Stamp(1))
         };
         instance.table.restore(address, held.clone());
-        instance.table.finish_restore();
+        instance.table.finish_restore(&crate::lease::in_turn);
         // The lease's address is in no pool any more.
         write(&instance, &configuration("10.7.0.30-10.7.0.39"));
         run(&instance).unwrap();

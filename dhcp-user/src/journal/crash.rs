@@ -11,7 +11,7 @@ use super::batch::BLOCK;
 use super::commit::Round;
 use super::simulated::{Chance, SimulatedDisk};
 use super::*;
-use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind};
+use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Spread};
 use crate::wire::Stamp;
 
 const NOW: Stamp = Stamp(1_800_000_000);
@@ -34,15 +34,17 @@ impl Bindings {
 }
 
 impl Store for Bindings {
-    fn restore(&self, address: Ipv4Addr, binding: Binding) {
+    fn restore(&self, read: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
         let mut bindings = self.0.lock().unwrap();
-        match bindings.get(&address) {
-            Some(newer) if newer.version >= binding.version => {}
-            _ => drop(bindings.insert(address, binding)),
+        for (address, binding) in read {
+            match bindings.get(&address) {
+                Some(newer) if newer.version >= binding.version => {}
+                _ => drop(bindings.insert(address, binding)),
+            }
         }
     }
 
-    fn finish(&self) {}
+    fn finish(&self, _: Spread<'_>) {}
 }
 
 impl Source for Bindings {

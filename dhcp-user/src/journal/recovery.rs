@@ -22,18 +22,18 @@ use super::snapshotter::Snapshotter;
 use super::spare::Spares;
 use super::{Journal, OpenError};
 use crate::config::model;
-use crate::lease::Binding;
+use crate::lease::{Binding, Spread};
 
 /// Octets of each appender's ring: what may wait for one flush. Small in tests, which make many.
 const RING_LEN: usize = if cfg!(test) { 128 << 10 } else { 4 << 20 };
 
 /// Where recovery puts bindings: the lease table.
 pub trait Store: Sync {
-    /// Takes a binding read from disk, in any order and from any thread; the higher version holds.
-    fn restore(&self, address: Ipv4Addr, binding: Binding);
+    /// Takes bindings read from disk, in any order and from any thread; the higher version holds.
+    fn restore(&self, bindings: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>);
 
-    /// Says that all is restored: what is built from all of it can be built.
-    fn finish(&self);
+    /// Says that all is restored: what is built from all of it can be built, on many threads.
+    fn finish(&self, spread: Spread<'_>);
 }
 
 /// A journal found on disk and not yet read.
@@ -111,7 +111,7 @@ impl Recovery {
 
         let chunks = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.chunks);
         self.restore(store, threads, first_segment, chunks, &numbers, &found)?;
-        store.finish();
+        store.finish(&|count, work| spread(threads, count, work));
 
         let recovered = Recovered {
             from_snapshot: chunks.iter().map(|chunk| u64::from(chunk.count)).sum(),
@@ -166,38 +166,31 @@ impl Recovery {
         segments: &[u64],
         found: &Replay<'_>,
     ) -> Result<(), OpenError> {
-        let next = AtomicUsize::new(0);
         let is_bad = AtomicBool::new(false);
         let first_bad = Mutex::new(None);
-        let piece = |index: usize| -> Option<Result<(), OpenError>> {
+        let piece = |index: usize| -> Result<(), OpenError> {
             if let Some(chunk) = chunks.get(index) {
                 let name = snapshot::name(snapshot);
                 if !chunk.is_whole() {
                     let what = "a chunk is damaged".to_owned();
-                    return Some(Err(self.damaged(&name, chunk.offset, what)));
+                    return Err(self.damaged(&name, chunk.offset, what));
                 }
                 let offset = chunk.offset + snapshot::CHUNK_HEADER_LEN;
-                return Some(self.restore_records(store, &name, offset, chunk.records));
+                return self.restore_records(store, &name, offset, chunk.records);
             }
-            let batch = found.batches.get(index - chunks.len())?;
+            let batch = found.batches[index - chunks.len()];
             let name = segment::name(segments[batch.place.index]);
             let offset = batch.place.offset + super::batch::HEADER_LEN;
-            Some(self.restore_records(store, &name, offset, batch.records))
+            self.restore_records(store, &name, offset, batch.records)
         };
-        thread::scope(|scope| {
-            for _ in 0..threads.max(1) {
-                scope.spawn(|| {
-                    while !is_bad.load(Ordering::Relaxed)
-                        && let Some(done) = piece(next.fetch_add(1, Ordering::Relaxed))
-                    {
-                        if let Err(error) = done {
-                            is_bad.store(true, Ordering::Relaxed);
-                            let mut first =
-                                first_bad.lock().unwrap_or_else(PoisonError::into_inner);
-                            first.get_or_insert(error);
-                        }
-                    }
-                });
+        spread(threads, chunks.len() + found.batches.len(), &|index| {
+            if is_bad.load(Ordering::Relaxed) {
+                return;
+            }
+            if let Err(error) = piece(index) {
+                is_bad.store(true, Ordering::Relaxed);
+                let mut first = first_bad.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert(error);
             }
         });
         first_bad.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
@@ -210,12 +203,13 @@ impl Recovery {
         offset: usize,
         octets: &[u8],
     ) -> Result<(), OpenError> {
-        for record in records(octets) {
-            let (address, binding) =
-                record.map_err(|bad| self.damaged(name, offset + bad.at, bad.flaw.to_string()))?;
-            store.restore(address, binding);
+        let mut bad = None;
+        let whole = records(octets).map_while(|record| record.map_err(|it| bad = Some(it)).ok());
+        store.restore(&mut { whole });
+        match bad {
+            Some(bad) => Err(self.damaged(name, offset + bad.at, bad.flaw.to_string())),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Opens the journal behind what was found, in a new segment: nothing is overwritten.
@@ -315,6 +309,23 @@ impl Recovery {
     fn damaged(&self, name: &str, offset: usize, what: String) -> OpenError {
         OpenError::Damaged { path: self.path(name), offset: offset as u64, what }
     }
+}
+
+/// Does the work for every number below `count` on so many threads, each taking what is next.
+fn spread(threads: usize, count: usize, work: &(dyn Fn(usize) + Sync)) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    match next.fetch_add(1, Ordering::Relaxed) {
+                        number if number < count => work(number),
+                        _ => break,
+                    }
+                }
+            });
+        }
+    });
 }
 
 /// What is in the directory, by name.

@@ -3,15 +3,18 @@
 use std::net::Ipv4Addr;
 
 use super::{Source, Store};
-use crate::lease::{Binding, Table};
+use crate::lease::{Binding, Spread, Table};
 
 impl Store for Table {
-    fn restore(&self, address: Ipv4Addr, binding: Binding) {
-        Table::restore(self, address, binding);
+    fn restore(&self, bindings: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
+        let _many = self.pin();
+        for (address, binding) in bindings {
+            Table::restore(self, address, binding);
+        }
     }
 
-    fn finish(&self) {
-        self.finish_restore();
+    fn finish(&self, spread: Spread<'_>) {
+        self.finish_restore(spread);
     }
 }
 

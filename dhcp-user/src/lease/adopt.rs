@@ -1,55 +1,17 @@
-//! Where bindings come from other than packets: recovery, and a reload's new layout.
+//! A reload's new layout, taken while workers go on.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, PoisonError};
 
-use super::binding::{Binding, BindingStatus};
+use super::binding::BindingStatus;
 use super::layout::{Layout, NetworkId};
 use super::page::CHUNK;
 use super::pool::Pool;
 use super::slot::Seen;
 use super::table::{State, Table};
-use crate::wire::Stamp;
-
-/// What became of a record given to [`Table::restore`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Restored {
-    /// It is the newest so far, and the table holds it.
-    Taken,
-    /// The table has one as new or newer.
-    Older,
-}
 
 impl Table {
-    /// Puts in a record from stable storage, its version and all. Records of one address may come
-    /// in any order and from any thread: the highest version stays. For start-up alone, before
-    /// [`finish_restore`](Self::finish_restore).
-    pub fn restore(&self, address: Ipv4Addr, mut binding: Binding) -> Restored {
-        binding.offered_until = Stamp::ZERO; // a promise of an earlier life (RFC 2131 §3.1)
-        binding.writer = None;
-        let guard = self.pin();
-        let mut seen = self.look(address, &guard);
-        loop {
-            if seen.binding().is_some_and(|held| !binding.is_newer_than(held)) {
-                return Restored::Older;
-            }
-            match self.swap(address, seen, binding.clone(), &guard) {
-                Ok(_) => return Restored::Taken,
-                Err(now) => seen = now,
-            }
-        }
-    }
-
-    /// Queues the free addresses, longest unused first. Once, after the last
-    /// [`restore`](Self::restore) and before the first client.
-    pub fn finish_restore(&self) {
-        let state = self.state.load();
-        for pool in &state.pools {
-            self.gather_free(&state, pool);
-        }
-    }
-
     /// Takes a new configuration's layout while workers go on. Every binding stays; pools that keep
     /// their range keep their queues; addresses of new pools are queued if free, and clients are
     /// found by the network that their address belongs to now.
@@ -156,64 +118,12 @@ mod tests {
     use super::super::fixture::*;
     use super::super::{Owner, Range};
     use super::*;
+    use crate::wire::Stamp;
 
     fn rest(table: &Table) -> Vec<Ipv4Addr> {
         let guard = table.pin();
         let take = || table.take_free(POOL, Owner::Primary, Stamp(1_000), &guard);
         std::iter::from_fn(take).map(|(address, _)| address).collect()
-    }
-
-    fn versioned(version: u32, binding: Binding) -> Binding {
-        Binding { version, ..binding }
-    }
-
-    #[test]
-    fn of_two_records_the_higher_version_holds_in_either_order() {
-        for order in [[1, 2], [2, 1]] {
-            let table = table(1);
-            for version in order {
-                table.restore(ip(0), versioned(version, lease(version, 0, 10 * version)));
-            }
-            assert_eq!(table.get(ip(0)).map(|binding| binding.expires), Some(Stamp(20)));
-            assert_eq!(table.restore(ip(0), versioned(2, lease(9, 0, 9))), Restored::Older);
-            assert!(table.found(NETWORK, 1).is_empty());
-            assert_eq!(table.found(NETWORK, 2), [ip(0)]);
-        }
-    }
-
-    /// A client that asks without pause may take an address through all of them in some days.
-    #[test]
-    fn versions_that_came_round_are_newer_than_those_before() {
-        let last = table(1);
-        last.restore(ip(0), versioned(u32::MAX, lease(1, 0, 10)));
-        last.set(ip(0), lease(2, 10, 20));
-        let changed = last.get(ip(0)).unwrap();
-        for records in [[0, u32::MAX], [u32::MAX, 0]] {
-            let table = table(1);
-            for version in records {
-                let client = if version == changed.version { 2 } else { 1 };
-                table.restore(ip(0), versioned(version, lease(client, 0, 10)));
-            }
-            assert_eq!(table.found(NETWORK, 2), [ip(0)], "{records:?}");
-        }
-    }
-
-    #[test]
-    fn after_recovery_free_addresses_come_never_used_first_then_longest_unused() {
-        let table = table(5);
-        table.restore(ip(0), versioned(3, freed(1, 30)));
-        table.restore(ip(1), versioned(3, freed(2, 10)));
-        table.restore(ip(3), versioned(1, lease(3, 0, 99)));
-        table.finish_restore();
-        assert_eq!(rest(&table), [ip(2), ip(4), ip(1), ip(0)]);
-    }
-
-    #[test]
-    fn an_offer_does_not_outlive_its_server() {
-        let table = table(1);
-        table.restore(ip(0), versioned(1, offer(1, 5_000)));
-        table.finish_restore();
-        assert_eq!(rest(&table), [ip(0)]);
     }
 
     #[test]

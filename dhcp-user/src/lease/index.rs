@@ -14,6 +14,7 @@
 //! hash is keyed by each process anew: clients choose their identifiers, but not where they fall.
 
 use std::hash::BuildHasher;
+use std::hint::black_box;
 use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
@@ -28,6 +29,10 @@ const BUCKET: usize = if cfg!(loom) { 2 } else { 8 };
 const SMALLEST_FIRST: u64 = 1 << 10;
 /// More are made when clients come: a large pool may long have few.
 const LARGEST_FIRST: u64 = 1 << 22;
+/// A first segment made with room for all of IPv4.
+const LARGEST: u64 = 1 << 33;
+/// Hints whose buckets are fetched together: what a core can have under way.
+const AT_ONCE: usize = 32;
 /// The smallest first segment and those that follow it hold twice all of IPv4.
 const SEGMENTS: usize = 24;
 
@@ -81,12 +86,35 @@ impl Index {
     pub fn insert(&self, fold: Fold, address: Ipv4Addr) {
         let hint = fold.hint(address);
         for (number, segment) in self.segments.iter().enumerate() {
-            let segment =
-                segment.get_or_init(|| Segment::new(self.first_len << number.saturating_sub(1)));
-            if segment.insert(fold, hint) {
+            if segment.get_or_init(|| self.make(number)).insert(fold, hint) {
                 return;
             }
         }
+    }
+
+    /// Adds many hints: what is waited for is memory, and for several at once.
+    pub(super) fn insert_all(&self, hints: &[(Fold, Ipv4Addr)]) {
+        for hints in hints.chunks(AT_ONCE) {
+            if let Some(first) = self.segments[0].get() {
+                // These loads wait for nothing but memory, so the processor has them all under way.
+                let touch =
+                    |(fold, _): &(Fold, _)| first.buckets(*fold).map(|b| b[0].load(Relaxed));
+                hints.iter().map(touch).for_each(|seen| _ = black_box(seen));
+            }
+            hints.iter().for_each(|(fold, address)| self.insert(*fold, *address));
+        }
+    }
+
+    /// Makes the first segment large enough for so many hints, unless there is one already.
+    pub(super) fn make_room(&self, hints: u64) {
+        // Four fifths full: more, and some pair of buckets is.
+        let len = (hints / 4 * 5).next_power_of_two().clamp(self.first_len as u64, LARGEST);
+        self.segments[0].get_or_init(|| Segment::new(len as usize));
+    }
+
+    fn make(&self, number: usize) -> Segment {
+        let first = self.segments[0].get().map_or(self.first_len, Segment::len);
+        Segment::new(first << number.saturating_sub(1))
     }
 
     /// Takes one hint away, if it is there.
@@ -144,6 +172,10 @@ impl Segment {
         Self { entries, skip, mask: (len / BUCKET - 1) as u32 }
     }
 
+    fn len(&self) -> usize {
+        (self.mask as usize + 1) * BUCKET
+    }
+
     /// The two buckets of a hash; never the same one.
     fn buckets(&self, fold: Fold) -> [&[AtomicU64]; 2] {
         let one = fold.bucket & self.mask;
@@ -163,7 +195,11 @@ impl Segment {
             };
             let emptier = if empty(buckets[0]) >= empty(buckets[1]) { 0 } else { 1 };
             let mut order = buckets[emptier].iter().chain(buckets[1 - emptier]);
-            if order.any(|entry| entry.compare_exchange(0, hint, Relaxed, Relaxed).is_ok()) {
+            let take = |entry: &AtomicU64| {
+                entry.load(Relaxed) == 0
+                    && entry.compare_exchange(0, hint, Relaxed, Relaxed).is_ok()
+            };
+            if order.any(take) {
                 return true;
             }
             // One client may have left its name on address after address. It shall not make the
@@ -282,8 +318,9 @@ mod loom_tests {
     use loom::thread;
 
     use super::super::client::ItemKind;
-    use super::super::sync::{AtomicU32, explore};
+    use super::super::sync::AtomicU32;
     use super::*;
+    use crate::interleavings::explore;
 
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 

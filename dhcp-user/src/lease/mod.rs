@@ -3,9 +3,10 @@
 //! ```text
 //! table     all of it: look, swap, list          slot      one address, one atomic pointer
 //!   allocate  choose a free address              page      address to slot
-//!   adopt     recovery, reload                   index     client to addresses
-//!   expiry    what time ends                     queue     free addresses, oldest first
-//!   counts    how full                           pool      the queues of one pool
+//!   restore   recovery                           index     client to addresses
+//!   adopt     a reload's layout                  queue     free addresses, oldest first
+//!   expiry    what time ends                     pool      the queues of one pool
+//!   counts    how full
 //! ```
 
 mod adopt;
@@ -26,6 +27,7 @@ mod model_tests;
 mod page;
 mod pool;
 mod queue;
+mod restore;
 mod slot;
 #[cfg(test)]
 #[cfg(not(loom))]
@@ -33,13 +35,13 @@ mod stress_tests;
 mod sync;
 mod table;
 
-pub use adopt::Restored;
-pub use binding::{Binding, BindingStatus, IpFlags, WriterId};
+pub use binding::{Binding, BindingStatus, IpFlags};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;
 pub use expiry::Sweep;
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Limits, Reserved};
+pub use restore::{Restored, Spread, in_turn};
 pub use slot::Seen;
 pub use table::{Guard, Table};

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::fixture::*;
-use super::{Binding, BindingStatus, Owner, Table};
+use super::{Binding, BindingStatus, Owner, Table, in_turn};
 use crate::wire::Stamp;
 
 const COUNT: u32 = 12;
@@ -106,7 +106,7 @@ impl Model {
                     binding.offered_until = Stamp::ZERO;
                     self.table.restore(*address, binding.clone());
                 }
-                self.table.finish_restore();
+                self.table.finish_restore(&in_turn);
             }
             Step::Claim { .. } => {}
         }

@@ -8,7 +8,7 @@ use std::array;
 use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
-use super::binding::BindingStatus;
+use super::binding::{Binding, BindingStatus};
 use super::slot::Slot;
 use super::sync::Ordering::{AcqRel, Relaxed};
 use super::sync::{AtomicU32, AtomicU64};
@@ -125,6 +125,23 @@ impl Chunk {
     pub(super) fn mark_known(&self, address: Ipv4Addr) {
         let bit = address.to_bits() % CHUNK;
         self.known[bit as usize / 64].fetch_or(1 << (bit % 64), Relaxed);
+    }
+
+    /// Says of the whole chunk what its slots hold, in the order of their addresses, and returns how
+    /// many are bound. Nobody else may be at it.
+    pub(super) fn recount<'b>(&self, slots: impl Iterator<Item = Option<&'b Binding>>) -> u64 {
+        let mut known = [0_u64; CHUNK as usize / 64];
+        let (mut counts, mut earliest) = ([0; 8], Stamp::NEVER);
+        for (number, binding) in slots.enumerate() {
+            let Some(binding) = binding else { continue };
+            known[number / 64] |= 1 << (number % 64);
+            counts[binding.status as usize] += 1;
+            earliest = binding.ends().map_or(earliest, |ends| ends.min(earliest));
+        }
+        self.known.iter().zip(known).for_each(|(word, known)| word.store(known, Relaxed));
+        self.counts.iter().zip(counts).for_each(|(count, counted)| count.store(counted, Relaxed));
+        self.earliest.store(earliest.0, Relaxed);
+        counts.iter().map(|count| u64::from(*count)).sum()
     }
 
     /// A binding changed from one status (none the first time) to another.

@@ -269,8 +269,8 @@ mod loom_tests {
     use loom::sync::Arc;
     use loom::thread;
 
-    use super::super::sync::explore;
     use super::*;
+    use crate::interleavings::explore;
 
     const FIRST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
 

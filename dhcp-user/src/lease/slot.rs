@@ -79,6 +79,24 @@ impl<T> Slot<T> {
             Err(lost) => Err(Seen(lost.current)),
         }
     }
+
+    /// Swaps in `new` if the address was never bound or what it holds `gives_way`.
+    pub(super) fn replace_if(&self, new: T, gives_way: impl Fn(&T) -> bool, guard: &Guard) -> bool {
+        let (mut new, mut seen) = (Owned::new(new), self.load(guard));
+        while seen.binding().is_none_or(&gives_way) {
+            // As in `replace`.
+            match self.binding.compare_exchange(seen.0, new, Release, Acquire, guard) {
+                Ok(_) if seen.0.is_null() => return true,
+                Ok(_) => {
+                    // SAFETY: as in `replace`.
+                    unsafe { guard.defer_destroy(seen.0) };
+                    return true;
+                }
+                Err(lost) => (new, seen) = (lost.new, Seen(lost.current)),
+            }
+        }
+        false
+    }
 }
 
 impl<T> Drop for Slot<T> {
@@ -98,8 +116,8 @@ mod loom_tests {
     use loom::sync::Arc;
     use loom::thread;
 
-    use super::super::sync::explore;
     use super::*;
+    use crate::interleavings::explore;
 
     /// A value whose every access the checker knows: read before it is whole, or after it was
     /// dropped, fails the test.
@@ -138,30 +156,64 @@ mod loom_tests {
         }
     }
 
+    /// Runs each in a thread of its own, with the slot and an epoch of its own.
+    fn at_once<const N: usize>(slot: &Arc<Slot<Tracked>>, bodies: [fn(&Slot<Tracked>, &Guard); N]) {
+        let collector = Collector::new();
+        let threads = bodies.map(|body| {
+            let (slot, local) = (Arc::clone(slot), collector.register());
+            thread::spawn(move || body(&slot, &local.pin()))
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    }
+
+    fn value(slot: &Slot<Tracked>) -> Option<u32> {
+        let local = Collector::new().register();
+        slot.load(&local.pin()).binding().map(Tracked::read)
+    }
+
+    /// What was read stays there to read.
+    fn read_twice(slot: &Slot<Tracked>, guard: &Guard) {
+        let first = slot.load(guard);
+        let value = first.binding().map_or(0, Tracked::read);
+        let later = slot.load(guard).binding().map_or(0, Tracked::read);
+        assert!(value <= later && later <= 2);
+        assert_eq!(first.binding().map_or(0, Tracked::read), value, "still there to read");
+    }
+
     #[test]
-    fn loom_two_writers_both_get_in_and_a_reader_sees_whole_values_only() {
-        explore("slot: two writers, one reader", 1, 100, || {
+    fn loom_two_writers_both_get_in() {
+        explore("slot: two writers", 2, 50, || {
             let slot = Arc::new(Slot::new());
-            let collector = Collector::new();
-            let writers = [(); 2].map(|()| {
-                let (slot, local) = (Arc::clone(&slot), collector.register());
-                thread::spawn(move || add_one(&slot, &local.pin()))
-            });
-            let (shared, local) = (Arc::clone(&slot), collector.register());
-            let reader = thread::spawn(move || {
-                let guard = local.pin();
-                let first = shared.load(&guard);
-                let value = first.binding().map_or(0, Tracked::read);
-                let later = shared.load(&guard).binding().map_or(0, Tracked::read);
-                assert!(value <= later && later <= 2);
-                assert_eq!(first.binding().map_or(0, Tracked::read), value, "still there to read");
-            });
-            reader.join().unwrap();
-            for writer in writers {
-                writer.join().unwrap();
-            }
-            let local = collector.register();
-            assert_eq!(slot.load(&local.pin()).binding().map(Tracked::read), Some(2));
+            at_once(&slot, [add_one, add_one]);
+            assert_eq!(value(&slot), Some(2));
+        });
+    }
+
+    #[test]
+    fn loom_a_reader_beside_a_writer_sees_whole_values_that_stay() {
+        explore("slot: one writer, one reader", 2, 50, || {
+            let slot = Arc::new(Slot::new());
+            at_once(&slot, [add_one, read_twice]);
+            assert_eq!(value(&slot), Some(1));
+        });
+    }
+
+    #[test]
+    fn loom_a_restored_record_gives_way_to_a_newer_one_only() {
+        explore("slot: two restore", 2, 50, || {
+            let slot = Arc::new(Slot::new());
+            at_once(
+                &slot,
+                [
+                    |slot, guard| {
+                        _ = slot.replace_if(Tracked::new(1), |held| held.read() < 1, guard)
+                    },
+                    |slot, guard| {
+                        _ = slot.replace_if(Tracked::new(2), |held| held.read() < 2, guard)
+                    },
+                ],
+            );
+            assert_eq!(value(&slot), Some(2));
         });
     }
 }

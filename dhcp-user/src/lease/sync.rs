@@ -25,30 +25,3 @@ pub(super) fn zeroed(len: usize) -> Box<[AtomicU64]> {
     #[cfg(loom)]
     return (0..len).map(|_| AtomicU64::new(0)).collect();
 }
-
-/// Runs a test's `body` in every order of steps that the model checker finds, with so
-/// many forced switches of threads at the most, and says how many orders there were. Fewer than `at_least` means
-/// that the test does not let its threads meet.
-#[cfg(test)]
-#[cfg(loom)]
-pub(super) fn explore(
-    name: &str,
-    switches: usize,
-    at_least: usize,
-    body: impl Fn() + Sync + Send + 'static,
-) {
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicUsize;
-
-    let orders = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&orders);
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(switches);
-    builder.check(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-        body();
-    });
-    let orders = orders.load(Ordering::Relaxed);
-    println!("{name}: {orders} interleavings");
-    assert!(orders >= at_least, "only {orders} interleavings");
-}

@@ -11,8 +11,6 @@
 //! other's. Records stay in the ring until they are durable, so after a failed write the reader
 //! goes back and gathers them again, and nothing has to be kept elsewhere. Positions count words of
 //! eight octets and never wrap: 2^64 of them outlast any disk.
-//!
-//! The words are atomics to share them without `unsafe`; relaxed, they cost what plain ones do.
 
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
@@ -20,11 +18,11 @@ use std::task::Waker;
 use crossbeam_utils::CachePadded;
 
 use super::record;
-use super::sync::{AtomicBool, AtomicU64, Ordering};
+use super::sync::{AtomicBool, AtomicU64, Ordering, Word};
 
 struct Ring {
     /// A power of two of them. The writer's from `tail` up to one lap past `durable`.
-    words: Box<[AtomicU64]>,
+    words: Box<[Word]>,
     /// Where the next record goes. Written by the writer alone, released with the words before it.
     tail: CachePadded<AtomicU64>,
     /// Everything before is on stable storage. Written by the reader alone.
@@ -36,7 +34,7 @@ struct Ring {
 }
 
 impl Ring {
-    fn word(&self, position: u64) -> &AtomicU64 {
+    fn word(&self, position: u64) -> &Word {
         &self.words[position as usize & (self.words.len() - 1)]
     }
 }
@@ -45,7 +43,7 @@ impl Ring {
 pub(super) fn ring(len: usize) -> (Writer, Reader) {
     let words = (len / 8).next_power_of_two();
     let ring = Arc::new(Ring {
-        words: (0..words).map(|_| AtomicU64::new(0)).collect(),
+        words: (0..words).map(|_| Word::new()).collect(),
         tail: CachePadded::new(AtomicU64::new(0)),
         durable: CachePadded::new(AtomicU64::new(0)),
         closed: AtomicBool::new(false),
@@ -74,8 +72,8 @@ impl Writer {
         }
         let (words, _) = record.as_chunks::<8>();
         for (position, word) in (self.tail..).zip(words) {
-            // Relaxed: the reader touches these words only after it has seen the tail beyond them.
-            self.ring.word(position).store(u64::from_le_bytes(*word), Ordering::Relaxed);
+            // The reader touches these words only after it has seen the tail beyond them.
+            self.ring.word(position).set(u64::from_le_bytes(*word));
         }
         self.tail += words.len() as u64;
         // Release: whoever sees this tail sees the words before it. Pairs with `Reader::gather`.
@@ -120,14 +118,14 @@ impl Reader {
         let tail = self.ring.tail.load(Ordering::Acquire);
         let (mut count, mut room) = (0, limit);
         while self.taken < tail {
-            let first = self.ring.word(self.taken).load(Ordering::Relaxed);
+            let first = self.ring.word(self.taken).get();
             let len = record::len_in_first_word(first);
             if len > room {
                 break;
             }
             let end = self.taken + len as u64 / 8;
             for position in self.taken..end {
-                let word = self.ring.word(position).load(Ordering::Relaxed);
+                let word = self.ring.word(position).get();
                 into.extend_from_slice(&word.to_le_bytes());
             }
             self.taken = end;
@@ -233,7 +231,6 @@ mod tests {
     }
 }
 
-/// `RUSTFLAGS="--cfg loom" cargo test -p dhcp-user --lib loom_`
 #[cfg(all(test, loom))]
 mod loom_tests {
     use std::sync::Arc;
@@ -244,6 +241,7 @@ mod loom_tests {
     use loom::thread;
 
     use super::*;
+    use crate::interleavings::explore;
     use crate::journal::bell::Bell;
 
     fn record(filler: u64) -> Vec<u8> {
@@ -253,7 +251,7 @@ mod loom_tests {
     /// A ring of two records takes three, so that the second lap is tried as well.
     #[test]
     fn loom_records_are_handed_over_whole_and_their_room_is_used_again_only_when_durable() {
-        loom::model(|| {
+        explore("ring: push, gather, publish", 3, 50, || {
             let (mut writer, mut reader) = ring(32);
             let appender = thread::spawn(move || {
                 let mut taken = 0;
@@ -262,10 +260,16 @@ mod loom_tests {
                 }
                 (taken, writer)
             });
-            let mut octets = Vec::new();
-            let mut count = u64::from(reader.gather(&mut octets, usize::MAX));
-            reader.publish();
+            let committer = thread::spawn(move || {
+                let (mut octets, mut count) = (Vec::new(), 0);
+                for _ in 0..2 {
+                    count += u64::from(reader.gather(&mut octets, usize::MAX));
+                    reader.publish();
+                }
+                (octets, count, reader)
+            });
             let (taken, writer) = appender.join().unwrap();
+            let (mut octets, mut count, mut reader) = committer.join().unwrap();
             count += u64::from(reader.gather(&mut octets, usize::MAX));
             reader.publish();
             assert_eq!(count, taken);
@@ -274,10 +278,34 @@ mod loom_tests {
         });
     }
 
+    /// The disk is a word that a flush sets: whoever reads it before it is set has told a client of
+    /// what a crash forgets.
+    #[test]
+    fn loom_what_is_published_was_flushed_before() {
+        explore("ring: flush, publish", 3, 3, || {
+            let (mut writer, mut reader) = ring(32);
+            let disk = Arc::new(Word::new());
+            let position = writer.push(&record(1)).unwrap();
+            let flushed = Arc::clone(&disk);
+            let committer = thread::spawn(move || {
+                reader.gather(&mut Vec::new(), usize::MAX);
+                flushed.set(1);
+                assert!(reader.publish());
+            });
+            let worker = thread::spawn(move || {
+                if writer.durable() >= position {
+                    assert_eq!(disk.get(), 1);
+                }
+            });
+            committer.join().unwrap();
+            worker.join().unwrap();
+        });
+    }
+
     /// The commit thread sleeps without a limit here: a lost ring would be a deadlock.
     #[test]
     fn loom_the_commit_thread_never_sleeps_through_a_record() {
-        loom::model(|| {
+        explore("bell: push, close, sleep", 3, 100, || {
             let (mut writer, mut reader) = ring(32);
             let bell = Arc::new(Bell::new());
             let ringer = Arc::clone(&bell);
@@ -287,15 +315,39 @@ mod loom_tests {
                 writer.close();
                 ringer.ring();
             });
-            let (mut octets, mut count) = (Vec::new(), 0);
-            while !reader.is_finished() {
-                count += reader.gather(&mut octets, usize::MAX);
-                if !reader.publish() {
-                    bell.sleep(Duration::MAX, || reader.is_empty() && !reader.is_closed());
+            let committer = thread::spawn(move || {
+                let (mut octets, mut count) = (Vec::new(), 0);
+                while !reader.is_finished() {
+                    count += reader.gather(&mut octets, usize::MAX);
+                    if !reader.publish() {
+                        bell.sleep(Duration::MAX, || reader.is_empty() && !reader.is_closed());
+                    }
                 }
-            }
-            assert_eq!(count, 1);
+                assert_eq!(count, 1);
+            });
             appender.join().unwrap();
+            committer.join().unwrap();
+        });
+    }
+
+    /// Nobody rings after the last record here: finished is finished, whatever was seen when.
+    #[test]
+    fn loom_a_ring_is_not_finished_while_a_record_of_it_waits() {
+        explore("ring: push, close, finished", 3, 5, || {
+            let (mut writer, mut reader) = ring(32);
+            let appender = thread::spawn(move || {
+                writer.push(&record(1)).unwrap();
+                writer.close();
+            });
+            let committer = thread::spawn(move || {
+                if reader.is_finished() {
+                    assert_eq!(reader.durable, 2, "the record was left behind");
+                }
+                reader.gather(&mut Vec::new(), usize::MAX);
+                reader.publish();
+            });
+            appender.join().unwrap();
+            committer.join().unwrap();
         });
     }
 
@@ -310,7 +362,7 @@ mod loom_tests {
 
     #[test]
     fn loom_an_appender_that_sleeps_on_its_waker_hears_that_its_record_is_durable() {
-        loom::model(|| {
+        explore("waker: publish, wake", 3, 3, || {
             let (mut writer, mut reader) = ring(32);
             let eventfd = Arc::new(Eventfd(Notify::new()));
             writer.set_waker(Waker::from(Arc::clone(&eventfd))).unwrap();
@@ -320,10 +372,13 @@ mod loom_tests {
                 assert!(reader.publish());
                 reader.wake();
             });
-            while writer.durable() < position {
-                eventfd.0.wait();
-            }
+            let worker = thread::spawn(move || {
+                while writer.durable() < position {
+                    eventfd.0.wait();
+                }
+            });
             committer.join().unwrap();
+            worker.join().unwrap();
         });
     }
 }

@@ -112,7 +112,7 @@ impl Shared for AtomicU32 {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
 impl Shared for loom::sync::atomic::AtomicU32 {
     fn load(&self, order: Ordering) -> u32 {
         self.load(order)
@@ -126,69 +126,6 @@ impl Shared for loom::sync::atomic::AtomicU32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[expect(unsafe_code, reason = "loom's cells are reached by pointers, as memory shared is")]
-    /// Weaken any one `Acquire` or `Release` above to `Relaxed` and loom finds the race on a cell.
-    #[test]
-    fn loom_no_entry_is_read_before_it_is_written_or_written_before_it_is_read() {
-        use loom::cell::UnsafeCell;
-        use loom::sync::Arc;
-        use loom::sync::atomic::AtomicU32 as Counter;
-
-        const LEN: u32 = 2;
-        const ENTRIES: u32 = 3;
-
-        struct Ring {
-            producer: Counter,
-            consumer: Counter,
-            places: [UnsafeCell<u32>; LEN as usize],
-        }
-
-        loom::model(|| {
-            // Close to the end of the counters' range, so that they wrap on the way.
-            let start = u32::MAX - 1;
-            let ring = Arc::new(Ring {
-                producer: Counter::new(start),
-                consumer: Counter::new(start),
-                places: [UnsafeCell::new(0), UnsafeCell::new(0)],
-            });
-            let theirs = Arc::clone(&ring);
-            let mut index = Producer::new(&ring.producer, &ring.consumer, LEN);
-            let mut theirs_index = Consumer::new(&ring.producer, &ring.consumer);
-            let consumer = loom::thread::spawn(move || {
-                let mut read = 0;
-                while read < ENTRIES {
-                    if theirs_index.ready(&theirs.producer) == 0 {
-                        loom::thread::yield_now();
-                        continue;
-                    }
-                    while let Some(number) = theirs_index.claim() {
-                        theirs.places[(number % LEN) as usize].with(|place| {
-                            // SAFETY: loom itself checks that nobody writes meanwhile.
-                            assert_eq!(unsafe { *place }, number);
-                        });
-                        read += 1;
-                    }
-                    theirs_index.commit(&theirs.consumer);
-                }
-            });
-            let mut written = 0;
-            while written < ENTRIES {
-                if index.free(&ring.consumer, 1) == 0 {
-                    loom::thread::yield_now();
-                    continue;
-                }
-                let number = index.claim();
-                ring.places[(number % LEN) as usize].with_mut(|place| {
-                    // SAFETY: loom itself checks that nobody reads meanwhile.
-                    unsafe { *place = number };
-                });
-                index.commit(&ring.producer);
-                written += 1;
-            }
-            consumer.join().unwrap();
-        });
-    }
 
     #[test]
     fn a_full_ring_has_no_place_and_an_empty_one_no_entry() {
@@ -209,5 +146,102 @@ mod tests {
         assert_eq!(producer.free(&shared_consumer, 1), 0, "nothing is free before the commit");
         consumer.commit(&shared_consumer);
         assert_eq!(producer.free(&shared_consumer, 1), 1);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    #![expect(unsafe_code, reason = "loom's cells are reached by pointers, as memory shared is")]
+
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::sync::atomic::AtomicU32 as Counter;
+    use loom::thread;
+
+    use super::*;
+    use crate::interleavings::explore;
+
+    const LEN: u32 = 2;
+    const ENTRIES: u32 = 3;
+
+    struct Ring {
+        producer: Counter,
+        consumer: Counter,
+        places: [UnsafeCell<u32>; LEN as usize],
+    }
+
+    fn produce(ring: &Ring, index: &mut Producer) {
+        for _ in 0..ENTRIES {
+            while index.free(&ring.consumer, 1) == 0 {
+                thread::yield_now();
+            }
+            let number = index.claim();
+            ring.places[(number % LEN) as usize].with_mut(|place| {
+                // SAFETY: loom itself checks that nobody reads meanwhile.
+                unsafe { *place = number };
+            });
+            index.commit(&ring.producer);
+        }
+    }
+
+    fn consume(ring: &Ring, index: &mut Consumer) {
+        let mut read = 0;
+        while read < ENTRIES {
+            if index.ready(&ring.producer) == 0 {
+                thread::yield_now();
+                continue;
+            }
+            while let Some(number) = index.claim() {
+                ring.places[(number % LEN) as usize].with(|place| {
+                    // SAFETY: loom itself checks that nobody writes meanwhile.
+                    assert_eq!(unsafe { *place }, number);
+                });
+                read += 1;
+            }
+            index.commit(&ring.consumer);
+        }
+    }
+
+    #[test]
+    fn loom_no_entry_is_read_before_it_is_written_or_written_before_it_is_read() {
+        explore("xsk: producer, consumer", 3, 100, || {
+            // Close to the end of the counters' range, so that they wrap on the way.
+            let start = u32::MAX - 1;
+            let ring = Arc::new(Ring {
+                producer: Counter::new(start),
+                consumer: Counter::new(start),
+                places: [UnsafeCell::new(0), UnsafeCell::new(0)],
+            });
+            let mut producer = Producer::new(&ring.producer, &ring.consumer, LEN);
+            let mut consumer = Consumer::new(&ring.producer, &ring.consumer);
+            let (ours, theirs) = (Arc::clone(&ring), ring);
+            let kernel = thread::spawn(move || consume(&theirs, &mut consumer));
+            let worker = thread::spawn(move || produce(&ours, &mut producer));
+            worker.join().unwrap();
+            kernel.join().unwrap();
+        });
+    }
+
+    /// A socket whose rings were in use before it came to us.
+    #[test]
+    fn loom_a_side_that_comes_later_sees_what_the_other_did_before() {
+        explore("xsk: late producer, late consumer", 3, 4, || {
+            let ring = Arc::new(Ring {
+                producer: Counter::new(0),
+                consumer: Counter::new(0),
+                places: [UnsafeCell::new(0), UnsafeCell::new(0)],
+            });
+            let (ours, theirs) = (Arc::clone(&ring), ring);
+            let worker = thread::spawn(move || {
+                let mut index = Producer::new(&ours.producer, &ours.consumer, LEN);
+                produce(&ours, &mut index);
+            });
+            let kernel = thread::spawn(move || {
+                let mut index = Consumer::new(&theirs.producer, &theirs.consumer);
+                consume(&theirs, &mut index);
+            });
+            worker.join().unwrap();
+            kernel.join().unwrap();
+        });
     }
 }

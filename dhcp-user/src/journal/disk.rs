@@ -163,8 +163,29 @@ impl File for RealFile {
     }
 }
 
-/// Whether an error says that there is no room: on the disk, in a quota, or in the file-size limit.
+/// Whether an error says that there is no room: on the disk, in a quota, in the file-size limit, or
+/// for one more open file. Then nothing is wrong with the disk, and later there may be room.
 pub(super) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+        || matches!(code, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn only_a_want_of_room_is_waited_for() {
+        let is_waited_for = |code: Errno| is_full(&code.into());
+        for code in [Errno::NOSPC, Errno::DQUOT, Errno::FBIG, Errno::MFILE, Errno::NFILE] {
+            assert!(is_waited_for(code), "{code}");
+        }
+        for code in [Errno::IO, Errno::ROFS, Errno::NODEV, Errno::ACCESS] {
+            assert!(!is_waited_for(code), "{code}");
+        }
+    }
 }

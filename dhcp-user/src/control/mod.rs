@@ -15,6 +15,7 @@ pub mod runtime;
 pub mod signals;
 pub mod socket;
 pub mod status;
+mod visitors;
 
 pub use client::{Client, ClientError};
 pub use instance::{Instance, Loaded};

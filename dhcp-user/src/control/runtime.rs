@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::instance::Instance;
 use super::signals::{Request, Signals};
 use super::socket::ControlSocket;
+use super::visitors::Visitors;
 use super::{api, reload};
 
 /// A control thread that has not begun. Signals are caught from here on.
@@ -75,7 +76,8 @@ async fn run(
     });
     if let Some(listener) = metrics {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let metrics = axum::serve(listener, api::metrics(Arc::clone(&instance)));
+        let visitors = Visitors::new(listener);
+        let metrics = axum::serve(visitors, api::metrics(Arc::clone(&instance)));
         tokio::spawn(async move {
             if let Err(error) = metrics.await {
                 error!(%error, "the metrics port no longer answers");

@@ -76,11 +76,14 @@ impl Instance {
         Listing::new(Arc::clone(&self.table), Arc::clone(&self.loaded.load().subnets), filter)
     }
 
-    /// Counts anew which subscriber holds how many leases.
-    pub fn count_leases(&self) {
-        let service = self.service.load();
-        self.limits.clear();
-        self.table.for_each(|_, binding| service.count_lease(&self.limits, binding));
+    /// Puts `service`, which counts leases otherwise than the one before, in its place, and counts
+    /// anew which subscriber holds how many.
+    pub fn recount_by(&self, service: Service) {
+        let service = Arc::new(service);
+        self.limits.recount(service.generation(), |limits| {
+            self.service.store(Arc::clone(&service));
+            self.table.for_each(|_, binding| service.count_lease(limits, binding));
+        });
     }
 
     /// Passes on to the log what the XDP programs had to say.

@@ -99,6 +99,9 @@ impl Caretaker {
         // Not more than the ring takes now, so that every change finds its place in the journal.
         let budget = appender.room().min(ENDED_PER_ROUND);
         let service = instance.service.load();
+        let Some(_counting) = instance.limits.hold(service.generation()) else {
+            return false; // a reload counts leases anew
+        };
         let sweep = instance.table.expire(clock.now(), budget, &mut |address, binding| {
             service.uncount_lease(&instance.limits, binding);
             // A change that is not written is made again after a restart, by the same clock.

@@ -51,11 +51,11 @@ fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses]) {
     let service = Service::new(&config, addresses);
     // The table first: a worker must not be told of a pool that the table does not have yet.
     instance.table.adopt(Layout::of(&config));
-    instance.service.store(Arc::new(service));
+    let generation = instance.service.load().generation();
     if changes_subscribers(&instance.loaded.load().config, &config) {
-        // A grant at this very moment may be counted twice or not at all; it is counted right
-        // again once it ends. Only an operator's change of limits gets here.
-        instance.count_leases();
+        instance.recount_by(service.counting_as(generation.wrapping_add(1)));
+    } else {
+        instance.service.store(Arc::new(service.counting_as(generation)));
     }
     instance.loaded.store(Arc::new(Loaded::new(config, clock::now())));
 }

@@ -2,7 +2,11 @@
 //!
 //! A lease is counted before it is granted and taken off when it ends, so two workers that serve
 //! two clients of one subscriber at the same moment cannot both pass below the limit. The counts are
-//! not stored: after recovery they are built anew from the bindings.
+//! not stored: after recovery they are built anew from the bindings, and again when a reload counts by
+//! other limits. While they are, and for whoever still counts by the old limits, nothing may change
+//! that is counted: [`Limits::hold`] says no.
+
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 use dashmap::DashMap;
 
@@ -11,6 +15,14 @@ use dashmap::DashMap;
 pub struct Limits {
     /// By limit number (four octets) and subscriber key. One entry is locked for one addition.
     counts: DashMap<Box<[u8]>, u32>,
+    /// Which limits are counted by. Written while all is counted anew.
+    generation: RwLock<u32>,
+}
+
+/// While this lives, leases may begin and end: nothing is counted anew.
+#[derive(Debug)]
+pub struct Counting<'a> {
+    _generation: RwLockReadGuard<'a, u32>,
 }
 
 /// One lease counted for a subscriber but not yet granted: dropped, it is taken off again.
@@ -58,9 +70,25 @@ impl Limits {
         self.counts.get(&key(limit, subscriber)).map_or(0, |count| *count)
     }
 
-    /// Forgets all counts, before they are built anew.
-    pub fn clear(&self) {
+    /// Lets leases be counted by the limits of this generation, and never waits. `None` while all is
+    /// counted anew, and if other limits are in force: then a lease that is counted may neither
+    /// begin nor end.
+    pub fn hold(&self, generation: u32) -> Option<Counting<'_>> {
+        let held = match self.generation.try_read() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        (*held == generation).then_some(Counting { _generation: held })
+    }
+
+    /// Forgets all counts and has `count` [`add`](Self::add) every lease that there is, by the limits
+    /// of `generation`, which are in force from here on.
+    pub fn recount(&self, generation: u32, count: impl FnOnce(&Self)) {
+        let mut held = self.generation.write().unwrap_or_else(PoisonError::into_inner);
         self.counts.clear();
+        count(self);
+        *held = generation;
     }
 
     fn take_off(&self, key: &[u8]) {
@@ -144,5 +172,17 @@ mod tests {
             }
         });
         assert_eq!(limits.held(0, b"port"), 0);
+    }
+
+    #[test]
+    fn nothing_is_counted_by_old_limits_nor_while_all_is_counted_anew() {
+        let limits = Limits::new();
+        limits.add(0, b"old");
+        limits.recount(1, |limits| {
+            assert!(limits.hold(0).is_none() && limits.hold(1).is_none());
+            limits.add(0, b"new");
+        });
+        assert!(limits.hold(0).is_none() && limits.hold(1).is_some());
+        assert_eq!((limits.held(0, b"old"), limits.held(0, b"new")), (0, 1));
     }
 }

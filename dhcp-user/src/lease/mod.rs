@@ -41,7 +41,6 @@ pub use counts::PoolCounts;
 pub use expiry::Sweep;
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
-pub use limit::{Limits, Reserved};
-pub use restore::{Restored, Spread, in_turn};
+pub use limit::{Counting, Limits, Reserved};
 pub use slot::Seen;
 pub use table::{Guard, Table};

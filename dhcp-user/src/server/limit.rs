@@ -13,6 +13,8 @@ use crate::lease::{Client, Limits, Reserved};
 #[derive(Debug)]
 pub(super) struct LimitSet {
     limits: Vec<Limit>,
+    /// Which of the sets that this process counted by.
+    generation: u32,
 }
 
 /// One subscriber under one limit.
@@ -25,8 +27,16 @@ pub(super) struct Subscriber {
 }
 
 impl LimitSet {
-    pub(super) fn new(limits: &[Limit]) -> Self {
-        Self { limits: limits.to_vec() }
+    pub(super) fn new(limits: &[Limit], generation: u32) -> Self {
+        Self { limits: limits.to_vec(), generation }
+    }
+
+    pub(super) fn counting_as(self, generation: u32) -> Self {
+        Self { generation, ..self }
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
     }
 
     pub(super) fn is_empty(&self) -> bool {

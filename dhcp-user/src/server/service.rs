@@ -36,10 +36,24 @@ impl Service {
             network_ids: config.networks.iter().map(NetworkId::of).collect(),
             classes: config.classes.clone(),
             reservations: Reservations::new(&config.reservations),
-            limit_set: LimitSet::new(&config.limits),
+            limit_set: LimitSet::new(&config.limits, 0),
             identity: config.identity.clone(),
             leniency: config.leniency,
         }
+    }
+
+    /// Counts leases as `generation` of limits, which [`Limits::recount`] has to bring into force: for
+    /// one that a reload compiled and that counts otherwise than the one before.
+    #[must_use]
+    pub fn counting_as(mut self, generation: u32) -> Self {
+        self.limit_set = self.limit_set.counting_as(generation);
+        self
+    }
+
+    /// The generation of limits that leases are counted by.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.limit_set.generation()
     }
 
     /// Decides about one request: `octets` is what its UDP datagram carries. A reply is written to
@@ -85,7 +99,7 @@ impl Service {
     }
 
     /// Counts a lease that was granted earlier for its subscribers: for each binding once, after
-    /// recovery, and after a reload that changed limits or classes ([`Limits::clear`] comes first).
+    /// recovery, and in [`Limits::recount`] after a reload that changed limits or classes.
     pub fn count_lease(&self, limits: &Limits, binding: &Binding) {
         if binding.status == BindingStatus::Active {
             self.each_subscriber(binding, |subscriber| subscriber.count(limits));

@@ -4,7 +4,7 @@
 
 use super::allocate::{Candidate, Standing};
 use super::exchange::{Exchange, Output};
-use crate::lease::{Binding, BindingStatus, Client, ItemKind, Reserved};
+use crate::lease::{Binding, BindingStatus, Client, Counting, ItemKind, Reserved};
 use crate::server::limit::Subscriber;
 use crate::server::options::Layers;
 use crate::server::times;
@@ -59,7 +59,8 @@ impl<'a> Exchange<'a> {
         new.flags.reserved =
             self.reservation.is_some_and(|own| own.address == Some(candidate.address));
         new.client = Some(self.client(candidate.seen.binding()));
-        let places = self.places(candidate.seen.binding())?;
+        let counting = self.limits.hold(self.service.generation());
+        let places = self.places(candidate.seen.binding(), counting.as_ref())?;
         let outcome = self.swap(candidate, new, &places.kept, output, Journalled::Yes);
         if outcome.is_ok() {
             places.new.into_iter().for_each(Reserved::keep);
@@ -169,15 +170,17 @@ impl<'a> Exchange<'a> {
 
     /// Whom the lease that stands in the slot is counted for.
     fn counted(&self, old: Option<&Binding>) -> Vec<Subscriber> {
-        let active = old.filter(|binding| binding.status == BindingStatus::Active);
-        let client = active.and_then(|binding| binding.client.as_ref());
-        client.map_or_else(Vec::new, |client| {
+        leased_to(old).map_or_else(Vec::new, |client| {
             self.service.limit_set.stored_subscribers(&self.service.classes, client)
         })
     }
 
-    /// Places for the lease that is about to be granted.
-    fn places(&self, old: Option<&Binding>) -> Result<Places<'a>, DropReason> {
+    /// Places for the lease that is about to be granted; none that is new while all is counted anew.
+    fn places(
+        &self,
+        old: Option<&Binding>,
+        counting: Option<&Counting<'_>>,
+    ) -> Result<Places<'a>, DropReason> {
         let mut places = Places { kept: Vec::new(), new: Vec::new() };
         if self.service.limit_set.is_empty() {
             return Ok(places);
@@ -187,6 +190,7 @@ impl<'a> Exchange<'a> {
             if counted.contains(&subscriber) {
                 places.kept.push(subscriber);
             } else {
+                counting.ok_or(DropReason::Contended)?;
                 let place = subscriber.reserve(self.limits).ok_or(DropReason::LimitReached)?;
                 places.new.push(place);
             }
@@ -204,16 +208,31 @@ impl<'a> Exchange<'a> {
         journalled: Journalled,
     ) -> Result<(), Lost> {
         let Candidate { address, seen, .. } = *candidate;
-        let now = self.table.replace(address, seen, new, self.guard).map_err(|_| Lost)?;
+        let mut ended = Vec::new();
         if !self.service.limit_set.is_empty() {
-            let ended = self.counted(seen.binding()).into_iter();
-            ended.filter(|old| !kept.contains(old)).for_each(|old| old.release(self.limits));
+            ended = self.counted(seen.binding());
+            ended.retain(|old| !kept.contains(old));
         }
+        // Whoever counts all leases anew, by whatever limits, must not be overtaken: only what is the
+        // same to it before and after, such as a renewal, goes on meanwhile.
+        let is_counted = leased_to(seen.binding()) != leased_to(Some(&new));
+        let counting = is_counted.then(|| self.limits.hold(self.service.generation())).flatten();
+        if is_counted && counting.is_none() {
+            self.pass_over(candidate);
+            return Err(Lost);
+        }
+        let now = self.table.replace(address, seen, new, self.guard).map_err(|_| Lost)?;
+        ended.iter().for_each(|old| old.release(self.limits));
         if let (Journalled::Yes, Some(binding)) = (journalled, now.binding()) {
             output.changes.push(Change { address, binding: binding.clone() });
         }
         Ok(())
     }
+}
+
+/// Whom a binding is counted for as a lease, if it is one.
+fn leased_to(binding: Option<&Binding>) -> Option<&Client> {
+    binding.filter(|binding| binding.status == BindingStatus::Active)?.client.as_ref()
 }
 
 /// Whether a crash may forget the change.
@@ -320,5 +339,26 @@ mod tests {
         });
         assert_eq!(granted.len(), 2, "{granted:?}");
         assert_ne!(granted[0], granted[1]);
+    }
+
+    /// A lease that began or ended just before the count came by, or just after, would be counted
+    /// twice or not at all for as long as the server runs.
+    #[test]
+    fn while_leases_are_counted_anew_none_begins_or_ends_and_renewals_go_on() {
+        let mut server = Server::small("", LIMIT);
+        let address = server.lease(&on_port(1, b"a"));
+        let limits = std::mem::take(&mut server.limits);
+        server.limits.recount(7, |_| {}); // a reload is in force that this service knows nothing of
+        server.pass(1_800);
+        let renewed = server.hear(&on_port(1, b"a").renewing(address));
+        assert_eq!(renewed.changes.len(), 1, "{:?}", renewed.answer);
+        let released = server.hear(&on_port(1, b"a").releasing(address));
+        assert_eq!(released.dropped(), Some(DropReason::Contended));
+        let begun = server.hear(&on_port(2, b"b").selecting(ip(15)));
+        assert_eq!(begun.dropped(), Some(DropReason::Contended));
+
+        server.limits = limits;
+        assert_eq!(server.hear(&on_port(2, b"b").selecting(ip(15))).changes.len(), 1);
+        assert_eq!(server.hear(&on_port(1, b"a").releasing(address)).changes.len(), 1);
     }
 }

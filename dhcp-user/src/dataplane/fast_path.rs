@@ -11,6 +11,7 @@ use super::port::BATCH;
 use super::probe::PROBES_MAX;
 use super::program::Program;
 use super::start::listen_addresses;
+use super::vlan_stripping::VlanStripping;
 use super::wake::Bell;
 use super::xsk::{Bound, RING_LEN, Umem};
 use super::xsk_path::{Common, FRAME_LEN, XskPath};
@@ -22,6 +23,8 @@ const BUSY_POLL_US: i32 = 20;
 /// An interface whose program is attached and still passes everything to the kernel.
 pub(super) struct FastPath {
     pub(super) program: Program,
+    /// Held for as long as the program is attached.
+    pub(super) vlan_stripping: Option<VlanStripping>,
     /// For each worker its end of each queue.
     pub(super) workers: Vec<Vec<XskPath>>,
     pub(super) queues: usize,
@@ -42,6 +45,13 @@ impl FastPath {
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let mut program = Program::load().map_err(|fault| said(&fault))?;
         program.listen(listen_addresses(wanted, interface)).map_err(|fault| said(&fault))?;
+        // Before the program is there: some drivers start their queues anew for it.
+        let vlan_stripping = VlanStripping::off(&wanted.name).unwrap_or_else(|error| {
+            tracing::warn!(interface = %wanted.name, %error, "the driver takes VLAN tags off, so \
+                requests from a VLAN look untagged: `ethtool -K {} rxvlan off`, or dataplane \
+                \"socket\"", wanted.name);
+            None
+        });
         program.attach(interface.index, mode).map_err(|fault| said(&fault))?;
         let queues = interface::queues(&wanted.name);
         let mut workers: Vec<Vec<XskPath>> = bells.iter().map(|_| Vec::new()).collect();
@@ -72,7 +82,7 @@ impl FastPath {
                 workers[worker].push(path);
             }
         }
-        Ok(Self { program, workers, queues: queues as usize, zero_copy })
+        Ok(Self { program, vlan_stripping, workers, queues: queues as usize, zero_copy })
     }
 }
 

@@ -1,12 +1,12 @@
 //! What the kernel knows of the interfaces that we serve.
-#![allow(unsafe_code, reason = "getifaddrs and ioctl")]
+#![allow(unsafe_code, reason = "getifaddrs")]
 
 use std::collections::HashMap;
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::io;
-use std::net::{Ipv4Addr, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::net::Ipv4Addr;
 
+use super::ethtool;
 use crate::config::Config;
 use crate::server::{InterfaceAddress, InterfaceAddresses};
 use crate::wire::MacAddr;
@@ -53,7 +53,7 @@ pub(super) fn named(name: &str) -> io::Result<Interface> {
 
 /// Receive queues of the interface called `name`; 1 where the driver does not say.
 pub(super) fn queues(name: &str) -> u32 {
-    channels(name).unwrap_or(1).max(1)
+    ethtool::channels(name).unwrap_or(1).max(1)
 }
 
 fn not_found(name: &str) -> io::Error {
@@ -113,43 +113,6 @@ fn ipv4(address: *const libc::sockaddr) -> Ipv4Addr {
     let address: libc::sockaddr_in =
         unsafe { address.cast::<libc::sockaddr_in>().read_unaligned() };
     Ipv4Addr::from_bits(u32::from_be(address.sin_addr.s_addr))
-}
-
-/// `struct ethtool_channels` (Linux `ethtool.h`).
-#[repr(C)]
-#[derive(Debug, Default)]
-struct Channels {
-    cmd: u32,
-    max: [u32; 4],
-    rx: u32,
-    tx: u32,
-    other: u32,
-    combined: u32,
-}
-
-fn channels(name: &str) -> io::Result<u32> {
-    const SIOCETHTOOL: libc::Ioctl = 0x8946;
-    const ETHTOOL_GCHANNELS: u32 = 0x3c;
-    let name = CString::new(name)?;
-    let octets = name.as_bytes_with_nul();
-    if octets.len() > libc::IFNAMSIZ {
-        return Err(io::Error::from(io::ErrorKind::InvalidInput));
-    }
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))
-        .or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))?;
-    let mut channels = Channels { cmd: ETHTOOL_GCHANNELS, ..Channels::default() };
-    // SAFETY: a structure of integers, pointers and octets, for which all zeros is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (place, &octet) in request.ifr_name.iter_mut().zip(octets) {
-        *place = octet as libc::c_char;
-    }
-    request.ifr_ifru.ifru_data = (&raw mut channels).cast();
-    // SAFETY: `request` is whole, and its pointer leads to a whole `Channels`.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(channels.rx + channels.combined)
 }
 
 #[cfg(test)]

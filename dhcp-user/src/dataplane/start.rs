@@ -24,6 +24,7 @@ use super::packet_socket::{PacketSocket, hold_port};
 use super::port::{BATCH, Port};
 use super::probe::{PROBES_MAX, Prober};
 use super::program::Program;
+use super::vlan_stripping::VlanStripping;
 use super::wake::Bell;
 use super::worker::{Shared, Worker};
 use crate::config::Config;
@@ -54,6 +55,8 @@ pub struct Parts {
 pub struct Running {
     modes: Vec<InterfaceMode>,
     programs: Vec<(String, Program)>,
+    /// Dropped after the programs that they are switched off for.
+    vlan_stripping: Vec<VlanStripping>,
     shared: Arc<Shared>,
     bells: Vec<Arc<Bell>>,
     threads: Vec<JoinHandle<()>>,
@@ -95,6 +98,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
     let mut running = Running {
         modes: Vec::new(),
         programs: Vec::new(),
+        vlan_stripping: Vec::new(),
         shared: Arc::new(Shared {
             service: parts.service,
             table: parts.table,
@@ -259,6 +263,7 @@ impl Running {
                         seats[member].ports.extend(ports);
                     }
                     self.programs.push((wanted.name.clone(), path.program));
+                    self.vlan_stripping.extend(path.vlan_stripping);
                     return Ok(outcome);
                 }
                 Err(reason) if wanted.dataplane == Dataplane::Auto => {
@@ -292,6 +297,7 @@ impl Running {
 
     fn shut_down(&mut self) {
         self.programs.clear();
+        self.vlan_stripping.clear();
         self.shared.stop.store(true, Relaxed);
         for bell in &self.bells {
             bell.ring();

@@ -130,13 +130,15 @@ impl Table {
             *looks -= 1;
             let address = queue.pop_offer()?;
             let (verdict, seen) = self.judge(state, address, owner, now, guard);
+            // One that was leased since its offer, and is free again, was queued when it became so.
+            let is_lapsed = seen.binding().is_some_and(|binding| binding.offered_until.0 != 0);
             match verdict {
-                Verdict::Yes => return Some((address, seen)),
+                Verdict::Yes if is_lapsed => return Some((address, seen)),
                 Verdict::Offered => {
                     patience -= 1;
                     queue.push_offer(address);
                 }
-                Verdict::No => {}
+                Verdict::Yes | Verdict::No => {}
             }
         }
         None
@@ -223,6 +225,19 @@ mod tests {
         table.give(0, offer(1, 60)).unwrap();
         assert_eq!(take(&table, Owner::Primary, 59), None);
         assert_eq!(take(&table, Owner::Primary, 60), Some(ip(0)));
+    }
+
+    /// Its offer is still in mind when it comes back, and was taken.
+    #[test]
+    fn an_address_that_was_just_given_back_is_the_last_to_be_given_again() {
+        let table = table(3);
+        let a = table.give(0, offer(1, 60)).unwrap();
+        table.set(a, lease(1, 1, 9));
+        table.set(a, freed(1, 2));
+        assert_eq!(take(&table, Owner::Primary, 3), Some(ip(1)));
+        assert_eq!(take(&table, Owner::Primary, 3), Some(ip(2)));
+        assert_eq!(take(&table, Owner::Primary, 3), Some(a));
+        assert_eq!(take(&table, Owner::Primary, 3), None);
     }
 
     #[test]

@@ -128,7 +128,12 @@ fn guard(ctx: &XdpContext, settings: &Settings, sender: &Sender) -> Result<(), V
     if let Judgement::Over { report } = charge(&PORT_BUCKETS, &sender.port, now_ns, port_rate) {
         if report {
             let PortKey { relay, vlans: [outer, inner] } = sender.port;
-            warn!(ctx, "flood: dropping from relay {:i}, vlan {}.{}", relay, outer, inner);
+            // As a number: comparing arrays calls for a function that a program does not have.
+            if u128::from_ne_bytes(relay) == 0 {
+                warn!(ctx, "flood: dropping direct clients of vlan {}.{}", outer, inner);
+            } else {
+                warn!(ctx, "flood: dropping from relay {:i}", relay);
+            }
         }
         return Err(Verdict::PortFlood);
     }

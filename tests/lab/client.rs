@@ -183,6 +183,15 @@ impl Client {
         self.namespace.ip(&["route", change, "blackhole", Site::SERVER]);
     }
 
+    /// What the script was told under this name with the last lease, if it was told: what the
+    /// program made of an option.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let told = fs::read_to_string(self.directory.join("environment")).unwrap_or_default();
+        let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.map(str::to_owned)
+    }
+
     /// What the program has printed.
     #[must_use]
     pub fn output(&self) -> String {
@@ -230,7 +239,7 @@ impl Client {
     }
 
     fn write_script(&self, refuse: bool) {
-        let events = self.file("events");
+        let (events, environment) = (self.file("events"), self.file("environment"));
         // dhclient takes a script's failure for an address in use and declines it.
         let verdict = if refuse { "exit 1" } else { "exit 0" };
         let text = format!(
@@ -243,6 +252,7 @@ gateway="${{new_routers:-$router}}"
 case "$reason" in
 PREINIT|DECONFIG) command ip addr flush dev eth0; command ip link set eth0 up ;;
 BOUND|RENEW|REBIND|REBOOT)
+  env > {environment}
   if [ {refuse} = false ]; then
     command ip addr replace "$address/${{new_subnet_cidr:-${{mask:-16}}}}" dev eth0
     for hop in $gateway; do command ip route replace default via "$hop"; break; done

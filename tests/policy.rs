@@ -91,6 +91,9 @@ lease-time = "10m"
 options = { domain-name-servers = ["10.100.0.99"] }
 "#;
 
+/// What a client's messages have that others' have not.
+type Adorn<'a> = &'a dyn Fn(&mut Message);
+
 /// Each kind from the configuration and from a file, among a million others.
 #[test]
 fn reservations_of_every_kind_hold_with_a_million_in_a_file() {
@@ -119,7 +122,7 @@ fn reservations_of_every_kind_hold_with_a_million_in_a_file() {
     let checked = check.output().expect("the binary runs");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
 
-    let expected: [(u16, u8, &dyn Fn(&mut Message)); 8] = [
+    let expected: [(u16, u8, Adorn<'_>); 8] = [
         (1, 1, &|_| {}),
         (10, 2, &|m| identify(m, &[1, 2, 3, 4, 5])),
         (11, 3, &|m| relay(m, 1, b"far port")),

@@ -45,7 +45,10 @@ fn clients_see_the_options_of_their_pool_class_and_reservation() {
     porter.start();
     let lease = porter.expect_lease(PATIENCE);
     assert_eq!(lease.address, Some(Ipv4Addr::new(10, 100, 9, 9)));
-    let file = fs::read_to_string(site.directory().join("porter/leases")).expect("a lease file");
+    // dhclient writes it down after its script has run.
+    let written = || fs::read_to_string(site.directory().join("porter/leases")).unwrap_or_default();
+    lab::until("dhclient's lease file", PATIENCE, || written().contains("expire"));
+    let file = written();
     for line in [
         "fixed-address 10.100.9.9;",
         "option domain-name-servers 10.100.0.99;",

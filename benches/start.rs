@@ -1,6 +1,7 @@
 //! From the start of the server, with a large snapshot, to its first answer.
 
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -21,38 +22,66 @@ pub(crate) fn measure(arguments: &Arguments, leases: u32) -> Result<()> {
     let repetitions = if arguments.quick { 1 } else { 3 };
     let settings = fresh(arguments, "start", leases)?;
     let rig = Rig::new(arguments.divert.clone());
-    let mut generator = rig.generator(1)?;
-    let (mut offered, mut acknowledged) = (Vec::new(), Vec::new());
-    for number in 0..repetitions {
-        forget(&settings.state_dir())?;
-        let start = Instant::now();
-        let server = rig.launch(settings.clone());
-        // A stranger needs an address found; who comes back needs its lease found.
-        let stranger = STRANGERS + number;
-        let took = generator.first_answer(&Template::discover(), Expect::Offer, stranger, start);
-        offered.push(took.as_secs_f64());
-        let took = generator.first_answer(&Template::renewal(), Expect::Ack, number, start);
-        acknowledged.push(took.as_secs_f64());
-        server.stop();
-    }
-    let name = |what: &str| format!("{what}, {leases} leases");
-    Figure::new(name("start to first OFFER"), "s", offered)
-        .at_most(LIMIT_S)
-        .note("snapshot not in the page cache")
-        .say();
-    Figure::new(name("start to first durable ACK"), "s", acknowledged).at_most(LIMIT_S).say();
-    for _ in 0..repetitions {
-        forget(&settings.state_dir())?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("loading").arg("--directory").arg(settings.state_dir());
-        ensure!(command.status()?.success(), "loading failed");
+    let mut generator = rig.generator(64)?;
+    for cache in [Cache::Cold, Cache::Warm] {
+        let (mut offered, mut acknowledged) = (Vec::new(), Vec::new());
+        for number in 0..repetitions {
+            cache.prepare(&settings.state_dir())?;
+            let start = Instant::now();
+            let server = rig.launch(settings.clone());
+            let mut first = |template: &Template, expect, client| {
+                let took = generator.first_answer(template, expect, client, start);
+                took.map(|took| took.as_secs_f64())
+            };
+            // A stranger needs an address found; who comes back needs its lease found.
+            offered.push(first(&Template::discover(), Expect::Offer, STRANGERS + number)?);
+            acknowledged.push(first(&Template::renewal(), Expect::Ack, number)?);
+            server.stop();
+        }
+        let say = |what: &str, values| {
+            let name = format!("start to first {what}, {leases} leases");
+            Figure::new(name, "s", values).at_most(LIMIT_S).note(cache.note()).say();
+        };
+        say("OFFER", offered);
+        say("durable ACK", acknowledged);
+        for _ in 0..repetitions {
+            cache.prepare(&settings.state_dir())?;
+            let mut command = Command::new(std::env::current_exe()?);
+            command.arg("loading").arg("--directory").arg(settings.state_dir());
+            ensure!(command.status()?.success(), "loading failed");
+        }
     }
     fs::remove_dir_all(&settings.directory)?;
     Ok(())
 }
 
-/// Drops the journal's files from the page cache, as after the machine's own start.
-fn forget(state: &std::path::Path) -> Result<()> {
+/// Where the snapshot is when the server starts.
+#[derive(Clone, Copy, Debug)]
+enum Cache {
+    /// On the disk alone, as after the machine's own start.
+    Cold,
+    /// In memory, as after the server's crash.
+    Warm,
+}
+
+impl Cache {
+    fn prepare(self, state: &Path) -> Result<()> {
+        match self {
+            Self::Cold => forget(state),
+            Self::Warm => Ok(()),
+        }
+    }
+
+    fn note(self) -> &'static str {
+        match self {
+            Self::Cold => "snapshot not in the page cache",
+            Self::Warm => "snapshot in the page cache",
+        }
+    }
+}
+
+/// Drops the journal's files from the page cache.
+fn forget(state: &Path) -> Result<()> {
     for entry in fs::read_dir(state.join("journal"))? {
         let file = File::open(entry?.path())?;
         file.sync_all()?;

@@ -18,6 +18,8 @@ use crate::state::{self, POOL};
 const BATCH: usize = 64;
 /// A request without an answer for so long is lost.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// A server that has not answered by then does not come up.
+const A_MINUTE: Duration = Duration::from_secs(60);
 /// Bits of a transaction number that say which request under way it is.
 const SLOT_BITS: u32 = 12;
 
@@ -99,18 +101,12 @@ impl Generator {
         clients: impl Iterator<Item = u32> + Send,
         [warm_up, measured]: [Duration; 2],
     ) -> Result<Outcome> {
-        self.end.reap(&mut self.frames);
+        self.prepare(template);
         ensure!(
             self.frames.len() == self.most,
             "{} frames are missing",
             self.most - self.frames.len()
         );
-        let mut frames = std::mem::take(&mut self.frames);
-        for frame in &mut frames {
-            let octets = template.octets();
-            self.end.octets_mut(frame)[..octets.len()].copy_from_slice(octets);
-        }
-        self.frames = frames;
         let mut run = Run::new(template, expect, window);
         // A thread of its own, so that what this one starts is not pinned with it.
         let rate = thread::scope(|scope| {
@@ -124,23 +120,21 @@ impl Generator {
     }
 
     /// Asks `client` again and again until there is an answer; how long after `since` it came.
+    ///
+    /// # Errors
+    /// If there is none in a minute.
     pub(crate) fn first_answer(
         &mut self,
         template: &Template,
         expect: Expect,
         client: u32,
         since: Instant,
-    ) -> Duration {
+    ) -> Result<Duration> {
         let mut run = Run::new(template, expect, 1);
-        let mut frames = std::mem::take(&mut self.frames);
-        for frame in &mut frames {
-            let octets = template.octets();
-            self.end.octets_mut(frame)[..octets.len()].copy_from_slice(octets);
-        }
-        self.frames = frames;
         let mut arrived = Vec::new();
         while run.answered == 0 {
-            self.end.reap(&mut self.frames);
+            ensure!(since.elapsed() < A_MINUTE, "no answer in {A_MINUTE:?}");
+            self.prepare(template);
             self.generation += 1;
             run.free = vec![0];
             self.ask(&mut run, &mut std::iter::once(client), 0, &mut Vec::new());
@@ -149,7 +143,16 @@ impl Generator {
                 self.take_answers(&mut run, 0, &mut arrived);
             }
         }
-        since.elapsed()
+        Ok(since.elapsed())
+    }
+
+    /// Writes the template to all frames that are here.
+    fn prepare(&mut self, template: &Template) {
+        self.end.reap(&mut self.frames);
+        let octets = template.octets();
+        for frame in &mut self.frames {
+            self.end.octets_mut(frame)[..octets.len()].copy_from_slice(octets);
+        }
     }
 
     fn drive(

@@ -8,10 +8,9 @@ use anyhow::{Context as _, Result, ensure};
 use dhcp_user::journal::Journal;
 use dhcp_user::lease::{Layout, Table};
 
-use crate::figure::Figure;
 use crate::state;
 
-/// Loads what `directory` holds as the server does, and prints how long it took.
+/// Loads what `directory` holds as the server does, and prints how many seconds it took.
 pub(crate) fn measure(directory: &Path) -> Result<()> {
     let config = state::config()?;
     let table = Table::new(Layout::of(&config));
@@ -21,7 +20,7 @@ pub(crate) fn measure(directory: &Path) -> Result<()> {
     let (journal, found) = recovery.load(&table, threads).context("the journal")?;
     let took = start.elapsed().as_secs_f64();
     ensure!(found.from_snapshot > 0, "the snapshot is empty");
-    Figure::new(format!("load, {} leases", found.from_snapshot), "s", vec![took]).say();
+    println!("{took}");
     drop(journal);
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rustix::fs::{Advice, fadvise};
 
 use crate::Arguments;
@@ -44,15 +44,25 @@ pub(crate) fn measure(arguments: &Arguments, leases: u32) -> Result<()> {
         };
         say("OFFER", offered);
         say("durable ACK", acknowledged);
+        let mut loaded = Vec::new();
         for _ in 0..repetitions {
             cache.prepare(&settings.state_dir())?;
-            let mut command = Command::new(std::env::current_exe()?);
-            command.arg("loading").arg("--directory").arg(settings.state_dir());
-            ensure!(command.status()?.success(), "loading failed");
+            loaded.push(load(&settings.state_dir())?);
         }
+        let name = format!("load into the table, {leases} leases");
+        Figure::new(name, "s", loaded).note(cache.note()).say();
     }
     fs::remove_dir_all(&settings.directory)?;
     Ok(())
+}
+
+/// Seconds that loading takes, in a process of its own, as in the server's.
+fn load(state: &Path) -> Result<f64> {
+    let mut command = Command::new(std::env::current_exe()?);
+    let loading = command.arg("loading").arg("--directory").arg(state).stderr(Stdio::inherit());
+    let said = loading.output()?;
+    ensure!(said.status.success(), "loading ended with {}", said.status);
+    String::from_utf8_lossy(&said.stdout).trim().parse().context("seconds")
 }
 
 /// Where the snapshot is when the server starts.

@@ -32,8 +32,9 @@ pub(super) fn benchmarks(criterion: &mut Criterion, directory: &Path) -> Result<
     group.bench_function("hand over", |b| {
         b.iter_custom(|count| batches(&mut appender, count, Part::HandOver));
     });
-    group.bench_function(format!("durable, {BATCH} at a time"), |b| {
-        b.iter_custom(|count| batches(&mut appender, count, Part::All));
+    group.throughput(Throughput::Elements(u64::from(BATCH)));
+    group.bench_function(format!("{BATCH} at once, durable"), |b| {
+        b.iter_custom(|count| batches(&mut appender, count * u64::from(BATCH), Part::All));
     });
     group.finish();
     drop((appender, snapshotter));

@@ -31,6 +31,21 @@ fn any_names_are_parsed_or_refused() {
     replay("dns", targets::dns);
 }
 
+#[test]
+fn any_request_is_answered_soundly_or_not_at_all() {
+    replay("answer", targets::answer);
+}
+
+#[test]
+fn any_configuration_is_read_or_refused_with_reasons() {
+    replay("configuration", targets::configuration);
+}
+
+#[test]
+fn any_file_of_a_journal_is_read_or_refused() {
+    replay("journal", targets::journal);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)

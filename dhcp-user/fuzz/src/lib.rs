@@ -1,6 +1,14 @@
 //! What must hold for any octets at all, a function for each parser. None of them may panic; what
 //! was read and is written again must read the same.
 
+mod answer;
+mod configuration;
+mod journal;
+
+pub use answer::answer;
+pub use configuration::configuration;
+pub use journal::journal;
+
 use dhcp_user::wire::dhcpv4::{MIN_LEN, Message, Scratch, Writer};
 use dhcp_user::wire::dns::{self, Name, Names};
 use dhcp_user::wire::fqdn::Fqdn;

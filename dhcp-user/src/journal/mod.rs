@@ -24,8 +24,6 @@ mod commit;
 mod crash;
 mod disk;
 mod error;
-#[cfg(feature = "fault-injection")]
-mod fault;
 mod health;
 mod lock;
 mod map;
@@ -82,8 +80,6 @@ impl Journal {
         appenders: usize,
     ) -> Result<Recovery, OpenError> {
         let disk = disk::RealDisk::open(state_dir)?;
-        #[cfg(feature = "fault-injection")]
-        let disk = fault::FaultyDisk::new(disk, state_dir);
         Ok(Self::open_on(Arc::new(disk), settings, appenders))
     }
 

@@ -12,6 +12,9 @@
 //! step over. With two buckets to choose from, nine tenths of a segment fill before a pair is full;
 //! then a further segment is made, as large as all before it, and look-ups visit each segment. The
 //! hash is keyed by each process anew: clients choose their identifiers, but not where they fall.
+//!
+//! Chosen by measuring: `cargo xtask bench --only micro` holds it against `papaya` and `dashmap`, which
+//! are no faster and take five times the memory for each hint.
 
 use std::hash::BuildHasher;
 use std::hint::black_box;

@@ -354,7 +354,7 @@ mod loom_tests {
 
     #[test]
     fn loom_a_client_is_found_while_the_slot_names_it() {
-        explore("index: two writers, one reader", 1, 100, || {
+        explore("index: two writers, one reader", 1, 5_000, || {
             let index = Index::with_first_segment(8);
             let model = Arc::new(Model { index, slot: AtomicU32::new(1) });
             model.index.insert(model.fold(1), ADDRESS);

@@ -182,7 +182,7 @@ mod loom_tests {
 
     #[test]
     fn loom_two_writers_both_get_in() {
-        explore("slot: two writers", 2, 50, || {
+        explore("slot: two writers", 2, 4_000, || {
             let slot = Arc::new(Slot::new());
             at_once(&slot, [add_one, add_one]);
             assert_eq!(value(&slot), Some(2));
@@ -191,7 +191,7 @@ mod loom_tests {
 
     #[test]
     fn loom_a_reader_beside_a_writer_sees_whole_values_that_stay() {
-        explore("slot: one writer, one reader", 2, 50, || {
+        explore("slot: one writer, one reader", 2, 4_000, || {
             let slot = Arc::new(Slot::new());
             at_once(&slot, [add_one, read_twice]);
             assert_eq!(value(&slot), Some(1));
@@ -200,7 +200,7 @@ mod loom_tests {
 
     #[test]
     fn loom_a_restored_record_gives_way_to_a_newer_one_only() {
-        explore("slot: two restore", 2, 50, || {
+        explore("slot: two restore", 2, 4_000, || {
             let slot = Arc::new(Slot::new());
             at_once(
                 &slot,

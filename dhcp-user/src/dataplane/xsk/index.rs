@@ -170,8 +170,8 @@ mod loom_tests {
         places: [UnsafeCell<u32>; LEN as usize],
     }
 
-    fn produce(ring: &Ring, index: &mut Producer) {
-        for _ in 0..ENTRIES {
+    fn produce(ring: &Ring, index: &mut Producer, entries: u32) {
+        for _ in 0..entries {
             while index.free(&ring.consumer, 1) == 0 {
                 thread::yield_now();
             }
@@ -184,9 +184,9 @@ mod loom_tests {
         }
     }
 
-    fn consume(ring: &Ring, index: &mut Consumer) {
+    fn consume(ring: &Ring, index: &mut Consumer, entries: u32) {
         let mut read = 0;
-        while read < ENTRIES {
+        while read < entries {
             if index.ready(&ring.producer) == 0 {
                 thread::yield_now();
                 continue;
@@ -204,7 +204,7 @@ mod loom_tests {
 
     #[test]
     fn loom_no_entry_is_read_before_it_is_written_or_written_before_it_is_read() {
-        explore("xsk: producer, consumer", 3, 100, || {
+        explore("xsk: producer, consumer", 3, 2_000, || {
             // Close to the end of the counters' range, so that they wrap on the way.
             let start = u32::MAX - 1;
             let ring = Arc::new(Ring {
@@ -215,33 +215,47 @@ mod loom_tests {
             let mut producer = Producer::new(&ring.producer, &ring.consumer, LEN);
             let mut consumer = Consumer::new(&ring.producer, &ring.consumer);
             let (ours, theirs) = (Arc::clone(&ring), ring);
-            let kernel = thread::spawn(move || consume(&theirs, &mut consumer));
-            let worker = thread::spawn(move || produce(&ours, &mut producer));
+            let kernel = thread::spawn(move || consume(&theirs, &mut consumer, ENTRIES));
+            let worker = thread::spawn(move || produce(&ours, &mut producer, ENTRIES));
             worker.join().unwrap();
             kernel.join().unwrap();
         });
     }
 
-    /// A socket whose rings were in use before it came to us.
+    /// Either side may find that the other has been at work; what it sees of that, it may use.
     #[test]
     fn loom_a_side_that_comes_later_sees_what_the_other_did_before() {
-        explore("xsk: late producer, late consumer", 3, 4, || {
+        explore("xsk: late consumer", 3, 200, || {
             let ring = Arc::new(Ring {
                 producer: Counter::new(0),
                 consumer: Counter::new(0),
-                places: [UnsafeCell::new(0), UnsafeCell::new(0)],
+                places: [UnsafeCell::new(9), UnsafeCell::new(9)],
             });
             let (ours, theirs) = (Arc::clone(&ring), ring);
-            let worker = thread::spawn(move || {
-                let mut index = Producer::new(&ours.producer, &ours.consumer, LEN);
-                produce(&ours, &mut index);
-            });
+            let mut producer = Producer::new(&ours.producer, &ours.consumer, LEN);
+            let worker = thread::spawn(move || produce(&ours, &mut producer, LEN));
             let kernel = thread::spawn(move || {
-                let mut index = Consumer::new(&theirs.producer, &theirs.consumer);
-                consume(&theirs, &mut index);
+                let mut consumer = Consumer::new(&theirs.producer, &theirs.consumer);
+                consume(&theirs, &mut consumer, LEN);
             });
             worker.join().unwrap();
             kernel.join().unwrap();
+        });
+        explore("xsk: late producer", 3, 50, || {
+            let ring = Arc::new(Ring {
+                producer: Counter::new(LEN),
+                consumer: Counter::new(0),
+                places: [UnsafeCell::new(0), UnsafeCell::new(1)],
+            });
+            let (ours, theirs) = (Arc::clone(&ring), ring);
+            let mut consumer = Consumer::new(&theirs.producer, &theirs.consumer);
+            let kernel = thread::spawn(move || consume(&theirs, &mut consumer, LEN));
+            let worker = thread::spawn(move || {
+                let mut producer = Producer::new(&ours.producer, &ours.consumer, LEN);
+                produce(&ours, &mut producer, 1);
+            });
+            kernel.join().unwrap();
+            worker.join().unwrap();
         });
     }
 }

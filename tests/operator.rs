@@ -151,6 +151,26 @@ fn status_for_people_says_how_the_server_is_doing() {
     rig.server.stop();
 }
 
+/// A server that hangs loses packets where none of its own counters can see it.
+#[test]
+fn packets_that_came_while_the_server_hung_are_counted_as_lost() {
+    let Some(mut rig) = Rig::new("packets lost to a hung server") else { return };
+    let lost = |server: &Server| {
+        let lost = server.status()["packets"]["lost"].clone();
+        lost.as_object().expect("counters").values().filter_map(Value::as_u64).sum::<u64>()
+    };
+    assert_eq!(lost(&rig.server), 0);
+    let mut hand = Hand::new(&rig.host, "eth0", 2);
+    let discover = hand.message(30, MessageType::Discover);
+    rig.server.process().signal("STOP");
+    // One client is one worker's: its ring has room for 2,048.
+    for _ in 0..5_000 {
+        hand.send(&discover);
+    }
+    rig.server.process().signal("CONT");
+    lab::until("the losses show", PATIENCE, || lost(&rig.server) >= 2_000);
+}
+
 #[test]
 fn prometheus_scrapes_the_same_numbers_and_nothing_of_clients() {
     let Some(rig) = Rig::new("metrics") else { return };

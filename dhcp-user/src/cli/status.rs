@@ -83,6 +83,7 @@ impl Report<'_> {
             ("received", &packets.received),
             ("sent", &packets.sent),
             ("dropped", &packets.dropped),
+            ("lost", &packets.lost),
             ("waited", &packets.waited),
             ("program", &packets.verdicts),
         ];

@@ -147,6 +147,15 @@ impl Instance {
             *packets.dropped.entry(reason.name().to_owned()).or_default() += dropped;
         }
         let running = self.dataplane();
+        let losses = running.as_ref().map(Running::losses).unwrap_or_default();
+        packets.lost = [
+            ("ring-full", losses.ring_full),
+            ("no-frame", losses.no_frame),
+            ("refused", losses.refused),
+            ("buffer-full", losses.buffer_full),
+        ]
+        .map(|(what, count)| (what.to_owned(), count))
+        .into();
         let programs = running.as_ref().map(Running::verdicts).unwrap_or_default();
         for (verdict, count) in programs.into_iter().flat_map(|program| program.counts) {
             *packets.verdicts.entry(verdict.name().to_owned()).or_default() += count;

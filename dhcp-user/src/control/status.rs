@@ -79,6 +79,9 @@ pub struct Packets {
     pub sent: BTreeMap<String, u64>,
     /// Requests left unanswered, by reason.
     pub dropped: BTreeMap<String, u64>,
+    /// Requests that the kernel could not hand to a worker, by what there was no room in; a worker
+    /// that is too slow shows here.
+    pub lost: BTreeMap<String, u64>,
     /// Replies and requests that had to wait, by what for.
     pub waited: BTreeMap<String, u64>,
     /// What the XDP program did, by verdict, all interfaces together.

@@ -6,6 +6,7 @@ use crossbeam_queue::ArrayQueue;
 
 use super::commit::HELD_MAX;
 use super::interface::{self, Interface};
+use super::losses::LossGauge;
 use super::mode::Mode;
 use super::port::BATCH;
 use super::probe::PROBES_MAX;
@@ -40,6 +41,7 @@ impl FastPath {
         interface: &Interface,
         mode: Mode,
         bells: &[Arc<Bell>],
+        loss_gauge: &mut LossGauge,
     ) -> Result<Self, String> {
         raise_memory_limit();
         let said = |error: &dyn std::fmt::Display| error.to_string();
@@ -74,6 +76,7 @@ impl FastPath {
                 program
                     .steer(queue, bells.len() as u32, worker as u32, socket.fd())
                     .map_err(|fault| said(&fault))?;
+                loss_gauge.watch_ring(socket.fd()).map_err(|error| said(&error))?;
                 let mut path = match owned.take_if(|_| worker == owner) {
                     Some((queue, spare)) => XskPath::owner(socket, &common, queue, spare),
                     None => XskPath::guest(socket, &common, Arc::clone(&bells[owner])),

@@ -18,6 +18,7 @@ use super::fast_path::FastPath;
 use super::interface::{self, Interface};
 use super::kernel_path::KernelPath;
 use super::latency::Latencies;
+use super::losses::{LossGauge, Losses};
 use super::mode::{InterfaceMode, Mode, StartError, cores};
 use super::packet::{Link, Scratch};
 use super::packet_socket::{PacketSocket, hold_port};
@@ -57,6 +58,7 @@ pub struct Running {
     programs: Vec<(String, Program)>,
     /// Dropped after the programs that they are switched off for.
     vlan_stripping: Vec<VlanStripping>,
+    loss_gauge: LossGauge,
     shared: Arc<Shared>,
     bells: Vec<Arc<Bell>>,
     threads: Vec<JoinHandle<()>>,
@@ -99,6 +101,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         modes: Vec::new(),
         programs: Vec::new(),
         vlan_stripping: Vec::new(),
+        loss_gauge: LossGauge::default(),
         shared: Arc::new(Shared {
             service: parts.service,
             table: parts.table,
@@ -171,6 +174,12 @@ impl Running {
         self.programs.iter().filter_map(of).collect()
     }
 
+    /// What the kernel could not hand over to the workers.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.loss_gauge.read()
+    }
+
     /// Passes what the XDP programs had to say on to the log; to be called about once a second.
     pub fn drain_log(&mut self) {
         for (_, program) in &mut self.programs {
@@ -214,6 +223,7 @@ impl Running {
             let path = KernelPath::new(socket, frames)
                 .map_err(|error| system("memory for packets")(error.source))?;
             path.socket().listen().map_err(system("filtering packets"))?;
+            self.loss_gauge.watch_buffer(path.fd()).map_err(system("watching a socket"))?;
             seats[member].ports.push(Port::kernel(place, path));
             seats[member].spins |= wanted.busy_poll;
         }
@@ -253,7 +263,7 @@ impl Running {
         for &mode in candidates {
             let bells: Vec<_> =
                 members.iter().map(|&member| Arc::clone(&self.bells[member])).collect();
-            match FastPath::open(wanted, interface, mode, &bells) {
+            match FastPath::open(wanted, interface, mode, &bells, &mut self.loss_gauge) {
                 Ok(path) => {
                     outcome.mode = mode;
                     outcome.zero_copy = path.zero_copy;
@@ -298,6 +308,7 @@ impl Running {
     fn shut_down(&mut self) {
         self.programs.clear();
         self.vlan_stripping.clear();
+        self.loss_gauge.clear();
         self.shared.stop.store(true, Relaxed);
         for bell in &self.bells {
             bell.ring();

@@ -200,6 +200,9 @@ mod loom_tests {
 
     #[test]
     fn loom_a_restored_record_gives_way_to_a_newer_one_only() {
+        fn older(held: &Tracked, new: &Tracked) -> bool {
+            held.read() < new.read()
+        }
         explore("slot: two restore", 2, 4_000, || {
             let slot = Arc::new(Slot::new());
             at_once(

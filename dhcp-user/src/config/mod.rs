@@ -5,6 +5,7 @@
 
 mod checks;
 mod class;
+mod dhcpd;
 mod document;
 mod duration;
 mod guard;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::dhcpd;
 use super::notebook::{Notebook, Span, quote};
 use super::octets;
 use super::reader::{Section, Value, nearest};
@@ -122,8 +123,12 @@ impl Definitions {
             None => {
                 let own = self.list.iter().map(|own| own.name.as_str());
                 let names = option::DEFINITIONS.iter().map(|known| known.name).chain(own);
-                let help = match nearest(entry.key, names) {
+                let meant = dhcpd::option(entry.key).or_else(|| nearest(entry.key, names));
+                let help = match meant {
                     Some(known) => format!("did you mean `{known}`?"),
+                    None if entry.key.bytes().all(|octet| octet.is_ascii_digit()) => {
+                        "options have the numbers 1 to 254".into()
+                    }
                     None => {
                         "write its number and hex octets, or add an [[option-definition]]".into()
                     }

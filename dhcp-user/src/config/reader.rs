@@ -10,8 +10,8 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::duration;
 use super::notebook::{Notebook, Span, quote};
+use super::{dhcpd, duration};
 use crate::wire::Seconds;
 
 /// One table of the document, with the keys that were asked for.
@@ -83,6 +83,7 @@ impl<'a> Section<'a> {
             if !self.asked.contains(&name) {
                 let help = match nearest(name, self.asked.iter().copied()) {
                     Some(known) => format!("did you mean `{known}`?"),
+                    None if let Some(help) = dhcpd::statement(name) => help.to_owned(),
                     None if self.asked.len() <= LISTED => {
                         format!("known here: {}", self.asked.join(", "))
                     }

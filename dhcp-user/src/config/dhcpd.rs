@@ -1,0 +1,69 @@
+//! Words of dhcpd.conf, for whoever comes from there: what they are called here.
+
+/// Statements of dhcpd.conf that are no keys here, and what to write.
+#[rustfmt::skip]
+const STATEMENTS: &[(&str, &str)] = &[
+    ("ddns-update-style", "no DNS updates are made: take it out"),
+    ("ddns-updates", "no DNS updates are made: take it out"),
+    ("default-lease-time", "write `lease-time`"),
+    ("filename", "write `boot-file`"),
+    ("fixed-address", "write `address` in a [[reservation4]]"),
+    ("group", "there are no groups: write a [[class]], or repeat the keys"),
+    ("hardware", "write `hw-address`"),
+    ("host", "write a [[reservation4]]"),
+    ("include", "only reservations may be in another file: write `reservation-file`"),
+    ("known-clients", "reservations make no class: write a [[class]] and name it in `allow` of a pool"),
+    ("lease-file-name", "write `state-dir` at the top"),
+    ("local-address", "write `addresses` in [[interface]]"),
+    ("local-port", "the port is 67: take it out"),
+    ("log-facility", "the log goes to standard error: take it out"),
+    ("netmask", "write the subnet as a prefix, such as \"10.0.0.0/8\""),
+    ("pid-file-name", "no such file is written: take it out"),
+    ("ping-check", "write `probe`"),
+    ("ping-timeout", "write `probe = { method = \"icmp\", wait-ms = … }`"),
+    ("range", "write `pools = [\"FIRST-LAST\"]` in [[subnet4]]"),
+    ("unknown-clients", "reservations make no class: write a [[class]] and name it in `allow` or `deny` of a pool"),
+];
+
+/// Options that dhcpd calls otherwise.
+const OPTIONS: &[(&str, &str)] = &[
+    ("classless-static-routes", "classless-routes"),
+    ("default-url", "captive-portal"),
+    ("dhcp-client-identifier", "client-identifier"),
+    ("dhcp-lease-time", "lease-time"),
+    ("dhcp-server-identifier", "server-identifier"),
+    ("pcode", "posix-timezone"),
+    ("rfc3442-classless-static-routes", "classless-routes"),
+    ("tcode", "tzdb-timezone"),
+    ("tftp-server", "tftp-server-name"),
+    ("v6-only-preferred", "ipv6-only-preferred"),
+    ("vendor-encapsulated-options", "vendor-specific"),
+];
+
+/// What to write for a statement of dhcpd.conf.
+pub(super) fn statement(word: &str) -> Option<&'static str> {
+    find(STATEMENTS, word)
+}
+
+/// The name of an option that dhcpd calls `word`.
+pub(super) fn option(word: &str) -> Option<&'static str> {
+    find(OPTIONS, word)
+}
+
+fn find(words: &[(&str, &'static str)], wanted: &str) -> Option<&'static str> {
+    words.iter().find(|(word, _)| *word == wanted).map(|(_, here)| *here)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::option;
+
+    #[test]
+    fn options_are_sent_on_to_names_that_there_are() {
+        for (word, here) in OPTIONS {
+            assert!(option::by_name(word).is_none(), "{word}");
+            assert!(option::by_name(here).is_some(), "{here}");
+        }
+    }
+}

@@ -44,7 +44,11 @@ impl Config {
                 let notes = Notebook::default();
                 let (_, whole) = notes.add_file(path, String::new());
                 let message = format!("the configuration cannot be read: {error}");
-                notes.file_mistake(whole, message, "give the path of a file that can be read");
+                let help = match error.kind() {
+                    io::ErrorKind::InvalidData => "write it as text in UTF-8",
+                    _ => "give the path of a file that can be read",
+                };
+                notes.file_mistake(whole, message, help);
                 Err(notes.into_mistakes())
             }
         }

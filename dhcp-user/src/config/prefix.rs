@@ -11,7 +11,7 @@ pub(super) const EXPECTED: &str =
 
 /// What a range looks like.
 pub(super) const EXPECTED_RANGE: &str =
-    "a range is like \"10.0.1.0-10.0.1.255\", \"10.0.1.0/24\" or a single address";
+    "a range is like \"10.0.1.0-10.0.1.255\", low end first, \"10.0.1.0/24\" or a single address";
 
 /// Reads a prefix that has no bit set past its length.
 pub(super) fn parse(text: &str) -> Option<Prefix> {

@@ -23,7 +23,7 @@ pub(super) struct Interface {
 }
 
 /// The addresses of each configured interface, for [`Service`](crate::server::Service): those that
-/// the kernel has, with the configured ones first where any are.
+/// the kernel has, with the configured ones first where any are. One without any is warned of.
 ///
 /// # Errors
 /// What `getifaddrs` says, or `NotFound` with the name of an interface that does not exist.
@@ -40,6 +40,13 @@ pub fn addresses(config: &Config) -> io::Result<Vec<InterfaceAddresses>> {
             if !addresses.contains(own) {
                 addresses.push(*own);
             }
+        }
+        if addresses.is_empty() {
+            tracing::warn!(
+                interface = %wanted.name,
+                "no IPv4 address to answer from: nobody is answered here before one is added and \
+                 SIGHUP sent"
+            );
         }
         Ok(InterfaceAddresses { addresses })
     };

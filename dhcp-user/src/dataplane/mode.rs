@@ -102,7 +102,13 @@ impl fmt::Display for Mode {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System { attempt, source } => write!(f, "{attempt}: {source}"),
+            Self::System { attempt, source } => {
+                write!(f, "{attempt}: {source}")?;
+                if source.kind() == io::ErrorKind::PermissionDenied {
+                    f.write_str("; start as root, or with the capabilities of tandem.service")?;
+                }
+                Ok(())
+            }
             Self::Mode { interface, mode, reason } => {
                 write!(f, "interface {interface} cannot be served in mode {mode}: {reason}")
             }

@@ -1,4 +1,5 @@
-//! The model checker for all tests that want every interleaving: see LOOM.md.
+//! The model checker for all tests that want every interleaving; `cargo xtask test` builds them with
+//! `--cfg loom`. What each memory ordering is for, and which test catches it weakened, is in LOOM.md.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -182,8 +182,7 @@ fn loom() -> Command {
     let mut command = cargo(["test", "--package", "dhcp-user", "--lib", "loom_"]);
     command
         .args(["--target-dir", "target/loom"])
-        .env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom")
-        .env("LOOM_MAX_PREEMPTIONS", std::env::var("LOOM_MAX_PREEMPTIONS").unwrap_or("3".into()));
+        .env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom");
     command
 }
 

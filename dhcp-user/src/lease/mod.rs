@@ -35,12 +35,13 @@ mod stress_tests;
 mod sync;
 mod table;
 
-pub use binding::{Binding, BindingStatus, IpFlags};
+pub use binding::{Binding, BindingStatus, IpFlags, WriterId};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;
 pub use expiry::Sweep;
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};
+pub use restore::{Restored, Spread, in_turn};
 pub use slot::Seen;
 pub use table::{Guard, Table};

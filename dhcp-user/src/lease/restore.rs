@@ -45,9 +45,9 @@ impl Table {
     /// Whoever has many holds a [`pin`](Self::pin) meanwhile, as one for each takes its time.
     pub fn restore(&self, address: Ipv4Addr, mut binding: Binding) -> Restored {
         binding.offered_until = Stamp::ZERO; // a promise of an earlier life (RFC 2131 §3.1)
-        let version = binding.version;
+        binding.writer = None;
         let slot = self.directory.chunk_or_new(address).slot(address);
-        if slot.replace_if(binding, |held| held.version < version, &self.pin()) {
+        if slot.replace_if(binding, |held, new| new.is_newer_than(held), &self.pin()) {
             Restored::Taken
         } else {
             Restored::Older
@@ -154,6 +154,24 @@ mod tests {
             assert_eq!(table.get(ip(0)).map(|binding| binding.expires), Some(Stamp(20)));
             assert!(table.found(NETWORK, 1).is_empty());
             assert_eq!(table.found(NETWORK, 2), [ip(0)]);
+        }
+    }
+
+    /// A client that asks without pause may take an address through all of them in some days.
+    #[test]
+    fn versions_that_came_round_are_newer_than_those_before() {
+        let last = table(1);
+        last.restore(ip(0), versioned(u32::MAX, lease(1, 0, 10)));
+        last.set(ip(0), lease(2, 10, 20));
+        let changed = last.get(ip(0)).unwrap();
+        for records in [[0, u32::MAX], [u32::MAX, 0]] {
+            let table = table(1);
+            for version in records {
+                let client = if version == changed.version { 2 } else { 1 };
+                table.restore(ip(0), versioned(version, lease(client, 0, 10)));
+            }
+            table.finish_restore(&in_turn);
+            assert_eq!(table.found(NETWORK, 2), [ip(0)], "{records:?}");
         }
     }
 

@@ -80,10 +80,15 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Swaps in `new` if the address was never bound or what it holds `gives_way`.
-    pub(super) fn replace_if(&self, new: T, gives_way: impl Fn(&T) -> bool, guard: &Guard) -> bool {
+    /// Swaps in `new` if the address was never bound or what it holds `gives_way` to it.
+    pub(super) fn replace_if(
+        &self,
+        new: T,
+        gives_way: impl Fn(&T, &T) -> bool,
+        guard: &Guard,
+    ) -> bool {
         let (mut new, mut seen) = (Owned::new(new), self.load(guard));
-        while seen.binding().is_none_or(&gives_way) {
+        while seen.binding().is_none_or(|held| gives_way(held, &new)) {
             // As in `replace`.
             match self.binding.compare_exchange(seen.0, new, Release, Acquire, guard) {
                 Ok(_) if seen.0.is_null() => return true,
@@ -208,12 +213,8 @@ mod loom_tests {
             at_once(
                 &slot,
                 [
-                    |slot, guard| {
-                        _ = slot.replace_if(Tracked::new(1), |held| held.read() < 1, guard)
-                    },
-                    |slot, guard| {
-                        _ = slot.replace_if(Tracked::new(2), |held| held.read() < 2, guard)
-                    },
+                    |slot, guard| _ = slot.replace_if(Tracked::new(1), older, guard),
+                    |slot, guard| _ = slot.replace_if(Tracked::new(2), older, guard),
                 ],
             );
             assert_eq!(value(&slot), Some(2));

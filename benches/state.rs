@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use dhcp_user::config::Config;
 use dhcp_user::config::model;
 use dhcp_user::journal::{Journal, Source, Store};
-use dhcp_user::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind};
+use dhcp_user::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Spread};
 use dhcp_user::wire::Stamp;
 
 use crate::rig::SERVER_CORE;
@@ -103,9 +103,11 @@ pub(crate) fn write(directory: &Path, count: u32) -> Result<()> {
 struct Nothing;
 
 impl Store for Nothing {
-    fn restore(&self, _: Ipv4Addr, _: Binding) {}
+    fn restore(&self, bindings: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
+        bindings.for_each(drop);
+    }
 
-    fn finish(&self) {}
+    fn finish(&self, _: Spread<'_>) {}
 }
 
 /// A table that makes up its leases as they are asked for.

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use dhcp_user::lease::{Layout, NetworkId, Owner, PoolId, Table};
+use dhcp_user::lease::{Layout, NetworkId, Owner, PoolId, Table, in_turn};
 
 use crate::state::{self, POOL};
 
@@ -21,7 +21,7 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
     for number in 0..LEASES {
         table.restore(state::address(number), state::lease(number, now));
     }
-    table.finish_restore();
+    table.finish_restore(&in_turn);
 
     let mut group = criterion.benchmark_group("lease/table");
     group.throughput(Throughput::Elements(1));

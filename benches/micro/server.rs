@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use dhcp_user::lease::{Layout, Limits, Table};
+use dhcp_user::lease::{Layout, Limits, Table, WriterId, in_turn};
 use dhcp_user::server::{
     Answer, Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex, Service, Workspace,
 };
@@ -75,8 +75,9 @@ impl Server {
         for number in 0..LEASES {
             table.restore(state::address(number), state::lease(number, now));
         }
-        table.finish_restore();
-        let (limits, work, reply) = (Limits::new(), Workspace::new(), vec![0; 1472]);
+        table.finish_restore(&in_turn);
+        let (limits, work, reply) =
+            (Limits::new(), Workspace::new(WriterId::default()), vec![0; 1472]);
         Self { service, table, limits, work, now, reply }
     }
 

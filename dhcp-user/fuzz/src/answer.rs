@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use dhcp_user::config::Config;
-use dhcp_user::lease::{Layout, Limits, Table};
+use dhcp_user::lease::{Layout, Limits, Table, WriterId};
 use dhcp_user::server::{Answer, Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex};
 use dhcp_user::server::{ProbeOutcome, Service, Workspace};
 use dhcp_user::wire::Stamp;
@@ -83,7 +83,7 @@ pub fn answer(octets: &[u8]) {
         service,
         table: Table::new(layout.clone()),
         limits: Limits::new(),
-        work: Workspace::new(),
+        work: Workspace::new(WriterId::default()),
         now: BEGIN,
     };
     let offered = server.hear(&arrival, request);
@@ -126,8 +126,8 @@ fn check_changes(table: &Table, work: &Workspace) {
     for change in work.changes() {
         assert!(table.layout().covers(change.address), "{} is nobody's to give", change.address);
         let held = table.seen(change.address, &guard).and_then(|seen| seen.binding());
-        let newer = work.changes().iter().filter(|other| other.address == change.address);
-        let last = newer.last().map(|change| &change.binding);
+        let last = work.changes().iter().rfind(|other| other.address == change.address);
+        let last = last.map(|change| &change.binding);
         assert_eq!(held, last, "what is journalled is what holds");
     }
 }

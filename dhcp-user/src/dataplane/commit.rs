@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use super::xsk::Packet;
 use crate::journal::Sequence;
 
-/// Replies that one worker may hold back; beyond it the worker takes no packets.
-pub(super) const HELD_MAX: usize = 2048;
+/// Replies that one worker may hold back; beyond it the worker takes no packets. At ten thousand
+/// grants a second a disk may keep everybody waiting for 0.8 s before the first packet is lost.
+pub(super) const HELD_MAX: usize = 8192;
 /// Longest wait, in nanoseconds, after which a reply may still leave. A client reckons its lease from
 /// the request that it sent last, so what a full disk held back for long would tell it of a lease
 /// that may be over here; it asks again.

@@ -95,6 +95,8 @@ pub struct Parameters {
     /// A renewal in this first share of a lease, in permille, is answered with what is left of the
     /// lease and writes nothing (0, which is off).
     pub reuse_permille: Option<u16>,
+    /// A DISCOVER of a client that has asked for fewer seconds is left to other servers (0).
+    pub min_secs: Option<u16>,
     /// How long a declined address is set aside (24 h).
     pub decline_time: Option<Seconds>,
     /// How long an offered address is kept for its client (60 s).
@@ -313,7 +315,8 @@ pub struct Leniency {
     pub request_without_address: bool,
     /// A RELEASE without option 54 is taken (on).
     pub release_without_server_id: bool,
-    /// `secs` whose low octet alone is zero is read with its octets swapped (off).
+    /// `secs` whose low octet alone is zero is read with its octets swapped (off); see
+    /// [`Parameters::min_secs`].
     pub swapped_secs: bool,
     /// A REQUEST in SELECTING that names another server is answered all the same unless this is
     /// set (on here means: check the server identifier, as RFC 2131 §4.3.2 has it).

@@ -18,6 +18,7 @@ pub(super) fn read(
     let mut parameters = Parameters::default();
     let times = Times::read(section, wider, &mut parameters, notes);
     parameters.reuse_permille = section.take("reuse-permille").and_then(|v| v.integer(0..=900));
+    parameters.min_secs = section.take("min-secs").and_then(|v| v.integer(0..=3600));
     parameters.decline_time = section.take("decline-time").and_then(some_time);
     parameters.offer_time = section.take("offer-time").and_then(offer_time);
     parameters.authoritative = section.take("authoritative").and_then(Value::flag);

@@ -116,6 +116,7 @@ fn lay_over(upper: &Parameters, merged: &mut Parameters) {
         renew_permille,
         rebind_permille,
         reuse_permille,
+        min_secs,
         decline_time,
         offer_time,
         authoritative,
@@ -132,6 +133,7 @@ fn lay_over(upper: &Parameters, merged: &mut Parameters) {
     merged.renew_permille = renew_permille.or(merged.renew_permille);
     merged.rebind_permille = rebind_permille.or(merged.rebind_permille);
     merged.reuse_permille = reuse_permille.or(merged.reuse_permille);
+    merged.min_secs = min_secs.or(merged.min_secs);
     merged.decline_time = decline_time.or(merged.decline_time);
     merged.offer_time = offer_time.or(merged.offer_time);
     merged.authoritative = authoritative.or(merged.authoritative);

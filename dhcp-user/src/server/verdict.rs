@@ -59,6 +59,8 @@ drop_reasons! {
     NoAddress = "no-address",
     /// The subscriber has as many leases as it may.
     LimitReached = "limit-reached",
+    /// A client that has not asked for long enough: it is left to other servers.
+    TooSoon = "too-soon",
     /// RELEASE or DECLINE of an address that the client does not hold.
     NotHeld = "not-held",
     /// Other workers changed the same addresses faster than we could decide; the client asks again.

@@ -75,7 +75,7 @@ fn global_parameters_are_all_read() {
     assert_eq!(parameters.min_lease_time, Some(Seconds(300)));
     assert_eq!(parameters.max_lease_time, Some(Seconds(86_400)));
     assert_eq!((parameters.renew_permille, parameters.rebind_permille), (Some(400), Some(800)));
-    assert_eq!(parameters.reuse_permille, Some(250));
+    assert_eq!((parameters.reuse_permille, parameters.min_secs), (Some(250), Some(2)));
     assert_eq!(parameters.decline_time, Some(Seconds(3_600)));
     assert_eq!(parameters.offer_time, Some(Seconds(120)));
     assert_eq!(parameters.authoritative, Some(false));

@@ -20,6 +20,10 @@ pub(super) fn discover(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Answer, DropReason> {
+    let min_secs = exchange.link_layers().parameter(|p| p.min_secs);
+    if min_secs.is_some_and(|least| exchange.secs() < least) {
+        return Err(DropReason::TooSoon);
+    }
     if let Some((address, ProbeOutcome::InUse)) = exchange.probed {
         set_aside(exchange, address, output);
     }
@@ -165,6 +169,27 @@ mod tests {
         assert_eq!(again.yiaddr(), offered[3]);
         server.pass(31);
         assert_eq!(server.hear(&client(99).discover()).kind(), Some(MessageType::Offer));
+    }
+
+    /// As dhcpd's `min-secs` and `check-secs-byte-order` have it.
+    #[test]
+    fn who_has_not_asked_for_long_enough_is_left_to_other_servers() {
+        let mut server = Server::small("min-secs = 3", "");
+        assert_eq!(server.hear(&client(1).discover()).dropped(), Some(DropReason::TooSoon));
+        assert_eq!(server.hear(&client(1).discover().secs(2)).dropped(), Some(DropReason::TooSoon));
+        let offer = server.hear(&client(1).discover().secs(3));
+        assert_eq!(offer.kind(), Some(MessageType::Offer));
+        let ack = server.hear(&client(1).selecting(offer.yiaddr()));
+        assert_eq!(ack.kind(), Some(MessageType::Ack), "who has chosen us need not wait");
+
+        let mut lenient = Server::small("min-secs = 3", "[leniency]\nswapped-secs = true");
+        let little_endian = client(2).discover().secs(0x0200);
+        assert_eq!(lenient.hear(&little_endian).dropped(), Some(DropReason::TooSoon));
+        assert_eq!(
+            lenient.hear(&client(2).discover().secs(0x0300)).kind(),
+            Some(MessageType::Offer)
+        );
+        assert_eq!(lenient.hear(&client(3).discover().secs(4)).kind(), Some(MessageType::Offer));
     }
 
     #[test]

@@ -221,6 +221,13 @@ impl<'a> Exchange<'a> {
             .filter(|address| !address.is_unspecified())
     }
 
+    /// For how many seconds the client has asked, as far as it says: some count in the wrong octet.
+    pub(super) fn secs(&self) -> u16 {
+        let secs = self.message.secs();
+        let is_swapped = self.service.leniency.swapped_secs && secs.to_be_bytes()[1] == 0;
+        if is_swapped { secs.swap_bytes() } else { secs }
+    }
+
     /// Option 51: how long the client would like its lease to be.
     pub(super) fn asked_time(&self) -> Option<Seconds> {
         self.message.option_u32(code::LEASE_TIME).map(Seconds)

@@ -249,6 +249,7 @@ pub(in crate::server) struct Packet {
     pub(in crate::server) hardware: HardwareAddress,
     ciaddr: Ipv4Addr,
     giaddr: Ipv4Addr,
+    secs: u16,
     flags: u16,
     sname: &'static str,
     options: Vec<(u8, Vec<u8>)>,
@@ -267,6 +268,7 @@ pub(in crate::server) fn client(n: u16) -> Packet {
         hardware: HardwareAddress::new(1, &[2, 0, 0, 0, high, low]).unwrap(),
         ciaddr: Ipv4Addr::UNSPECIFIED,
         giaddr: Ipv4Addr::UNSPECIFIED,
+        secs: 0,
         flags: 0,
         sname: "",
         options: Vec::new(),
@@ -338,6 +340,10 @@ impl Packet {
         Self { ciaddr: ciaddr.into(), ..self }
     }
 
+    pub(in crate::server) fn secs(self, secs: u16) -> Self {
+        Self { secs, ..self }
+    }
+
     pub(in crate::server) fn broadcast(self) -> Self {
         Self { flags: BROADCAST_FLAG, ..self }
     }
@@ -375,7 +381,12 @@ impl Packet {
     pub(in crate::server) fn octets(&self) -> Vec<u8> {
         let mut octets = vec![0; 1472];
         let mut writer = Writer::request(&mut octets, 0x1234_5678, &self.hardware);
-        writer.limit(1500).flags(self.flags).ciaddr(self.ciaddr).giaddr(self.giaddr);
+        writer
+            .limit(1500)
+            .secs(self.secs)
+            .flags(self.flags)
+            .ciaddr(self.ciaddr)
+            .giaddr(self.giaddr);
         writer.sname(self.sname.as_bytes()).unwrap();
         for (code, data) in &self.options {
             match *code {

@@ -5,7 +5,7 @@ use crate::workspace::has_program;
 use crate::{Outcome, ebpf, packages};
 
 /// Packages that tests and the lab drive, and what each is for.
-const PEERS: [(&str, &str); 16] = [
+const PEERS: [(&str, &str); 17] = [
     ("isc-dhcp-client", "dhclient, a client"),
     ("udhcpc", "a client"),
     ("dhcpcd5", "a client"),
@@ -17,6 +17,7 @@ const PEERS: [(&str, &str); 16] = [
     ("tshark", "a second opinion on what is on the wire"),
     ("strace", "faults put below the server, at its system calls"),
     ("iproute2", "network namespaces"),
+    ("procps", "sysctl, to set a namespace up"),
     ("iptables", "partitions"),
     ("ethtool", "queues and offloads"),
     ("bpftool", "a look at loaded programs"),

@@ -35,7 +35,9 @@ pub(crate) fn run() -> Outcome {
 /// Installs the missing peers if that can be done here.
 pub(crate) fn peers() {
     if !has_program("dpkg-query") {
-        eprintln!("note: not a Debian: peers are not installed, tests skip those they do not find");
+        eprintln!(
+            "note: not a Debian: peers are not installed, and tests that drive a missing one fail"
+        );
         return;
     }
     let missing = packages::missing(&PEERS.map(|(name, _)| name));
@@ -44,14 +46,14 @@ pub(crate) fn peers() {
     }
     let names = missing.join(" ");
     if !packages::is_root() {
-        eprintln!("note: not root: tests skip what needs {names}");
+        eprintln!("note: not root: {names} not installed, and the lab is skipped");
         return;
     }
     let installed = announce(format_args!("installing {names}"), || {
         packages::install(&missing).or_else(|_| install_singly(&missing))
     });
     if let Err(error) = installed {
-        eprintln!("note: {error:#}; tests skip what needs it");
+        eprintln!("note: {error:#}; tests that drive it fail");
     }
 }
 

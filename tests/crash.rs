@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tandem_tests::lab::{self, Load, Mix, Namespace, Server, Settings, Site};
+use tandem_tests::lab::{self, Load, Mix, Server, Settings, Site};
 
 /// How often the server is killed.
 const ROUNDS: u64 = 200;
@@ -17,9 +17,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
         return;
     }
     let site = Site::new("crash");
-    let host = Namespace::new("load");
-    site.plug(&host, "eth0");
-    host.ip(&["addr", "add", "10.77.0.9/16", "dev", "eth0"]);
+    let host = site.host("load", "10.77.0.9");
     let seed = lab::seed();
     let mut load = Load::new(&host, [10, 77, 0, 9].into(), CLIENTS, seed);
     let mut settings = Settings::new(&site, CONFIGURATION);

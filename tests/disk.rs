@@ -27,9 +27,7 @@ impl Rig {
             return None;
         }
         let site = Site::new(name);
-        let host = Namespace::new("load");
-        site.plug(&host, "eth0");
-        host.ip(&["addr", "add", "10.77.0.9/16", "dev", "eth0"]);
+        let host = site.host("load", "10.77.0.9");
         let load = Load::new(&host, [10, 77, 0, 9].into(), 2_000, lab::seed());
         Some(Self { site, load, _host: host })
     }

@@ -97,9 +97,7 @@ fn a_flood_from_one_client_is_dropped_in_the_xdp_program_and_others_are_served()
     let site = Site::new("flood");
     let host = Namespace::new("host");
     site.plug(&host, "eth0");
-    let others = Namespace::new("others");
-    site.plug(&others, "eth0");
-    others.ip(&["addr", "add", "10.77.0.9/16", "dev", "eth0"]);
+    let others = site.host("others", "10.77.0.9");
     let guard = "[guard]\nclient-rate = 5\nclient-burst = 10\n";
     let server = serve(&site, "dataplane = \"xdp\"", guard);
 

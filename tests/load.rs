@@ -1,6 +1,6 @@
 //! perfdhcp at ten thousand exchanges a second.
 
-use tandem_tests::lab::{self, Namespace, Perfdhcp, Server, Settings, Site};
+use tandem_tests::lab::{self, Perfdhcp, Server, Settings, Site};
 
 #[test]
 fn perfdhcp_at_ten_thousand_exchanges_a_second_loses_none_and_finds_no_address_twice() {
@@ -8,9 +8,7 @@ fn perfdhcp_at_ten_thousand_exchanges_a_second_loses_none_and_finds_no_address_t
         return;
     }
     let site = Site::new("perfdhcp");
-    let host = Namespace::new("perfdhcp");
-    site.plug(&host, "eth0");
-    host.ip(&["addr", "add", "10.77.0.9/16", "dev", "eth0"]);
+    let host = site.host("perfdhcp", "10.77.0.9");
     let settings = Settings::new(&site, CONFIGURATION);
     let server = Server::start(&site.server, settings);
     let run = Perfdhcp {

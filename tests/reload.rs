@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use tandem_tests::lab::{self, Load, Mix, Namespace, Server, Settings, Site};
+use tandem_tests::lab::{self, Load, Mix, Server, Settings, Site};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const MIX: Mix = Mix { renewals: 50, releases: 10 };
@@ -14,9 +14,7 @@ fn a_reload_loses_no_packet_and_a_wrong_file_is_refused_while_the_old_one_serves
         return;
     }
     let site = Site::new("reload");
-    let host = Namespace::new("load");
-    site.plug(&host, "eth0");
-    host.ip(&["addr", "add", "10.77.0.9/16", "dev", "eth0"]);
+    let host = site.host("load", "10.77.0.9");
     let mut load = Load::new(&host, [10, 77, 0, 9].into(), 3_000, lab::seed());
     let settings = Settings::new(&site, configuration("2h", "10.77.31.255"));
     let mut server = Server::start(&site.server, settings.clone());

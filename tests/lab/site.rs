@@ -57,6 +57,18 @@ impl Site {
         &self.directory
     }
 
+    /// A host on the switch whose `eth0` has this address in the server's prefix.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    #[must_use]
+    pub fn host(&self, role: &str, address: &str) -> Namespace {
+        let host = Namespace::new(role);
+        self.plug(&host, "eth0");
+        host.ip(&["addr", "add", &format!("{address}/16"), "dev", "eth0"]);
+        host
+    }
+
     /// Joins a namespace to the switch by an interface of this name. Returns the switch's port.
     ///
     /// # Panics

@@ -5,6 +5,7 @@
 //! - [`lease`]: bindings, the table, its indexes, the pools
 //! - [`journal`]: stable storage
 //! - [`server`]: what a client is told
+//! - [`failover`]: what a partner is told
 //! - [`dataplane`]: XDP, AF_XDP rings, the worker loop
 //! - [`control`]: the control thread
 //! - [`cli`]: a file for each subcommand
@@ -15,6 +16,7 @@ pub mod config;
 #[cfg(not(loom))]
 pub mod control;
 pub mod dataplane;
+pub mod failover;
 #[cfg(all(test, loom))]
 mod interleavings;
 pub mod journal;

@@ -110,6 +110,7 @@ pub(super) fn read(
         guard,
         journal,
         metrics,
+        failover: Vec::new(),
     }
 }
 

@@ -37,6 +37,21 @@ pub struct Config {
     pub journal: Journal,
     /// Where Prometheus may scrape; `None` is off.
     pub metrics: Option<SocketAddr>,
+    /// Partners, in the file's order.
+    pub failover: Vec<Relationship>,
+}
+
+/// `[[failover]]`: one relationship with one partner.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Relationship {
+    /// relationship-name, as the partner spells it.
+    pub name: String,
+    /// Whether this server is the primary.
+    pub is_primary: bool,
+    /// Where we listen, and connect from.
+    pub local: SocketAddr,
+    /// Where the partner listens, and the only address that may connect.
+    pub peer: SocketAddr,
 }
 
 /// `[[interface]]`
@@ -177,6 +192,8 @@ pub struct Subnet {
     pub scope: Scope,
     /// Dynamic ranges, ascending, never overlapping.
     pub pools: Vec<Pool>,
+    /// The relationship, by index, that serves it with a partner.
+    pub failover: Option<u16>,
 }
 
 /// One range of addresses to lease from.

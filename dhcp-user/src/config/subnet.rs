@@ -157,7 +157,7 @@ impl Networks {
             span: pool.span,
         }));
         let pools = pools.into_iter().map(|pool| pool.value).collect();
-        self.list[network].subnets.push(Subnet { prefix, scope, pools });
+        self.list[network].subnets.push(Subnet { prefix, scope, pools, failover: None });
     }
 
     /// Adds ways on which clients of a network are reached.

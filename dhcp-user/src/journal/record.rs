@@ -9,7 +9,7 @@
 //!
 //! Numbers are little-endian but the address, which is in network order. `length` counts all octets
 //! of the record, its zeros included, and is a multiple of 8. The CRC32C covers `length` and
-//! everything after the CRC. `flag` is R (1) and B (2); `clilen` is `0xffff_ffff` for no client.
+//! everything after the CRC. `flag` is R (1), B (2), and what the partner knows: unsent (4), sent (8); `clilen` is `0xffff_ffff` for no client.
 //!
 //! Versions (`ver`): 1, as above. Kinds: 1, an IPv4 binding. A reader refuses what it does not know:
 //! an older server must not start on what a newer one wrote and forget half of it.
@@ -19,7 +19,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use crate::lease::{Binding, BindingStatus, Client, IpFlags};
+use crate::lease::{Binding, BindingStatus, Client, IpFlags, Told};
 use crate::wire::Stamp;
 
 /// Longest record in octets. Every ring and batch has room for it.
@@ -34,6 +34,8 @@ const KIND_IPV4: u8 = 1;
 const NO_CLIENT: u32 = u32::MAX;
 const RESERVED: u8 = 1;
 const BOOTP: u8 = 2;
+const UNSENT: u8 = 4;
+const SENT: u8 = 8;
 
 /// The client's octets exceed [`MAX_CLIENT_LEN`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,7 +56,7 @@ pub(super) fn encode(
     let mut fixed = [0; FIXED_LEN];
     let mut put = |at: usize, octets: &[u8]| fixed[at..at + octets.len()].copy_from_slice(octets);
     put(0, &(len as u32).to_le_bytes());
-    put(8, &[FORMAT, binding.status as u8, flags(binding.flags), KIND_IPV4]);
+    put(8, &[FORMAT, binding.status as u8, flags(binding.flags) | told(binding.told), KIND_IPV4]);
     put(12, &address.octets());
     put(16, &binding.version.to_le_bytes());
     let stamps = [
@@ -170,7 +172,13 @@ fn decode(octets: &[u8]) -> Result<(Ipv4Addr, Binding, usize), Flaw> {
     if version != FORMAT || kind != KIND_IPV4 {
         return Err(Flaw::Format { version, kind });
     }
-    if flags & !(RESERVED | BOOTP) != 0 {
+    let told = match flags & (UNSENT | SENT) {
+        0 => Told::Acknowledged,
+        UNSENT => Told::Unsent,
+        SENT => Told::Sent,
+        _ => return Err(Flaw::Value("flags")),
+    };
+    if flags & !(RESERVED | BOOTP | UNSENT | SENT) != 0 {
         return Err(Flaw::Value("flags"));
     }
     let client = match number(44) {
@@ -185,6 +193,7 @@ fn decode(octets: &[u8]) -> Result<(Ipv4Addr, Binding, usize), Flaw> {
         version: number(16),
         status: BindingStatus::from_octet(status).ok_or(Flaw::Value("binding-status"))?,
         flags: IpFlags { reserved: flags & RESERVED != 0, bootp: flags & BOOTP != 0 },
+        told,
         starts: Stamp(number(20)),
         expires: Stamp(number(24)),
         cltt: Stamp(number(28)),
@@ -201,6 +210,14 @@ fn decode(octets: &[u8]) -> Result<(Ipv4Addr, Binding, usize), Flaw> {
 /// CRC32C of a whole record but the checksum itself.
 fn checksum(record: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(&record[..4]), &record[8..])
+}
+
+fn told(told: Told) -> u8 {
+    match told {
+        Told::Acknowledged => 0,
+        Told::Unsent => UNSENT,
+        Told::Sent => SENT,
+    }
 }
 
 fn flags(flags: IpFlags) -> u8 {
@@ -231,8 +248,10 @@ pub(super) mod tests {
 
     pub(in crate::journal) fn binding() -> impl Strategy<Value = Binding> {
         let stamps = any::<[u32; 6]>();
-        (any::<u32>(), 1..=7_u8, any::<[bool; 2]>(), stamps, prop::option::of(client())).prop_map(
-            |(version, status, [reserved, bootp], stamps, client)| Binding {
+        let told = prop::sample::select(vec![Told::Acknowledged, Told::Unsent, Told::Sent]);
+        (any::<u32>(), 1..=7_u8, any::<[bool; 2]>(), told, stamps, prop::option::of(client()))
+            .prop_map(|(version, status, [reserved, bootp], told, stamps, client)| Binding {
+                told,
                 version,
                 status: BindingStatus::from_octet(status).expect("1 to 7 are all known"),
                 flags: IpFlags { reserved, bootp },
@@ -245,8 +264,7 @@ pub(super) mod tests {
                 offered_until: Stamp::ZERO,
                 writer: None,
                 client,
-            },
-        )
+            })
     }
 
     proptest! {

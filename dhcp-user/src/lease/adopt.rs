@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, PoisonError};
 
-use super::binding::BindingStatus;
 use super::layout::{Layout, NetworkId};
 use super::page::CHUNK;
 use super::pool::Pool;
 use super::slot::Seen;
 use super::table::{State, Table};
+use crate::wire::BindingStatus;
 
 impl Table {
     /// Takes a new configuration's layout while workers go on. Every binding stays; pools that keep

@@ -1,7 +1,7 @@
 //! A binding: one address, whose it is and until when (draft-12 §2.2).
 
 use super::client::Client;
-use crate::wire::{Seconds, Stamp};
+use crate::wire::{BindingStatus, IpFlags, Seconds, Stamp};
 
 /// What one address is used for at one moment. Immutable: a change is a new value, one
 /// [`version`](Self::version) later, swapped into the address's slot.
@@ -14,6 +14,8 @@ pub struct Binding {
     pub status: BindingStatus,
     /// R and B (draft-12 §12.12).
     pub flags: IpFlags,
+    /// Whether the partner knows of this state.
+    pub told: Told,
     /// start-time-of-state: since when `status` holds (draft-12 §12.25).
     pub starts: Stamp,
     /// lease-expiration-time: the end that the client was told (draft-12 §12.13). For
@@ -21,7 +23,8 @@ pub struct Binding {
     pub expires: Stamp,
     /// client-last-transaction-time: when this server last heard the client (draft-12 §12.6).
     pub cltt: Stamp,
-    /// sent-potential-expiration-time (draft-12 §7.1.5).
+    /// sent-potential-expiration-time (draft-12 §7.1.5): what the partner is told, set with the
+    /// lease, whether or not it has been sent.
     pub sent_potential: Stamp,
     /// acked-potential-expiration-time.
     pub acked_potential: Stamp,
@@ -41,33 +44,18 @@ pub struct Binding {
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct WriterId(pub u16);
 
-/// binding-status (draft-12 §12.3); the numbers are the wire's and the disk's.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[repr(u8)]
-pub enum BindingStatus {
-    /// Available to the primary; to the only server there is.
-    Free = 1,
-    /// Leased.
-    Active = 2,
-    /// The lease ran out; the partner has not yet agreed.
-    Expired = 3,
-    /// The client gave it back; the partner has not yet agreed.
-    Released = 4,
-    /// Unusable: declined, or a probe was answered.
-    Abandoned = 5,
-    /// Freed by an operator; the partner has not yet agreed.
-    Reset = 6,
-    /// Available to the secondary.
-    Backup = 7,
-}
-
-/// IP-flags (draft-12 §12.12).
+/// What the partner knows of a binding (draft-12 §5.5, §7.1.1). The numbers are on disk.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub struct IpFlags {
-    /// R: held for one client by a reservation.
-    pub reserved: bool,
-    /// B: given to a BOOTP client, which never renews.
-    pub bootp: bool,
+#[repr(u8)]
+pub enum Told {
+    /// It has acknowledged this state, or said it itself; or there is no partner.
+    #[default]
+    Acknowledged = 0,
+    /// It must be told, and has not been.
+    Unsent = 1,
+    /// It was sent this state and has not answered: an EXPIRED, RELEASED or RESET address must not
+    /// go back to its client (draft-12 §5.2.2).
+    Sent = 2,
 }
 
 impl Binding {
@@ -78,6 +66,7 @@ impl Binding {
             version: 0,
             status,
             flags: IpFlags::default(),
+            told: Told::Acknowledged,
             starts,
             expires: Stamp::ZERO,
             cltt: Stamp::ZERO,
@@ -129,39 +118,9 @@ impl Binding {
     }
 }
 
-impl BindingStatus {
-    /// All of them, by number.
-    pub const ALL: [Self; 7] = [
-        Self::Free,
-        Self::Active,
-        Self::Expired,
-        Self::Released,
-        Self::Abandoned,
-        Self::Reset,
-        Self::Backup,
-    ];
-
-    /// The status with this number on the wire and on disk.
-    #[must_use]
-    pub fn from_octet(octet: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(octet).checked_sub(1)?).copied()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_status_is_found_by_its_number_and_no_other_number_is_one() {
-        for octet in 0..=u8::MAX {
-            let status = BindingStatus::from_octet(octet);
-            assert_eq!(
-                status.map(|status| status as u8),
-                (1..=7).contains(&octet).then_some(octet)
-            );
-        }
-    }
 
     #[test]
     fn an_infinite_lease_never_ends_by_time_alone() {

@@ -6,10 +6,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::binding::BindingStatus;
 use super::layout::{PoolId, Range};
 use super::page::CHUNK;
 use super::table::Table;
+use crate::wire::BindingStatus;
 
 /// The addresses of one pool by what they are used for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -6,10 +6,11 @@
 
 use std::net::Ipv4Addr;
 
-use super::binding::{Binding, BindingStatus};
+use super::binding::Binding;
 use super::page::Chunk;
 use super::sync::Ordering::Relaxed;
 use super::table::Table;
+use crate::wire::BindingStatus;
 use crate::wire::Stamp;
 
 /// Chunks that one call looks into, at most: a quarter of a million addresses.

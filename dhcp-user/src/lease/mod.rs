@@ -34,8 +34,10 @@ mod slot;
 mod stress_tests;
 mod sync;
 mod table;
+mod view;
 
-pub use binding::{Binding, BindingStatus, IpFlags, WriterId};
+pub use crate::wire::{BindingStatus, IpFlags};
+pub use binding::{Binding, Told, WriterId};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;
 pub use expiry::Sweep;
@@ -45,3 +47,4 @@ pub use limit::{Counting, Limits, Reserved};
 pub use restore::{Restored, Spread, in_turn};
 pub use slot::Seen;
 pub use table::{Guard, Table};
+pub use view::{Answers, Share, Takeover, View, Views};

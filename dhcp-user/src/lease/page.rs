@@ -8,10 +8,11 @@ use std::array;
 use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
-use super::binding::{Binding, BindingStatus};
+use super::binding::Binding;
 use super::slot::Slot;
 use super::sync::Ordering::{AcqRel, Relaxed};
 use super::sync::{AtomicU32, AtomicU64};
+use crate::wire::BindingStatus;
 use crate::wire::Stamp;
 
 /// Addresses of one chunk.

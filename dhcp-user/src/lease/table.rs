@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
-use super::binding::{Binding, BindingStatus};
+use super::binding::Binding;
 use super::client::{Client, ClientKey};
 use super::index::{Fold, Index};
 use super::layout::{Layout, NetworkId, Owner, PoolId};
@@ -19,6 +19,7 @@ use super::page::{CHUNK, Directory};
 use super::pool::Pool;
 use super::slot::Seen;
 use super::sync::AtomicU32;
+use crate::wire::BindingStatus;
 
 pub use crossbeam_epoch::Guard;
 

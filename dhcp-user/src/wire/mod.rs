@@ -5,6 +5,7 @@
 //! - [`arp`], [`icmp`]: what asks the wire whether an address is in use
 //! - [`dhcpv4`]: the message in place, and the writer of replies
 //! - [`option`]: every option's name and type, for the configuration and for people
+//! - [`failover`]: what partners say to each other
 //! - [`relay`], [`fqdn`], [`dns`]: options that have a format of their own
 
 pub mod arp;
@@ -13,6 +14,7 @@ pub mod dhcpv4;
 pub mod dns;
 mod error;
 mod ethernet;
+pub mod failover;
 pub mod fqdn;
 pub mod frame;
 mod hardware;
@@ -26,6 +28,7 @@ pub mod relay;
 mod time;
 
 pub use error::WireError;
+pub use failover::{BindingStatus, IpFlags};
 pub use hardware::HardwareAddress;
 pub use mac::MacAddr;
 pub use time::{Seconds, Stamp};

@@ -1,0 +1,133 @@
+//! What happens to an endpoint, and what it wants done.
+
+use std::net::Ipv4Addr;
+
+use super::greeting::Greeted;
+use super::saved::Saved;
+use crate::lease::{Binding, View};
+use crate::wire::failover::{Message, Packet, Rejection, State};
+use crate::wire::{Seconds, Stamp};
+
+/// What happens to an endpoint.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// CONNECT and CONNECTACK were exchanged on a connection.
+    LinkUp(Greeted),
+    /// A message came on that connection: any but CONNECT and CONNECTACK.
+    Received(&'a Packet),
+    /// The connection is gone.
+    LinkLost(Lost),
+    /// Time has passed: at [`Endpoint::next_timeout`](super::Endpoint::next_timeout), or at any time.
+    Tick,
+    /// The operator wants something.
+    Command(Command),
+}
+
+/// Why a connection is gone.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Lost {
+    /// The partner closed it, or the network did.
+    Closed,
+    /// What came was no message; in words.
+    Malformed(String),
+    /// We closed it, as an [`Action::Close`] asked.
+    Asked,
+}
+
+/// What an operator may want.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Command {
+    /// The partner is down, and does not serve (draft-12 §9.4).
+    PartnerDown,
+    /// Stop serving for a while (draft-12 §9.13).
+    Pause,
+    /// Serve again, after PAUSED or SHUTDOWN.
+    Resume,
+    /// The server ends and comes back soon: tell the partner (draft-12 §9.14).
+    Shutdown,
+    /// Forget what is known of the partner's knowledge, and tell it everything again.
+    Resynchronise,
+    /// Free an address whatever it is used for (RESET).
+    Reset(Ipv4Addr),
+}
+
+/// What is to be done, in this order: nothing that leaves the server (`Send`, `Close`, `Publish`)
+/// does so before every `Changed` and `Save` ahead of it is durable.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// This binding has been swapped into the table and must be journalled.
+    Changed {
+        /// Where.
+        address: Ipv4Addr,
+        /// What was there before: whoever counts leases needs it.
+        before: Option<Binding>,
+        /// What is there now.
+        binding: Binding,
+    },
+    /// The endpoint's own state must be journalled.
+    Save(Saved),
+    /// Send this with that xid. The link fills in the time.
+    Send(u32, Message),
+    /// Close the connection, with a DISCONNECT that says why, or without a word.
+    Close(Option<Rejection>),
+    /// From now on workers go by this.
+    Publish(View),
+    /// Say it in the log, and to whoever watches.
+    Alarm(Alarm),
+}
+
+/// What an operator should know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Alarm {
+    /// Our state changed, and why in words.
+    Moved {
+        /// From this state.
+        from: State,
+        /// To this one.
+        to: State,
+        /// Why.
+        why: &'static str,
+    },
+    /// The partner's state changed.
+    PartnerMoved {
+        /// From this one, if it was known.
+        from: Option<State>,
+        /// To this one.
+        to: State,
+    },
+    /// The clocks differ by this much; positive if the partner's is ahead.
+    Skew(i64),
+    /// Two clients claim one address, or two servers have different ideas of it.
+    Conflict {
+        /// Which address.
+        address: Ipv4Addr,
+        /// In words.
+        what: String,
+    },
+    /// The partner refused an update.
+    Refused {
+        /// Of which address.
+        address: Ipv4Addr,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// The partner broke the protocol; the connection is closed.
+    Misbehaved(String),
+    /// Telling the partner our state would end it or stop it for good (spec §4.6): the connection is
+    /// closed, and an operator must act.
+    Dangerous {
+        /// Our state.
+        ours: State,
+        /// The partner's.
+        partner: State,
+    },
+    /// The partner has not answered an update for so long.
+    Unanswered(Seconds),
+    /// The partner asked for addresses, and there are none to give.
+    NothingToGive,
+    /// Both servers are in NORMAL.
+    BothNormal {
+        /// Since when.
+        at: Stamp,
+    },
+}

@@ -1,0 +1,19 @@
+//! What a partner is told, and what it is believed (draft-ietf-dhc-failover-12, as ISC dhcpd speaks
+//! it).
+//!
+//! [`Endpoint::handle`] takes one event and says what is to be done about it; it has seen no socket,
+//! no clock and no thread. The link underneath does TCP and TLS and knows nothing of leases.
+
+mod endpoint;
+mod event;
+mod greeting;
+mod saved;
+mod settings;
+mod status;
+
+pub use endpoint::Endpoint;
+pub use event::{Action, Alarm, Command, Event, Lost};
+pub use greeting::{Greeted, Greeting, Said};
+pub use saved::Saved;
+pub use settings::{Dialect, Role, Settings};
+pub use status::{Conflict, PoolStatus, Status};

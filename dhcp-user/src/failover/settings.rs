@@ -1,0 +1,67 @@
+//! What an operator decides about one relationship.
+
+use crate::lease::PoolId;
+use crate::wire::Seconds;
+
+/// One relationship as its endpoint knows it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// relationship-name, octet for octet the partner's.
+    pub name: String,
+    /// Which of the two this server is.
+    pub role: Role,
+    /// MCLT. A secondary uses the primary's, from CONNECT.
+    pub mclt: Seconds,
+    /// receive-timer: after so long without a message the link is given up.
+    pub receive_timer: Seconds,
+    /// max-unacked-bndupd: what we take before we answer.
+    pub max_unacked: u32,
+    /// Bit h set: the primary serves clients with hash h. A secondary uses the primary's.
+    pub buckets: [u64; 4],
+    /// Bit 1 of hash-bucket-assignment means that the primary serves, as dhcpd has it, and not the
+    /// secondary, as draft-12 §12.11 has it.
+    pub dhcpd_buckets: bool,
+    /// A client that has asked for more seconds than this is anybody's.
+    pub max_secs: Option<u16>,
+    /// After so long in COMMUNICATIONS-INTERRUPTED the partner is taken to be down (draft-12 §10);
+    /// `None`: never.
+    pub safe_period: Option<Seconds>,
+    /// How long STARTUP waits for the partner.
+    pub startup: Seconds,
+    /// max-lease-misbalance, in percent.
+    pub max_misbalance: u8,
+    /// max-lease-ownership, in percent.
+    pub max_ownership: u8,
+    /// min-balance: earliest next look at the balance.
+    pub min_balance: Seconds,
+    /// max-balance: latest next look.
+    pub max_balance: Seconds,
+    /// Start in PARTNER-DOWN if there is no record of a partner and it is not heard in STARTUP.
+    pub starts_alone: bool,
+    /// The pools of the relationship.
+    pub pools: Vec<PoolId>,
+}
+
+/// Which of the two a server is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Role {
+    /// Sends CONNECT, gives from FREE.
+    Primary,
+    /// Gives from BACKUP.
+    Secondary,
+}
+
+/// What a partner takes, by its vendor-class-identifier.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Dialect {
+    /// What ISC dhcpd takes; so too until the partner has said who it is.
+    #[default]
+    Dhcpd,
+    /// Batches, and everything the draft has.
+    Tandem,
+}
+
+impl Dialect {
+    /// How our vendor-class-identifier begins.
+    pub const VENDOR: &str = "tandem-";
+}

@@ -4,9 +4,10 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use dhcp_user::lease::{Layout, Limits, Table, WriterId, in_turn};
+use dhcp_user::lease::{Layout, Limits, Table, Views, WriterId, in_turn};
 use dhcp_user::server::{
     Answer, Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex, Service, Workspace,
+    World,
 };
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::frame::Frame;
@@ -23,6 +24,7 @@ struct Server {
     service: Service,
     table: Table,
     limits: Limits,
+    views: Views,
     work: Workspace,
     now: Stamp,
     reply: Vec<u8>,
@@ -78,12 +80,13 @@ impl Server {
         table.finish_restore(&in_turn);
         let (limits, work, reply) =
             (Limits::new(), Workspace::new(WriterId::default()), vec![0; 1472]);
-        Self { service, table, limits, work, now, reply }
+        let views = Views::default();
+        Self { service, table, limits, views, work, now, reply }
     }
 
     /// Whether there is a reply to the request in `frame`.
     fn answers(&mut self, frame: &[u8]) -> bool {
-        let Self { service, table, limits, work, now, reply } = self;
+        let Self { service, table, limits, views, work, now, reply } = self;
         let Ok(frame) = Frame::parse(frame) else { return false };
         let arrival = Arrival {
             interface: InterfaceIndex(0),
@@ -91,7 +94,8 @@ impl Server {
             source_port: frame.source_port,
             destination_ip: frame.destination_ip,
         };
-        let answer = service.answer(*now, &arrival, frame.payload, table, limits, work, reply);
+        let world = World { now: *now, service, table, limits, views };
+        let answer = world.answer(&arrival, frame.payload, work, reply);
         matches!(answer, Answer::Reply(_))
     }
 }

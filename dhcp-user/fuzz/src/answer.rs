@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use dhcp_user::config::Config;
-use dhcp_user::lease::{Layout, Limits, Table, WriterId};
+use dhcp_user::lease::{Layout, Limits, Table, Views, WriterId};
 use dhcp_user::server::{Answer, Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex};
-use dhcp_user::server::{ProbeOutcome, Service, Workspace};
+use dhcp_user::server::{ProbeOutcome, Service, Workspace, World};
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::dhcpv4::{Message, MessageType, Scratch, Writer};
 use dhcp_user::wire::option::code;
@@ -55,6 +55,7 @@ struct Server {
     service: &'static Service,
     table: Table,
     limits: Limits,
+    views: Views,
     work: Workspace,
     now: Stamp,
 }
@@ -83,6 +84,7 @@ pub fn answer(octets: &[u8]) {
         service,
         table: Table::new(layout.clone()),
         limits: Limits::new(),
+        views: Views::default(),
         work: Workspace::new(WriterId::default()),
         now: BEGIN,
     };
@@ -100,14 +102,14 @@ impl Server {
     fn hear(&mut self, arrival: &Arrival, request: &[u8]) -> Option<Ipv4Addr> {
         self.now = Stamp(self.now.0 + 1);
         let mut reply = [0xa5; 1_472];
-        let Self { service, table, limits, work, now } = self;
-        let mut answer = service.answer(*now, arrival, request, table, limits, work, &mut reply);
+        let Self { service, table, limits, views, work, now } = self;
+        let world = World { now: *now, service, table, limits, views };
+        let mut answer = world.answer(arrival, request, work, &mut reply);
         check_changes(table, work);
         let mut outcomes = [ProbeOutcome::InUse, ProbeOutcome::Free].into_iter();
         while let Answer::Probe(probe) = answer {
             let outcome = outcomes.next()?;
-            answer = service
-                .probed(*now, &probe, outcome, arrival, request, table, limits, work, &mut reply);
+            answer = world.probed((&probe, outcome), arrival, request, work, &mut reply);
             check_changes(table, work);
         }
         let Answer::Reply(told) = answer else { return None };

@@ -27,7 +27,7 @@ use crate::control::socket::{ControlSocket, Openness};
 use crate::control::{Instance, Loaded, LogFormat, clock, logging};
 use crate::dataplane::{self, Counters, InterfaceMode, Latencies};
 use crate::journal::{Committer, Health, Journal};
-use crate::lease::{Layout, Limits, Table};
+use crate::lease::{Layout, Limits, Table, Views};
 use crate::server::{DropReason, Service};
 
 /// Arguments of `tandem serve`.
@@ -76,6 +76,7 @@ impl Serve {
                 service: Arc::clone(&service),
                 table: Arc::clone(&table),
                 limits: Arc::clone(&limits),
+                views: Arc::new(ArcSwap::from_pointee(Views::default())),
                 appenders,
                 health: Arc::clone(&health),
                 counters: Arc::clone(&counters),

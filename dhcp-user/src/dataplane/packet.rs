@@ -6,14 +6,14 @@
 use std::net::Ipv4Addr;
 
 use super::counters::Count;
-use crate::lease::{Limits, Table, WriterId};
+use crate::lease::WriterId;
 use crate::server::{
     Answer, Arrival, Change, Destination, DropReason, InterfaceIndex, Probe, ProbeOutcome, Reply,
-    Service, Workspace,
+    Workspace, World,
 };
+use crate::wire::MacAddr;
 use crate::wire::dhcpv4::MessageType;
 use crate::wire::frame::{Envelope, Frame, VlanTags};
-use crate::wire::{MacAddr, Stamp};
 
 /// UDP ports of server and client (RFC 2131 §4.1).
 const SERVER_PORT: u16 = 67;
@@ -31,15 +31,6 @@ pub(super) struct Link {
     pub(super) interface: InterfaceIndex,
     /// Its link-layer address.
     pub(super) mac: MacAddr,
-}
-
-/// What answers are drawn from, for one batch.
-#[derive(Clone, Copy)]
-pub(super) struct Desk<'a> {
-    pub(super) now: Stamp,
-    pub(super) service: &'a Service,
-    pub(super) table: &'a Table,
-    pub(super) limits: &'a Limits,
 }
 
 /// What becomes of the frame.
@@ -92,7 +83,7 @@ impl Scratch {
     /// `heard` is what the wire said to the probe that an earlier answer asked for.
     pub(super) fn answer(
         &mut self,
-        desk: Desk<'_>,
+        world: World<'_>,
         link: Link,
         heard: Option<(&Probe, ProbeOutcome)>,
         frame: &mut [u8],
@@ -131,13 +122,10 @@ impl Scratch {
         let Some(reply) = frame.get_mut(envelope.headers_len()..end) else {
             return Outcome::Drop(Count::DroppedUnsent);
         };
-        let Desk { now, service, table, limits } = desk;
         let (work, payload) = (&mut self.work, request.payload);
         let answer = match heard {
-            None => service.answer(now, &arrival, payload, table, limits, work, reply),
-            Some((probe, outcome)) => {
-                service.probed(now, probe, outcome, &arrival, payload, table, limits, work, reply)
-            }
+            None => world.answer(&arrival, payload, work, reply),
+            Some(heard) => world.probed(heard, &arrival, payload, work, reply),
         };
         match answer {
             Answer::Drop(reason) => Outcome::Refused(reason),
@@ -195,11 +183,11 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::lease::Layout;
-    use crate::server::{InterfaceAddress, InterfaceAddresses};
-    use crate::wire::HardwareAddress;
+    use crate::lease::{Layout, Limits, Table, Views};
+    use crate::server::{InterfaceAddress, InterfaceAddresses, Service};
     use crate::wire::dhcpv4::{self, Message, Writer};
     use crate::wire::option::code;
+    use crate::wire::{HardwareAddress, Stamp};
 
     const ROUTER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
     const US: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -292,16 +280,17 @@ mod tests {
         let addresses = vec![InterfaceAddress { address: OURS, prefix_len: 24 }];
         let service = Service::new(&config, &[InterfaceAddresses { addresses }]);
         let (table, limits) = (Table::new(Layout::of(&config)), Limits::new());
-        let desk = Desk { now: Stamp(1_000), service: &service, table: &table, limits: &limits };
+        let (now, views) = (Stamp(1_000), Views::default());
+        let world = World { now, service: &service, table: &table, limits: &limits, views: &views };
         let link = Link { interface: InterfaceIndex(0), mac: US };
         let mut scratch = Scratch::new(WriterId(0));
         let mut frame = [0; 2048];
         let len = request(MessageType::Request, Ipv4Addr::new(10, 0, 0, 12), &mut frame);
-        let outcome = scratch.answer(desk, link, None, &mut frame, len);
+        let outcome = scratch.answer(world, link, None, &mut frame, len);
         assert!(matches!(outcome, Outcome::Send { .. }), "{outcome:?}");
         assert_eq!(scratch.changes().len(), 1);
 
-        let outcome = scratch.answer(desk, link, None, &mut [0xff; 60], 60);
+        let outcome = scratch.answer(world, link, None, &mut [0xff; 60], 60);
         assert_eq!(outcome, Outcome::Drop(Count::DroppedMalformedFrame));
         assert_eq!(scratch.changes(), []);
     }

@@ -31,7 +31,7 @@ use super::worker::{Shared, Worker};
 use crate::config::Config;
 use crate::config::model::{self, Dataplane};
 use crate::journal::{Appender, SharedHealth};
-use crate::lease::{Limits, Table, WriterId};
+use crate::lease::{Limits, Table, Views, WriterId};
 use crate::server::{InterfaceIndex, Service};
 
 /// What the data plane works with; all of it is shared with the threads that look after it.
@@ -42,6 +42,8 @@ pub struct Parts {
     pub table: Arc<Table>,
     /// Leases by subscriber.
     pub limits: Arc<Limits>,
+    /// Replaced by the failover endpoints; workers look once a turn.
+    pub views: Arc<ArcSwap<Views>>,
     /// One for each of [`cores`].
     pub appenders: Vec<Appender>,
     /// Whether grants can be made durable.
@@ -106,6 +108,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
             service: parts.service,
             table: parts.table,
             limits: parts.limits,
+            views: parts.views,
             health: parts.health,
             counters: parts.counters,
             stop: AtomicBool::new(false),

@@ -17,14 +17,14 @@ use super::clock::SteadyClock;
 use super::commit::{Held, Waiting};
 use super::counters::{Count, Counters};
 use super::latency::Stopwatch;
-use super::packet::{Desk, Link, Outcome, Scratch};
+use super::packet::{Link, Outcome, Scratch};
 use super::port::{BATCH, Outgoing, Port};
 use super::probe::{Prober, Where};
 use super::wake::Bell;
 use super::xsk::Packet;
 use crate::journal::{Appender, Health, Sequence, SharedHealth};
-use crate::lease::{Limits, Table};
-use crate::server::{Probe, ProbeOutcome, Service};
+use crate::lease::{Limits, Table, Views};
+use crate::server::{Probe, ProbeOutcome, Service, World};
 use crate::wire::Stamp;
 use crate::wire::dhcpv4::MessageType;
 use crate::wire::frame::VlanTags;
@@ -43,6 +43,7 @@ pub(super) struct Shared {
     pub(super) service: Arc<ArcSwap<Service>>,
     pub(super) table: Arc<Table>,
     pub(super) limits: Arc<Limits>,
+    pub(super) views: Arc<ArcSwap<Views>>,
     pub(super) health: Arc<SharedHealth>,
     pub(super) counters: Arc<Counters>,
     pub(super) stop: AtomicBool,
@@ -112,11 +113,13 @@ impl Worker {
         self.prober.listen(now.ns);
         let shared = Arc::clone(&self.shared);
         let service = shared.service.load();
-        let desk = Desk {
+        let views = shared.views.load();
+        let world = World {
             now: now.stamp,
             service: &service,
             table: &shared.table,
             limits: &shared.limits,
+            views: &views,
         };
         while self.room() > 0
             && let Some((pending, outcome)) = self.prober.decided(now.ns)
@@ -125,7 +128,7 @@ impl Worker {
                 self.count(Count::ProbesAnswered);
             }
             let heard = Some((&pending.probe, outcome));
-            self.handle(desk, now, pending.port, pending.packet, pending.arrived_ns, heard);
+            self.handle(world, now, pending.port, pending.packet, pending.arrived_ns, heard);
         }
         let mut turn = Turn::Idle;
         for port in 0..self.ports.len() {
@@ -147,7 +150,7 @@ impl Worker {
                     continue;
                 }
                 let arrived = self.ports[port].arrived_ns(&mut packet).unwrap_or(now.ns);
-                self.handle(desk, now, port, packet, arrived.min(now.ns), None);
+                self.handle(world, now, port, packet, arrived.min(now.ns), None);
             }
         }
         turn
@@ -161,7 +164,7 @@ impl Worker {
     /// Has one request answered and sees to what comes of it.
     fn handle(
         &mut self,
-        desk: Desk<'_>,
+        world: World<'_>,
         now: Now,
         port: usize,
         mut packet: Packet,
@@ -173,7 +176,7 @@ impl Worker {
         }
         let link = self.links[self.ports[port].interface].1;
         let frame = &mut self.ports[port].octets_mut(&mut packet.frame)[packet.offset..];
-        let outcome = self.scratch.answer(desk, link, heard, frame, packet.len);
+        let outcome = self.scratch.answer(world, link, heard, frame, packet.len);
         let journalled = self.journal();
         match outcome {
             Outcome::Drop(count) => self.drop_packet(port, packet, count),

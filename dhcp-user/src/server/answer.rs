@@ -20,7 +20,7 @@ pub enum Answer {
     /// Send what stands in the reply buffer.
     Reply(Reply),
     /// Ask the wire whether an address is in use, then call
-    /// [`Service::probed`](super::Service::probed) with the same request.
+    /// [`World::probed`](super::World::probed) with the same request.
     Probe(Probe),
 }
 

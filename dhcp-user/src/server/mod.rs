@@ -1,6 +1,6 @@
 //! What a client is told.
 //!
-//! [`Service::answer`] takes the octets of one request and says what is to be done about them. It
+//! [`World::answer`] takes the octets of one request and says what is to be done about them. It
 //! has seen no socket, no clock and no thread: time comes in, and what is to be sent, journalled or
 //! asked of the wire goes out as an [`Answer`] and as the changes in the [`Workspace`].
 
@@ -18,9 +18,11 @@ mod times;
 mod v4;
 mod verdict;
 mod workspace;
+mod world;
 
 pub use answer::{Answer, Destination, Probe, ProbeOutcome, Reply};
 pub use arrival::{Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex};
 pub use service::Service;
 pub use verdict::DropReason;
 pub use workspace::{Change, Workspace};
+pub use world::World;

@@ -1,16 +1,14 @@
-//! The compiled configuration, and the way in.
+//! The compiled configuration.
 
+use super::InterfaceAddresses;
 use super::class::classify;
 use super::identity::Speaker;
 use super::limit::LimitSet;
 use super::network::Topology;
 use super::reservation::Reservations;
-use super::v4::{self, Surroundings};
-use super::{Answer, Arrival, InterfaceAddresses, Probe, ProbeOutcome, Workspace};
 use crate::config::Config;
 use crate::config::model::{Class, Identity, Leniency};
-use crate::lease::{Binding, BindingStatus, Limits, NetworkId, Table};
-use crate::wire::Stamp;
+use crate::lease::{Binding, BindingStatus, Limits, NetworkId};
 
 /// Everything that decides what a client is told, but for the leases. Immutable: a reload compiles
 /// another one, and the table adopts the layout of the same configuration.
@@ -54,48 +52,6 @@ impl Service {
     #[must_use]
     pub fn generation(&self) -> u32 {
         self.limit_set.generation()
-    }
-
-    /// Decides about one request: `octets` is what its UDP datagram carries. A reply is written to
-    /// the front of `reply`, which should hold what an Ethernet frame can carry (1472 octets) and
-    /// must hold 300.
-    ///
-    /// Whatever the answer, [`Workspace::changes`] must be journalled, and a reply be held until
-    /// they are durable. Nothing is allocated unless something changes.
-    #[expect(clippy::too_many_arguments, reason = "the whole world of a pure function")]
-    pub fn answer(
-        &self,
-        now: Stamp,
-        arrival: &Arrival,
-        octets: &[u8],
-        table: &Table,
-        limits: &Limits,
-        work: &mut Workspace,
-        reply: &mut [u8],
-    ) -> Answer {
-        let writer = work.writer;
-        let surroundings = Surroundings { now, service: self, table, limits, arrival, writer };
-        v4::answer(surroundings, octets, None, work, reply)
-    }
-
-    /// Goes on with a request once the wire has been asked: `octets` is the same request again. An
-    /// address in use is set aside and the next candidate looked for, which may ask the wire again.
-    #[expect(clippy::too_many_arguments, reason = "the whole world of a pure function")]
-    pub fn probed(
-        &self,
-        now: Stamp,
-        probe: &Probe,
-        outcome: ProbeOutcome,
-        arrival: &Arrival,
-        octets: &[u8],
-        table: &Table,
-        limits: &Limits,
-        work: &mut Workspace,
-        reply: &mut [u8],
-    ) -> Answer {
-        let writer = work.writer;
-        let surroundings = Surroundings { now, service: self, table, limits, arrival, writer };
-        v4::answer(surroundings, octets, Some((probe.address, outcome)), work, reply)
     }
 
     /// Counts a lease that was granted earlier for its subscribers: for each binding once, after

@@ -6,12 +6,12 @@ use crossbeam_epoch::Guard;
 
 use super::{bootp, decline, discover, inform, release, request};
 use crate::config::model;
-use crate::lease::{ClientKey, Limits, NetworkId, Table, WriterId};
+use crate::lease::{ClientKey, Limits, NetworkId, Table, Views, WriterId};
 use crate::server::identity::Speaker;
 use crate::server::network::Place;
 use crate::server::options::{Base, Layers};
 use crate::server::reservation::Reserved;
-use crate::server::{Answer, Arrival, Change, DropReason, ProbeOutcome, Service, Workspace};
+use crate::server::{Answer, Arrival, Change, DropReason, ProbeOutcome, Service, Workspace, World};
 use crate::wire::dhcpv4::{BOOT_REQUEST, Message, MessageType};
 use crate::wire::option::code;
 use crate::wire::relay::RelayInformation;
@@ -21,17 +21,6 @@ use crate::wire::{Seconds, Stamp};
 /// whose every candidate is snatched away this often asks again in a few seconds.
 pub(super) const ATTEMPTS: usize = 16;
 
-/// What a request meets.
-#[derive(Clone, Copy)]
-pub(in crate::server) struct Surroundings<'a> {
-    pub(in crate::server) now: Stamp,
-    pub(in crate::server) service: &'a Service,
-    pub(in crate::server) table: &'a Table,
-    pub(in crate::server) limits: &'a Limits,
-    pub(in crate::server) arrival: &'a Arrival,
-    pub(in crate::server) writer: WriterId,
-}
-
 /// A request, and what it meets.
 #[derive(Clone, Copy)]
 pub(super) struct Exchange<'a> {
@@ -39,6 +28,7 @@ pub(super) struct Exchange<'a> {
     pub(super) service: &'a Service,
     pub(super) table: &'a Table,
     pub(super) limits: &'a Limits,
+    pub(super) views: &'a Views,
     pub(super) arrival: &'a Arrival,
     /// Who journals what changes.
     pub(super) writer: WriterId,
@@ -60,6 +50,14 @@ pub(super) struct Exchange<'a> {
     pub(super) probed: Option<(Ipv4Addr, ProbeOutcome)>,
 }
 
+/// A request, before it is looked into.
+struct Received<'a> {
+    arrival: &'a Arrival,
+    message: Message<'a>,
+    probed: Option<(Ipv4Addr, ProbeOutcome)>,
+    writer: WriterId,
+}
+
 /// Where the effects go.
 pub(super) struct Output<'a> {
     /// What must be journalled.
@@ -68,34 +66,36 @@ pub(super) struct Output<'a> {
     pub(super) reply: &'a mut [u8],
 }
 
-/// See [`Service::answer`].
+/// See [`World::answer`].
 pub(in crate::server) fn answer(
-    surroundings: Surroundings<'_>,
+    world: World<'_>,
+    arrival: &Arrival,
     octets: &[u8],
     probed: Option<(Ipv4Addr, ProbeOutcome)>,
     work: &mut Workspace,
     reply: &mut [u8],
 ) -> Answer {
-    let Workspace { scratch, members, changes, writer: _ } = work;
+    let Workspace { scratch, members, changes, writer } = work;
     changes.clear();
     let Ok(message) = Message::parse(octets, scratch) else {
         return Answer::Drop(DropReason::Malformed);
     };
+    let received = Received { arrival, message, probed, writer: *writer };
     let mut output = Output { changes, reply };
-    match decide(surroundings, message, probed, members, &mut output) {
+    match decide(world, received, members, &mut output) {
         Ok(answer) => answer,
         Err(reason) => Answer::Drop(reason),
     }
 }
 
 fn decide(
-    surroundings: Surroundings<'_>,
-    message: Message<'_>,
-    probed: Option<(Ipv4Addr, ProbeOutcome)>,
+    world: World<'_>,
+    received: Received<'_>,
     members: &mut Vec<usize>,
     output: &mut Output<'_>,
 ) -> Result<Answer, DropReason> {
-    let Surroundings { now, service, table, limits, arrival, writer } = surroundings;
+    let World { now, service, table, limits, views } = world;
+    let Received { arrival, message, probed, writer } = received;
     if message.op() != BOOT_REQUEST {
         return Err(DropReason::NotARequest);
     }
@@ -130,6 +130,7 @@ fn decide(
         service,
         table,
         limits,
+        views,
         arrival,
         writer,
         guard,

@@ -320,15 +320,7 @@ mod tests {
             for n in 0..200 {
                 let asked = ip(10 + ((n * 7 + worker) % 10) as u8);
                 let octets = on_port(worker * 1000 + n, b"a").selecting(asked).octets();
-                server.service.answer(
-                    server.now,
-                    &arrival,
-                    &octets,
-                    &server.table,
-                    &server.limits,
-                    &mut work,
-                    &mut reply,
-                );
+                server.world().answer(&arrival, &octets, &mut work, &mut reply);
                 granted.extend(work.changes().iter().map(|change| change.address));
             }
             granted

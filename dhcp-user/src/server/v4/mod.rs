@@ -15,4 +15,4 @@ mod request;
 #[cfg(test)]
 pub(super) mod testing;
 
-pub(super) use exchange::{Surroundings, answer};
+pub(super) use exchange::answer;

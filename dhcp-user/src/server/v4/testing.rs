@@ -7,10 +7,10 @@ use std::path::Path;
 use dhcproto::{Decodable, Decoder};
 
 use crate::config::Config;
-use crate::lease::{Binding, Layout, Limits, Table, WriterId};
+use crate::lease::{Binding, Layout, Limits, Table, Views, WriterId};
 use crate::server::{
     Answer, Arrival, Change, Destination, DropReason, InterfaceAddress, InterfaceAddresses,
-    InterfaceIndex, Probe, ProbeOutcome, Service, Workspace,
+    InterfaceIndex, Probe, ProbeOutcome, Service, Workspace, World,
 };
 use crate::wire::dhcpv4::{BROADCAST_FLAG, Message, MessageType, Scratch, Writer};
 use crate::wire::option::code;
@@ -35,6 +35,7 @@ pub(in crate::server) struct Server {
     pub(in crate::server) service: Service,
     pub(in crate::server) table: Table,
     pub(in crate::server) limits: Limits,
+    pub(in crate::server) views: Views,
     work: Workspace,
 }
 
@@ -46,6 +47,7 @@ impl Server {
             service: service(&config),
             table: Table::new(Layout::of(&config)),
             limits: Limits::new(),
+            views: Views::default(),
             work: Workspace::new(WriterId(0)),
         }
     }
@@ -84,8 +86,14 @@ impl Server {
     }
 
     fn answer(&mut self, arrival: &Arrival, octets: &[u8], reply: &mut [u8]) -> Answer {
-        let Self { now, service, table, limits, work } = self;
-        service.answer(*now, arrival, octets, table, limits, work, reply)
+        let Self { now, service, table, limits, views, work } = self;
+        let world = World { now: *now, service, table, limits, views };
+        world.answer(arrival, octets, work, reply)
+    }
+
+    pub(in crate::server) fn world(&self) -> World<'_> {
+        let Self { now, service, table, limits, views, work: _ } = self;
+        World { now: *now, service, table, limits, views }
     }
 
     pub(in crate::server) fn probed(
@@ -96,17 +104,9 @@ impl Server {
     ) -> Heard {
         let mut reply = [0xa5; 1472];
         let octets = packet.octets();
-        let answer = self.service.probed(
-            self.now,
-            probe,
-            outcome,
-            &packet.arrival,
-            &octets,
-            &self.table,
-            &self.limits,
-            &mut self.work,
-            &mut reply,
-        );
+        let Self { now, service, table, limits, views, work } = self;
+        let world = World { now: *now, service, table, limits, views };
+        let answer = world.probed((probe, outcome), &packet.arrival, &octets, work, &mut reply);
         self.heard(answer, &reply)
     }
 

@@ -5,6 +5,7 @@
 //! - [`verdict`]: what becomes of a packet, and its counter
 //! - [`settings`]: what user space tells the program
 //! - [`steer`]: which worker a client belongs to
+//! - [`balance`]: which of two partners a client belongs to
 //! - [`parse`]: from a frame to a request
 //! - [`guard`]: the flood guard's buckets
 //! - [`arrival`]: when a packet came in, written in front of it
@@ -13,6 +14,7 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod arrival;
+pub mod balance;
 pub mod guard;
 pub mod map;
 pub mod packet;
@@ -25,6 +27,7 @@ pub mod verdict;
 mod pod;
 
 pub use arrival::Arrival;
+pub use balance::{bucket_in, bucket_of, client_bucket};
 pub use guard::{Bucket, PortKey, Rate};
 pub use settings::{Service, Settings};
 pub use steer::{client_hash, socket_index, worker_of};

@@ -43,8 +43,12 @@ pub enum Command {
     Pause,
     /// Serve again, after PAUSED or SHUTDOWN.
     Resume,
-    /// The server ends and comes back soon: tell the partner (draft-12 §9.14).
+    /// The server goes out of service for long: the partner goes to PARTNER-DOWN at once
+    /// (draft-12 §9.14).
     Shutdown,
+    /// The process ends, in whatever state: close the link with a word. The partner goes to
+    /// COMMUNICATIONS-INTERRUPTED, as with a crash.
+    Leave,
     /// Forget what is known of the partner's knowledge, and tell it everything again.
     Resynchronise,
     /// Free an address whatever it is used for (RESET).

@@ -7,9 +7,12 @@
 mod endpoint;
 mod event;
 mod greeting;
+mod moment;
 mod saved;
 mod settings;
+mod skew;
 mod status;
+mod update;
 
 pub use endpoint::Endpoint;
 pub use event::{Action, Alarm, Command, Event, Lost};

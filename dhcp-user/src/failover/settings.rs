@@ -52,7 +52,7 @@ pub enum Role {
 }
 
 /// What a partner takes, by its vendor-class-identifier.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Dialect {
     /// What ISC dhcpd takes; so too until the partner has said who it is.
     #[default]

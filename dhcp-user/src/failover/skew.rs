@@ -1,0 +1,106 @@
+//! How far the partner's clock is from ours (draft-12 §5.10, §7.8.2).
+
+use crate::wire::{Seconds, Stamp};
+
+/// By how much the partner's clock is ahead of ours: measured with every message, smoothed, and used
+/// only where it is more than the second that rounding can make.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Skew {
+    /// In 1/8 seconds; `None` until a message has come.
+    eighths: Option<i64>,
+    /// The difference that an operator was last told, in seconds.
+    alarmed: Option<i64>,
+}
+
+impl Skew {
+    /// Greeted by a clock that is so many seconds ahead.
+    pub(super) fn greeted(ahead: i64) -> Self {
+        Self { eighths: Some(ahead * 8), alarmed: None }
+    }
+
+    /// A message with this header time came at `now`. Gives the difference in seconds if an operator
+    /// should hear of it: it is large, and not what was said last.
+    pub(super) fn observe(&mut self, now: Stamp, time: Stamp) -> Option<i64> {
+        let sample = ahead(now, time) * 8;
+        // Exponentially weighted, as TCP smooths its round-trip time (RFC 6298 §2): with 1/8.
+        let smoothed = self.eighths.map_or(sample, |old| old + (sample - old) / 8);
+        self.eighths = Some(smoothed);
+        self.alarm()
+    }
+
+    /// As [`observe`](Self::observe), of what the greeting found.
+    pub(super) fn alarm(&mut self) -> Option<i64> {
+        let ahead = self.ahead();
+        if ahead.unsigned_abs() <= u64::from(ALARM_ABOVE.0) {
+            self.alarmed = None;
+            return None;
+        }
+        let is_news = self.alarmed.is_none_or(|said| said.abs_diff(ahead) > ALARM_ABOVE.0.into());
+        is_news.then(|| *self.alarmed.insert(ahead))
+    }
+
+    /// By how many seconds the partner's clock is ahead.
+    pub(super) fn ahead(&self) -> i64 {
+        let eighths = self.eighths.unwrap_or(0);
+        (eighths + 4).div_euclid(8)
+    }
+
+    /// A time of the partner's as our clock has it. "Never" and "not set" are no times.
+    pub(super) fn correct(&self, theirs: Stamp) -> Stamp {
+        let ahead = self.ahead();
+        if ahead.abs() <= 1 || theirs == Stamp::NEVER || theirs == Stamp::ZERO {
+            return theirs;
+        }
+        let ours = i64::from(theirs.0) - ahead;
+        Stamp(u32::try_from(ours.clamp(1, i64::from(u32::MAX - 1))).unwrap_or(u32::MAX - 1))
+    }
+}
+
+/// Clocks further apart than this are reported (spec §1.5).
+pub(super) const ALARM_ABOVE: Seconds = Seconds(10);
+
+/// By how many seconds a clock that shows `theirs` at our `now` is ahead.
+pub(super) fn ahead(now: Stamp, theirs: Stamp) -> i64 {
+    i64::from(theirs.0) - i64::from(now.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_of_a_second_is_rounding_and_corrects_nothing() {
+        assert_eq!(Skew::greeted(1).correct(Stamp(500)), Stamp(500));
+        assert_eq!(Skew::greeted(-1).correct(Stamp(500)), Stamp(500));
+        assert_eq!(Skew::greeted(2).correct(Stamp(500)), Stamp(498));
+        assert_eq!(Skew::greeted(-2).correct(Stamp(500)), Stamp(502));
+    }
+
+    #[test]
+    fn never_and_not_set_are_no_times() {
+        let skew = Skew::greeted(30);
+        assert_eq!(skew.correct(Stamp::NEVER), Stamp::NEVER);
+        assert_eq!(skew.correct(Stamp::ZERO), Stamp::ZERO);
+        assert_eq!(skew.correct(Stamp(10)), Stamp(1), "never before time began");
+    }
+
+    #[test]
+    fn one_message_that_was_held_up_moves_the_difference_by_an_eighth() {
+        let mut skew = Skew::greeted(0);
+        skew.observe(Stamp(1_000), Stamp(984));
+        assert_eq!(skew.ahead(), -2);
+        for _ in 0..40 {
+            skew.observe(Stamp(1_000), Stamp(1_000));
+        }
+        assert_eq!(skew.ahead(), 0);
+    }
+
+    #[test]
+    fn a_large_difference_is_said_once_and_again_when_it_has_grown() {
+        let mut skew = Skew::greeted(20);
+        assert_eq!(skew.alarm(), Some(20));
+        assert_eq!(skew.observe(Stamp(1_000), Stamp(1_020)), None);
+        let later = (0..40).filter_map(|_| skew.observe(Stamp(1_000), Stamp(1_050))).count();
+        assert_eq!(later, 2, "at 31 and at 42");
+    }
+}

@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::control::maintenance::Maintenance;
 use crate::control::runtime::{Control, bind_metrics};
 use crate::control::socket::{ControlSocket, Openness};
-use crate::control::{Instance, Loaded, LogFormat, clock, logging};
+use crate::control::{Instance, Loaded, LogFormat, Partners, clock, logging};
 use crate::dataplane::{self, Counters, InterfaceMode, Latencies};
 use crate::journal::{Committer, Health, Journal};
 use crate::lease::{Layout, Limits, Table, Views};
@@ -95,6 +95,7 @@ impl Serve {
             counters,
             latencies,
             health,
+            partners: Partners::none(),
             interfaces: modes,
             dataplane: Mutex::new(Some(running)),
             loaded: ArcSwap::from_pointee(Loaded::new(config, now)),

@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use super::clock::{self, rfc3339};
 use super::leases::{Filter, Subnets};
 use super::listing::Listing;
+use super::partners::Partners;
 use super::status::{
     Configuration, Interface, Journal, Latencies, Latency, Limit, Packets, Pool, Status,
 };
@@ -39,6 +40,8 @@ pub struct Instance {
     pub latencies: Arc<dataplane::Latencies>,
     /// Whether grants can be made durable.
     pub health: Arc<SharedHealth>,
+    /// The relationships.
+    pub partners: Partners,
     /// What each interface came up with.
     pub interfaces: Vec<InterfaceMode>,
     /// The workers and what they hold; nothing once they have stopped.
@@ -264,6 +267,7 @@ impl Instance {
             counters: Arc::new(Counters::new(1, DropReason::ALL.len())),
             latencies: Arc::new(dataplane::Latencies::new()),
             health: journal.health,
+            partners: Partners::none(),
             interfaces: Vec::new(),
             dataplane: Mutex::new(None),
             loaded: ArcSwap::from_pointee(Loaded::new(config, clock::now())),

@@ -10,6 +10,7 @@ pub mod listing;
 pub mod logging;
 pub mod maintenance;
 pub mod metrics;
+pub mod partners;
 pub mod reload;
 pub mod runtime;
 pub mod signals;
@@ -20,6 +21,7 @@ mod visitors;
 pub use client::{Client, ClientError};
 pub use instance::{Instance, Loaded};
 pub use logging::LogFormat;
+pub use partners::Partners;
 pub use status::Status;
 
 /// The control socket's name in the state directory.

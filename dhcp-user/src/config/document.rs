@@ -14,7 +14,7 @@ use super::reader::{Section, Value};
 use super::reservation::Reservations;
 use super::subnet::{Context, Networks};
 use super::times::Times;
-use super::{checks, guard, interface, journal, leniency, limit, scope};
+use super::{checks, failover, guard, interface, journal, leniency, limit, scope};
 
 /// Where Debian and systemd keep a service's state.
 const DEFAULT_STATE_DIR: &str = "/var/lib/tandem";
@@ -40,6 +40,7 @@ pub(super) fn read(
     let shared_sections = sections("shared-network");
     let reservation_sections = sections("reservation4");
     let limit_sections = sections("limit");
+    let failover_sections = sections("failover");
     let subnets = document.take("subnet4");
     let subnet_sections = subnets.map(|value| value.sections("subnet4")).unwrap_or_default();
     let mut section = |key| document.take(key).and_then(|value| value.section(key));
@@ -48,11 +49,9 @@ pub(super) fn read(
     let guard = section("guard").and_then(|section| guard::read(section, notes));
     let metrics = section("metrics").and_then(metrics);
     let reservation_file = document.take("reservation-file");
-    for key in ["subnet6", "failover"] {
-        if let Some(value) = document.take(key) {
-            let message = format!("`{key}` is not served by this version");
-            notes.mistake(value.key_span, message, "take it out");
-        }
+    if let Some(value) = document.take("subnet6") {
+        let message = "`subnet6` is not served by this version";
+        notes.mistake(value.key_span, message, "take it out");
     }
 
     let definitions = Definitions::read(definition_sections, notes);
@@ -85,6 +84,11 @@ pub(super) fn read(
     } else {
         present
     };
+    let failover = failover::read(
+        failover_sections,
+        &mut networks,
+        failover::Context { folder, around, notes },
+    );
     checks::check(&networks, &reservations, served.as_deref(), notes);
 
     if let Some(present) = around.interfaces
@@ -110,7 +114,7 @@ pub(super) fn read(
         guard,
         journal,
         metrics,
-        failover: Vec::new(),
+        failover,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
@@ -17,6 +18,8 @@ use super::notebook::{LONGEST_FILE, Notebook};
 pub struct Surroundings<'a> {
     /// Reads a file that the configuration names.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+    /// Whether a file, which holds a secret, is kept from being read and written by everybody.
+    pub is_private: &'a dyn Fn(&Path) -> bool,
     /// The interfaces there are; `None` leaves unchecked whether an interface is there.
     pub interfaces: Option<&'a [HostInterface]>,
 }
@@ -37,7 +40,11 @@ impl Config {
     /// Every mistake there is, a file that cannot be read among them.
     pub fn load(path: &Path) -> Result<Self, Mistakes> {
         let interfaces = host::interfaces();
-        let around = Surroundings { read: &read, interfaces: interfaces.as_deref().ok() };
+        let around = Surroundings {
+            read: &read,
+            is_private: &is_private,
+            interfaces: interfaces.as_deref().ok(),
+        };
         match read(path) {
             Ok(text) => Self::check(&text, path, around),
             Err(error) => {
@@ -55,7 +62,8 @@ impl Config {
     }
 
     /// Reads a configuration's text. `file` is its name in mistakes, and what it names is relative
-    /// to that name's folder; `read` reads those files. Whether interfaces exist is not checked.
+    /// to that name's folder; `read` reads those files. Whether interfaces exist, and who else may
+    /// read a file, is not checked.
     ///
     /// # Errors
     /// Every mistake there is.
@@ -64,7 +72,7 @@ impl Config {
         file: &Path,
         read: &dyn Fn(&Path) -> io::Result<String>,
     ) -> Result<Self, Mistakes> {
-        Self::check(text, file, Surroundings { read, interfaces: None })
+        Self::check(text, file, Surroundings { read, is_private: &|_| true, interfaces: None })
     }
 
     /// Reads a configuration's text like [`parse`](Self::parse) and holds it against `around`.
@@ -88,6 +96,12 @@ impl Config {
         let config = document::read(table.get_ref(), whole, &folder, around, &notes);
         if notes.is_clean() { Ok(config) } else { Err(notes.into_mistakes()) }
     }
+}
+
+/// Whether the mode of a file keeps everybody but owner and group out.
+fn is_private(path: &Path) -> bool {
+    const OTHERS: u32 = 0o006;
+    path.metadata().is_ok_and(|metadata| metadata.mode() & OTHERS == 0)
 }
 
 /// Reads a file, and no more of it than is too much.

@@ -121,6 +121,12 @@ impl<'a> Value<'a> {
         None
     }
 
+    /// Notes that the value cannot be this one for a reason that is not in the file.
+    pub(super) fn wrong_because<T>(self, message: String, help: impl Into<String>) -> Option<T> {
+        self.notes.mistake(self.span, message, help);
+        None
+    }
+
     /// The value for a message: as it stands in the file, a list or table by its kind.
     fn quoted(self) -> String {
         match self.value {

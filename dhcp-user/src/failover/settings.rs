@@ -1,5 +1,6 @@
 //! What an operator decides about one relationship.
 
+use crate::config::model::Relationship;
 use crate::lease::PoolId;
 use crate::wire::Seconds;
 
@@ -21,7 +22,8 @@ pub struct Settings {
     /// Bit 1 of hash-bucket-assignment means that the primary serves, as dhcpd has it, and not the
     /// secondary, as draft-12 §12.11 has it.
     pub dhcpd_buckets: bool,
-    /// A client that has asked for more seconds than this is anybody's.
+    /// A client that has asked for more seconds than this is anybody's; `None`: in NORMAL both answer
+    /// everybody, and there is no load balancing.
     pub max_secs: Option<u16>,
     /// After so long in COMMUNICATIONS-INTERRUPTED the partner is taken to be down (draft-12 §10);
     /// `None`: never.
@@ -40,6 +42,31 @@ pub struct Settings {
     pub starts_alone: bool,
     /// The pools of the relationship.
     pub pools: Vec<PoolId>,
+}
+
+impl Settings {
+    /// What the configuration says of a relationship whose pools are `pools`.
+    #[must_use]
+    pub fn of(relationship: &Relationship, pools: Vec<PoolId>) -> Self {
+        Self {
+            name: relationship.name.clone(),
+            role: if relationship.is_primary { Role::Primary } else { Role::Secondary },
+            mclt: relationship.mclt,
+            receive_timer: relationship.receive_timer,
+            max_unacked: relationship.max_unacked,
+            buckets: relationship.buckets,
+            dhcpd_buckets: relationship.dhcpd_buckets,
+            max_secs: relationship.max_secs,
+            safe_period: relationship.safe_period,
+            startup: relationship.startup,
+            max_misbalance: relationship.max_misbalance,
+            max_ownership: relationship.max_ownership,
+            min_balance: relationship.min_balance,
+            max_balance: relationship.max_balance,
+            starts_alone: relationship.starts_alone,
+            pools,
+        }
+    }
 }
 
 /// Which of the two a server is.

@@ -172,7 +172,11 @@ subnet = "2001:db8::/32"
         name: "eth0".into(),
         networks: vec![Prefix { address: [10, 0, 0, 0].into(), len: 24 }],
     }];
-    let around = Surroundings { read: &|_| unreachable!(), interfaces: Some(&present) };
+    let around = Surroundings {
+        read: &|_| unreachable!(),
+        is_private: &|_| unreachable!(),
+        interfaces: Some(&present),
+    };
     let mistakes = Config::check(text, Path::new("tandem.toml"), around).unwrap_err();
     let places: Vec<_> =
         mistakes.iter().filter_map(|mistake| mistake.place).map(|p| (p.line, p.column)).collect();

@@ -161,7 +161,11 @@ fn without_interfaces_those_on_a_subnet_are_served() {
         networks: vec![Prefix { address: address.into(), len }],
     };
     let present = [on("lo", [127, 0, 0, 0], 8), on("eth0", [10, 7, 0, 0], 16)];
-    let around = Surroundings { read: &|_| unreachable!(), interfaces: Some(&present) };
+    let around = Surroundings {
+        read: &|_| unreachable!(),
+        is_private: &|_| unreachable!(),
+        interfaces: Some(&present),
+    };
     let check = |subnet: &str| {
         let text = format!("[[subnet4]]\nsubnet = \"{subnet}\"\n");
         Config::check(&text, Path::new("t.toml"), around)

@@ -1,0 +1,351 @@
+//! `[[failover]]`: relationships with partners.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use super::load::Surroundings;
+use super::model::{Prefix, Relationship};
+use super::notebook::{Notebook, Span, quote};
+use super::reader::{Placed, Section, Value};
+use super::subnet::Networks;
+use super::{octets, prefix, protection, times};
+use crate::wire::Seconds;
+
+/// Registered for failover (draft-12 §8.2).
+const PORT: u16 = 647;
+/// Half of the 256 hashes for each (dhcpd `split 128`).
+const SPLIT: u16 = 128;
+/// The longest relationship-name, in octets: short enough for any message and any line of a log.
+const LONGEST_NAME: usize = 255;
+
+/// What relationships refer to beside the subnets.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    /// What relative paths begin at.
+    pub(super) folder: &'a Path,
+    pub(super) around: Surroundings<'a>,
+    pub(super) notes: &'a Notebook,
+}
+
+/// Reads all relationships, and marks the subnets that they serve.
+pub(super) fn read(
+    sections: Vec<Section<'_>>,
+    networks: &mut Networks,
+    context: Context<'_>,
+) -> Vec<Relationship> {
+    let mut all = Relationships { subnets: Subnets::of(networks), ..Relationships::default() };
+    for section in sections {
+        all.read(section, networks, context);
+    }
+    all.list
+}
+
+/// What was read so far, and where it stands.
+#[derive(Default)]
+struct Relationships {
+    list: Vec<Relationship>,
+    names: HashMap<String, Span>,
+    peers: HashMap<IpAddr, Span>,
+    subnets: Subnets,
+}
+
+/// Each subnet's place in the list of networks, and the relationship that has it already.
+#[derive(Default)]
+struct Subnets {
+    places: HashMap<Prefix, (usize, usize)>,
+    taken: HashMap<Prefix, Span>,
+}
+
+impl Relationships {
+    fn read(&mut self, mut section: Section<'_>, networks: &mut Networks, context: Context<'_>) {
+        let notes = context.notes;
+        let whole = section.span;
+        let name = section.require("name", "name = \"metro\", as the partner has it");
+        let name = name.and_then(|value| Some(value.placed(relationship_name(value)?)));
+        let is_primary = section.require("role", "role = \"primary\" or \"secondary\"");
+        let is_primary =
+            is_primary.and_then(|value| value.choice(&[("primary", true), ("secondary", false)]));
+        let local = section.require("local", "local = \"192.0.2.1\", an address of this server");
+        let local = local.and_then(|value| Some(value.placed(socket(value)?)));
+        let peer = section.require("peer", "peer = \"192.0.2.2\", the partner's address");
+        let peer = peer.and_then(|value| Some(value.placed(socket(value)?)));
+        let subnets = section.require("subnets", "subnets = [\"10.0.0.0/8\"]");
+        let buckets = buckets(&mut section, is_primary, notes);
+        let (secret, tls) = protection::read(&mut section, context);
+        let mut relationship = numbers(&mut section, notes);
+        section.finish();
+
+        if let (Some(local), Some(peer)) = (local, peer) {
+            check_addresses(local, peer, notes);
+        }
+        if let Some(name) = name {
+            once(&mut self.names, name.value.to_owned(), name.span, notes, || {
+                format!("relationship {} stands here twice", quote(name.value))
+            });
+            relationship.name = name.value.to_owned();
+        }
+        if let Some(peer) = peer {
+            once(&mut self.peers, peer.value.ip(), peer.span, notes, || {
+                format!("two relationships with the partner at {}", peer.value.ip())
+            });
+            relationship.peer = peer.value;
+        }
+        if let Some(subnets) = subnets {
+            let place = u16::try_from(self.list.len()).unwrap_or(u16::MAX);
+            self.subnets.assign(subnets, place, networks, notes);
+        }
+        if self.list.len() >= usize::from(u16::MAX) {
+            notes.mistake(whole, "too many relationships", "65535 is the most");
+            return;
+        }
+        if let Some(local) = local {
+            relationship.local = local.value;
+        }
+        relationship.is_primary = is_primary.unwrap_or_default();
+        relationship.buckets = buckets;
+        relationship.secret = secret;
+        relationship.tls = tls;
+        self.list.push(relationship);
+    }
+}
+
+impl Subnets {
+    fn of(networks: &Networks) -> Self {
+        let places = networks.list.iter().enumerate().flat_map(|(network, list)| {
+            let subnets = list.subnets.iter().enumerate();
+            subnets.map(move |(subnet, it)| (it.prefix, (network, subnet)))
+        });
+        Self { places: places.collect(), taken: HashMap::new() }
+    }
+
+    /// Gives the subnets of `value` to the relationship at `place`.
+    fn assign(&mut self, value: Value<'_>, place: u16, networks: &mut Networks, notes: &Notebook) {
+        let items = value.list("[\"10.0.0.0/8\"]");
+        if items.is_empty() && value.is_list() {
+            value.wrong::<()>("a relationship serves at least one subnet");
+        }
+        let (mut pools, mut are_known) = (0, !items.is_empty());
+        for item in items {
+            let Some(prefix) = item.parsed(prefix::EXPECTED, prefix::parse) else {
+                are_known = false;
+                continue;
+            };
+            once(&mut self.taken, prefix, item.span, notes, || {
+                format!("subnet {prefix} is in two relationships, or twice in one")
+            });
+            let Some(&(network, subnet)) = self.places.get(&prefix) else {
+                are_known = false;
+                if networks.is_complete {
+                    self.unknown(item, prefix);
+                }
+                continue;
+            };
+            let subnet = &mut networks.list[network].subnets[subnet];
+            subnet.failover = Some(place);
+            pools += subnet.pools.len();
+        }
+        if are_known && pools == 0 && notes.is_clean() {
+            let message = "the subnets of this relationship have no pool";
+            notes.mistake(
+                value.span,
+                message,
+                "add `pools` to one of them: a partner shares pools",
+            );
+        }
+    }
+
+    fn unknown(&self, item: Value<'_>, prefix: Prefix) {
+        let around = self
+            .places
+            .keys()
+            .find(|known| known.contains(prefix.first()) || prefix.contains(known.first()));
+        item.wrong::<()>(match around {
+            Some(known) => format!("there is no such [[subnet4]]; did you mean \"{known}\"?"),
+            None => "there is no such [[subnet4]]: whole subnets are shared, as they stand".into(),
+        });
+    }
+}
+
+/// Notes `message` if `key` was there before.
+fn once<K: std::hash::Hash + Eq>(
+    seen: &mut HashMap<K, Span>,
+    key: K,
+    span: Span,
+    notes: &Notebook,
+    message: impl FnOnce() -> String,
+) {
+    let first = *seen.entry(key).or_insert(span);
+    if first != span {
+        notes.clash(span, first, message(), "the other is at");
+    }
+}
+
+/// The keys that are numbers and switches, over their defaults; the rest of what is given back is
+/// filled in by the caller.
+fn numbers(section: &mut Section<'_>, notes: &Notebook) -> Relationship {
+    let unset = SocketAddr::from(([0, 0, 0, 0], PORT));
+    let mut time = |key, least, most, default| {
+        let value = section.take(key);
+        let time = value.and_then(|value| bounded(value, Seconds(least), Seconds(most)));
+        (time.unwrap_or(Seconds(default)), value.map(|value| value.span))
+    };
+    let (mclt, _) = time("mclt", 1, DAY, HOUR);
+    // dhcpd sends CONTACT without pause to whoever says less (spec §9.1).
+    let (receive_timer, _) = time("receive-timer", 3, HOUR, 20);
+    let (startup, _) = time("startup", 1, HOUR, 15);
+    let (reconnect, _) = time("reconnect", 1, HOUR, 5);
+    let (min_balance, least_at) = time("min-balance", 1, DAY, 60);
+    let (max_balance, most_at) = time("max-balance", 1, DAY, HOUR);
+    if let Some(span) = least_at.or(most_at)
+        && min_balance > max_balance
+    {
+        let message =
+            format!("`min-balance` of {min_balance} is longer than `max-balance` of {max_balance}");
+        notes.mistake(span, message, "the earliest look at the balance is not after the latest");
+    }
+    let safe_period = section.take("safe-period").and_then(times::some_time);
+    let max_unacked = section.take("max-unacked").and_then(|value| value.integer(1..=1_000));
+    let mut percent = |key, default| {
+        section.take(key).and_then(|value| value.integer(1..=100)).unwrap_or(default)
+    };
+    let max_misbalance = percent("max-lease-misbalance", 15);
+    let max_ownership = percent("max-lease-ownership", 10);
+    let max_secs = section.take("load-balance-max-secs").and_then(|v| v.integer(0..=u16::MAX));
+    let sense = section.take("bucket-sense");
+    let sense = sense.and_then(|value| value.choice(&[("dhcpd", true), ("draft", false)]));
+    let starts_alone = section.take("start-alone").and_then(Value::flag);
+    Relationship {
+        name: String::new(),
+        is_primary: false,
+        local: unset,
+        peer: unset,
+        mclt,
+        receive_timer,
+        max_unacked: max_unacked.unwrap_or(100),
+        buckets: [0; 4],
+        dhcpd_buckets: sense.unwrap_or(true),
+        max_secs: Some(max_secs.unwrap_or(3)).filter(|secs| *secs > 0),
+        safe_period: safe_period.filter(|period| *period != Seconds::INFINITE),
+        startup,
+        reconnect,
+        max_misbalance,
+        max_ownership,
+        min_balance,
+        max_balance,
+        starts_alone: starts_alone.unwrap_or_default(),
+        secret: None,
+        tls: None,
+    }
+}
+
+const HOUR: u32 = 3_600;
+const DAY: u32 = 24 * HOUR;
+
+fn bounded(value: Value<'_>, least: Seconds, most: Seconds) -> Option<Seconds> {
+    let time = value.duration()?;
+    if (least..=most).contains(&time) {
+        return Some(time);
+    }
+    value.wrong(format!("it is at least {least} and at most {most}"))
+}
+
+fn relationship_name<'a>(value: Value<'a>) -> Option<&'a str> {
+    let name = value.name()?;
+    if name.len() > LONGEST_NAME {
+        return value.wrong(format!("it has at most {LONGEST_NAME} octets"));
+    }
+    Some(name)
+}
+
+fn socket(value: Value<'_>) -> Option<SocketAddr> {
+    let read = |text: &str| {
+        let socket = match text.parse() {
+            Ok(address) => SocketAddr::new(address, PORT),
+            Err(_) => text.parse().ok()?,
+        };
+        let address = socket.ip();
+        let suits = !address.is_unspecified() && !address.is_multicast() && socket.port() != 0;
+        suits.then_some(socket)
+    };
+    let expected = "write an address, with its port if that is not 647: \"192.0.2.1\" or \
+                    \"192.0.2.1:6470\"";
+    value.parsed(expected, read)
+}
+
+fn check_addresses(local: Placed<SocketAddr>, peer: Placed<SocketAddr>, notes: &Notebook) {
+    if local.value.is_ipv4() != peer.value.is_ipv4() {
+        let message = "`local` and `peer` are of two address families";
+        notes.clash(peer.span, local.span, message, "one connection has one; `local` is at");
+    } else if local.value.ip() == peer.value.ip() {
+        let message = format!("`peer` is {}, like `local`", peer.value.ip());
+        notes.clash(peer.span, local.span, message, "a partner is another host; `local` is at");
+    }
+}
+
+/// Who serves which hash: `split` or `hash-buckets`.
+fn buckets(section: &mut Section<'_>, is_primary: Option<bool>, notes: &Notebook) -> [u64; 4] {
+    let split = section.take("split");
+    let hashes = section.take("hash-buckets");
+    if is_primary == Some(false) {
+        // As dhcpd's parser has it: two servers that disagree would leave clients to nobody.
+        for value in [split, hashes].into_iter().flatten() {
+            let message = format!("`{}` is the primary's to say", value.key);
+            notes.mistake(value.key_span, message, "take it out: the primary tells us");
+        }
+    } else if let (Some(split), Some(hashes)) = (split, hashes) {
+        let message = "`split` and `hash-buckets` both say who serves whom";
+        notes.clash(hashes.key_span, split.key_span, message, "keep one; `split` is at");
+    }
+    let of_hashes = hashes.and_then(|value| {
+        let expected = "write 64 hex digits: octet i, bit b (the lowest is 0) is set if the \
+                        primary serves hash 8 i + b";
+        value.parsed(expected, |text| parse_buckets(&text.replace(':', "")))
+    });
+    let split = split.and_then(|value| value.integer(0..=256_u16)).unwrap_or(SPLIT);
+    of_hashes.unwrap_or_else(|| first_buckets(split))
+}
+
+fn parse_buckets(digits: &str) -> Option<[u64; 4]> {
+    let octets: [u8; 32] = octets::parse_hex(digits)?.try_into().ok()?;
+    let mut words = [0; 4];
+    for (word, octets) in words.iter_mut().zip(octets.chunks_exact(8)) {
+        *word = octets.iter().rev().fold(0, |word, octet| word << 8 | u64::from(*octet));
+    }
+    Some(words)
+}
+
+/// The lowest `count` of the 256 hashes.
+fn first_buckets(count: u16) -> [u64; 4] {
+    std::array::from_fn(|word| {
+        let in_word = usize::from(count).saturating_sub(word * 64).min(64);
+        (0..in_word).fold(0, |bits, bit| bits | 1 << bit)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_gives_the_lowest_hashes_to_the_primary() {
+        assert_eq!(first_buckets(0), [0; 4]);
+        assert_eq!(first_buckets(1), [1, 0, 0, 0]);
+        assert_eq!(first_buckets(128), [u64::MAX, u64::MAX, 0, 0]);
+        assert_eq!(first_buckets(130), [u64::MAX, u64::MAX, 3, 0]);
+        assert_eq!(first_buckets(256), [u64::MAX; 4]);
+    }
+
+    #[test]
+    fn hash_buckets_are_read_as_dhcpd_reads_its_hba() {
+        let half = format!("{}{}", "ff".repeat(16), "00".repeat(16));
+        assert_eq!(parse_buckets(&half), Some(first_buckets(128)));
+        assert_eq!(
+            parse_buckets(&format!("0102{}80", "00".repeat(29))),
+            Some([0x201, 0, 0, 1 << 63])
+        );
+        for wrong in ["ff", &half[1..], &format!("{half}00"), &half.replace('f', "g")] {
+            assert_eq!(parse_buckets(wrong), None, "{wrong}");
+        }
+    }
+}

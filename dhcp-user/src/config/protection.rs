@@ -1,0 +1,83 @@
+//! What protects the link of a relationship: a shared secret, and TLS (draft-12 §11).
+
+use std::path::PathBuf;
+
+use super::failover::Context;
+use super::model::{Secret, Tls};
+use super::notebook::quote;
+use super::reader::{Section, Value};
+
+/// Fewer octets are guessed too soon.
+const SHORTEST_SECRET: usize = 8;
+
+/// Reads `secret` or `secret-file`, and `tls`.
+pub(super) fn read(
+    section: &mut Section<'_>,
+    context: Context<'_>,
+) -> (Option<Secret>, Option<Tls>) {
+    let inline = section.take("secret");
+    let file = section.take("secret-file");
+    let tls = section.take("tls").and_then(|value| value.section("tls"));
+    if let (Some(inline), Some(file)) = (inline, file) {
+        let message = "`secret` and `secret-file` both give the secret";
+        context.notes.clash(file.key_span, inline.key_span, message, "keep one; `secret` is at");
+    }
+    let inline = inline.and_then(|value| long_enough(value, value.text()?));
+    let file = file.and_then(|value| {
+        let (_, text) = private_file(value, context)?;
+        // The line's end is the editor's.
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        long_enough(value, text.strip_suffix('\r').unwrap_or(text))
+    });
+    (inline.or(file), tls.and_then(|section| read_tls(section, context)))
+}
+
+fn long_enough(value: Value<'_>, secret: &str) -> Option<Secret> {
+    if secret.len() < SHORTEST_SECRET {
+        // Not the value itself: mistakes are shown to whoever looks over a shoulder.
+        let message = format!("the secret in `{}` has {} octets", value.key, secret.len());
+        return value.wrong_because(message, format!("{SHORTEST_SECRET} is the least"));
+    }
+    Some(Secret(secret.as_bytes().into()))
+}
+
+fn read_tls(mut section: Section<'_>, context: Context<'_>) -> Option<Tls> {
+    let certificate = section.require("certificate", "certificate = \"server.pem\"");
+    let key = section.require("key", "key = \"server.key\"");
+    let authority = section.require("authority", "authority = \"ca.pem\"");
+    let peer_name = section.take("peer-name").map(Value::name);
+    let is_required = section.take("require").and_then(Value::flag);
+    section.finish();
+    let certificate = certificate.and_then(|value| Some(readable_file(value, context)?.0));
+    let key = key.and_then(|value| Some(private_file(value, context)?.0));
+    let authority = authority.and_then(|value| Some(readable_file(value, context)?.0));
+    Some(Tls {
+        certificate: certificate?,
+        key: key?,
+        authority: authority?,
+        peer_name: peer_name.flatten().map(str::to_owned),
+        is_required: is_required.unwrap_or(true),
+    })
+}
+
+/// The path of a file that can be read as text, and what is in it.
+fn readable_file(value: Value<'_>, context: Context<'_>) -> Option<(PathBuf, String)> {
+    let path = context.folder.join(value.name()?);
+    match (context.around.read)(&path) {
+        Ok(text) => Some((path, text)),
+        Err(error) => {
+            let message = format!("{} cannot be read: {error}", quote(path.display()));
+            value.wrong_because(message, "relative paths begin at the configuration's folder")
+        }
+    }
+}
+
+/// The same, of a file that is none of everybody's business.
+fn private_file(value: Value<'_>, context: Context<'_>) -> Option<(PathBuf, String)> {
+    let (path, text) = readable_file(value, context)?;
+    if !(context.around.is_private)(&path) {
+        let message = format!("{} can be read or written by everybody", quote(path.display()));
+        return value.wrong_because(message, "chmod o-rw it, and change the secret in it");
+    }
+    Some((path, text))
+}

@@ -19,7 +19,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let site = Site::new("crash");
     let host = site.host("load", "10.77.0.9");
     let seed = lab::seed();
-    let mut load = Load::new(&host, [10, 77, 0, 9].into(), CLIENTS, seed);
+    let mut load = Load::new(&host, [10, 77, 0, 9].into(), &[Site::ADDRESS], CLIENTS, seed);
     let mut settings = Settings::new(&site, CONFIGURATION);
     let mut acknowledged = 0;
     for round in 0..ROUNDS {

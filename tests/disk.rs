@@ -28,7 +28,7 @@ impl Rig {
         }
         let site = Site::new(name);
         let host = site.host("load", "10.77.0.9");
-        let load = Load::new(&host, [10, 77, 0, 9].into(), 2_000, lab::seed());
+        let load = Load::new(&host, [10, 77, 0, 9].into(), &[Site::ADDRESS], 2_000, lab::seed());
         Some(Self { site, load, _host: host })
     }
 

@@ -110,7 +110,7 @@ fn a_flood_from_one_client_is_dropped_in_the_xdp_program_and_others_are_served()
     for _ in 0..5_000 {
         port.send(&frame);
     }
-    let mut load = Load::new(&others, [10, 77, 0, 9].into(), 500, lab::seed());
+    let mut load = Load::new(&others, [10, 77, 0, 9].into(), &[Site::ADDRESS], 500, lab::seed());
     let end = Instant::now() + PATIENCE;
     let mix = Mix { renewals: 0, releases: 0 };
     let tally = load.run(mix, 8, |tally| tally.acknowledged >= 400 || Instant::now() > end);

@@ -122,7 +122,7 @@ impl Ledger {
 }
 
 /// Seconds since 1970 of an RFC 3339 time in UTC, such as `2026-11-20T21:40:00Z`.
-fn seconds(text: &str) -> Option<u64> {
+pub(super) fn seconds(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
     let mut date = date.split('-').map(|part| part.parse::<u64>().ok());
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);

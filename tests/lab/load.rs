@@ -1,4 +1,6 @@
 //! Many clients behind one relay, as plain UDP: what they were promised is kept in a ledger.
+//!
+//! The relay passes what they send on to every server that it knows of, as those of a carrier do.
 
 use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
@@ -12,7 +14,6 @@ use rand::{Rng as _, SeedableRng as _};
 
 use super::ledger::{Ledger, Mac};
 use super::namespace::Namespace;
-use super::site::Site;
 
 /// How long an exchange waits for its next answer before the client gives it up.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -44,6 +45,7 @@ pub struct Tally {
 #[derive(Debug)]
 pub struct Load {
     socket: UdpSocket,
+    servers: Vec<SocketAddr>,
     relay: Ipv4Addr,
     clients: u32,
     /// What the server is held to.
@@ -52,6 +54,8 @@ pub struct Load {
     under_way: HashMap<u32, Exchange>,
     /// Clients with an exchange under way: like a real one, none begins a second before it is over.
     busy: HashSet<Mac>,
+    /// Whose server identifier the last ACK carried.
+    granted_by: HashMap<Mac, Ipv4Addr>,
     next_xid: u32,
 }
 
@@ -63,25 +67,32 @@ struct Exchange {
 }
 
 impl Load {
-    /// Opens the relay's socket at `relay` in `namespace`; `seed` fixes what the clients do.
+    /// Opens the relay's socket at `relay` in `namespace`, for these servers; `seed` fixes what the
+    /// clients do.
     ///
     /// # Panics
     /// If the address is not there, or port 67 of it is taken.
     #[must_use]
-    pub fn new(namespace: &Namespace, relay: Ipv4Addr, clients: u32, seed: u64) -> Self {
+    pub fn new(
+        namespace: &Namespace,
+        relay: Ipv4Addr,
+        servers: &[Ipv4Addr],
+        clients: u32,
+        seed: u64,
+    ) -> Self {
         eprintln!("load seed {seed}");
         let socket = namespace.inside(|| UdpSocket::bind((relay, 67)).expect("the relay's port"));
-        let server: Ipv4Addr = Site::SERVER.parse().expect("an address");
-        socket.connect(SocketAddr::from((server, 67))).expect("a way to the server");
         socket.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
         Self {
             socket,
+            servers: servers.iter().map(|&server| (server, 67).into()).collect(),
             relay,
             clients,
             ledger: Ledger::default(),
             random: StdRng::seed_from_u64(seed),
             under_way: HashMap::new(),
             busy: HashSet::new(),
+            granted_by: HashMap::new(),
             next_xid: 1,
         }
     }
@@ -128,9 +139,10 @@ impl Load {
                 message.set_ciaddr(held.address);
                 let options = message.opts_mut();
                 options.insert(DhcpOption::MessageType(MessageType::Release));
-                let server = Site::SERVER.parse().expect("an address");
+                // Unicast to whom it was granted by (RFC 2131 §4.4.4).
+                let server = self.granted_by[&client];
                 options.insert(DhcpOption::ServerIdentifier(server));
-                if !self.send(&message) {
+                if !self.send(&message, &[(server, 67).into()]) {
                     return false;
                 }
                 // From the moment it is under way the server may take it.
@@ -151,7 +163,7 @@ impl Load {
     }
 
     fn ask(&mut self, client: Mac, renewal: bool, message: Message) -> bool {
-        if !self.send(&message) {
+        if !self.send(&message, &self.servers) {
             return false;
         }
         let exchange = Exchange { client, renewal, asked: Instant::now() };
@@ -170,10 +182,15 @@ impl Load {
         message
     }
 
-    /// False if the socket is full, or the server's host refuses: both pass.
-    fn send(&self, message: &Message) -> bool {
+    /// False if the socket is full: that passes. A server that is not there is like one that does
+    /// not hear.
+    fn send(&self, message: &Message, servers: &[SocketAddr]) -> bool {
         let octets = message.to_vec().expect("a request encodes");
-        self.socket.send(&octets).is_ok()
+        let is_full = |server| {
+            let sent = self.socket.send_to(&octets, server);
+            sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
+        !servers.iter().any(is_full)
     }
 
     fn receive(&mut self, tally: &mut Tally) -> Result<(), String> {
@@ -222,6 +239,11 @@ impl Load {
                     return Err("an ACK without a lease time".to_owned());
                 };
                 let lease = Duration::from_secs(u64::from(*lease));
+                if let Some(DhcpOption::ServerIdentifier(server)) =
+                    answer.opts().get(OptionCode::ServerIdentifier)
+                {
+                    self.granted_by.insert(exchange.client, *server);
+                }
                 self.ledger.acknowledge(
                     SystemTime::now(),
                     exchange.client,

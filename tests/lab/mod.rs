@@ -6,6 +6,8 @@
 
 mod capture;
 mod client;
+#[cfg(feature = "load")]
+mod dhcpd;
 mod frame;
 #[cfg(feature = "load")]
 mod hand;
@@ -14,17 +16,22 @@ mod ledger;
 #[cfg(feature = "load")]
 mod load;
 mod namespace;
+mod pair;
 mod perfdhcp;
 mod process;
 #[cfg(feature = "load")]
 mod raw;
+mod relationship;
 mod relay;
 mod server;
 mod site;
 mod wait;
+mod wiretap;
 
 pub use capture::Capture;
 pub use client::{Client, Event, Kind};
+#[cfg(feature = "load")]
+pub use dhcpd::{Dhcpd, LeaseRecord};
 pub use frame::Headers;
 #[cfg(feature = "load")]
 pub use hand::Hand;
@@ -33,14 +40,17 @@ pub use ledger::Ledger;
 #[cfg(feature = "load")]
 pub use load::{Load, Mix, Tally};
 pub use namespace::Namespace;
+pub use pair::{Host, Pair};
 pub use perfdhcp::{Perfdhcp, Report};
 pub use process::Process;
 #[cfg(feature = "load")]
 pub use raw::RawPort;
+pub use relationship::Relationship;
 pub use relay::Relay;
 pub use server::{Server, Settings};
 pub use site::Site;
 pub use wait::{until, until_some};
+pub use wiretap::{Overheard, Wiretap};
 
 /// Whether this process may build a lab. Without root it says loudly what is skipped; where nothing
 /// may be, as `TANDEM_PRIVILEGED` promises, it panics.

@@ -6,6 +6,7 @@
 //!                               port ─┘
 //! ```
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::{env, fs, process};
@@ -26,6 +27,8 @@ pub struct Site {
 impl Site {
     /// The server's own address.
     pub const SERVER: &str = "10.77.0.1";
+    /// The same.
+    pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 1);
 
     /// Builds server and switch.
     ///

@@ -3,6 +3,7 @@
 use crate::config::model::Relationship;
 use crate::lease::PoolId;
 use crate::wire::Seconds;
+pub use crate::wire::failover::Dialect;
 
 /// One relationship as its endpoint knows it.
 #[derive(Clone, Debug)]
@@ -76,19 +77,4 @@ pub enum Role {
     Primary,
     /// Gives from BACKUP.
     Secondary,
-}
-
-/// What a partner takes, by its vendor-class-identifier.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub enum Dialect {
-    /// What ISC dhcpd takes; so too until the partner has said who it is.
-    #[default]
-    Dhcpd,
-    /// Batches, and everything the draft has.
-    Tandem,
-}
-
-impl Dialect {
-    /// How our vendor-class-identifier begins.
-    pub const VENDOR: &str = "tandem-";
 }

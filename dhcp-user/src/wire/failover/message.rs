@@ -170,3 +170,20 @@ pub struct StateReport {
     /// start-time-of-state: since when the endpoint has it.
     pub since: Stamp,
 }
+
+impl TlsRequest {
+    pub(super) fn from_octet(octet: u8) -> Option<Self> {
+        [Self::None, Self::Desired, Self::Required].into_iter().find(|tls| *tls as u8 == octet)
+    }
+}
+
+impl TlsReply {
+    pub(super) fn from_octet(octet: u8) -> Option<Self> {
+        [Self::None, Self::Use].into_iter().find(|tls| *tls as u8 == octet)
+    }
+}
+
+impl StateReport {
+    /// server-flags: STARTUP (draft-12 §12.23).
+    pub(super) const STARTUP: u8 = 0x01;
+}

@@ -1,0 +1,226 @@
+//! From a message to octets: options in the order in which ISC dhcpd writes them, and nothing that
+//! the partner cannot take.
+
+use super::digest;
+use super::option::{Code, PREFIX_LEN, Writer, printable};
+use super::{
+    Acknowledgement, Connect, ConnectAck, Dialect, Message, Packet, Rejection, State, StateReport,
+    Unencodable,
+};
+use crate::wire::Seconds;
+
+/// Payload offset (draft-12 §6.1, whose text says 8 and whose figure has 12).
+const PAYLOAD_OFFSET: u8 = Packet::HEADER_LEN as u8;
+const PROTOCOL_BUCKETS_LEN: usize = 32;
+/// With less a dhcpd sends CONTACT without a pause.
+const MIN_RECEIVE_TIMER: Seconds = Seconds(3);
+
+impl Packet {
+    /// Appends the whole message as a partner with this `dialect` takes it; with a message-digest if
+    /// there is a `secret`.
+    ///
+    /// The text of a refusal is cut to what the message has room for. Of an update, what
+    /// [`Update::encoded_len`] leaves out is left out; towards dhcpd all that it does not read.
+    ///
+    /// # Errors
+    /// The message cannot be sent; `into` is as it was.
+    pub fn encode(
+        &self,
+        dialect: Dialect,
+        secret: Option<&[u8]>,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Unencodable> {
+        check(&self.message, dialect)?;
+        let start = into.len();
+        into.extend_from_slice(&[0, 0, self.message.kind(), PAYLOAD_OFFSET]);
+        into.extend_from_slice(&self.time.0.to_be_bytes());
+        into.extend_from_slice(&self.xid.to_be_bytes());
+        if secret.is_some() {
+            Writer(into).parts(Code::MessageDigest, &[&[digest::HMAC_MD5], &[0; digest::LEN]]);
+        }
+        let room = Self::MAX_LEN - (into.len() - start);
+        write(&self.message, dialect, room, &mut Writer(into));
+        let octets = &mut into[start..];
+        let len = octets.len();
+        if len > Self::MAX_LEN {
+            into.truncate(start);
+            return Err(Unencodable::TooLong { len });
+        }
+        octets[..2].copy_from_slice(&(len as u16).to_be_bytes());
+        if let Some(secret) = secret {
+            digest::sign(octets, secret);
+        }
+        Ok(())
+    }
+}
+
+impl Message {
+    /// The message type (draft-12 §6.1).
+    fn kind(&self) -> u8 {
+        match self {
+            Self::PoolRequest => 1,
+            Self::PoolResponse { .. } => 2,
+            Self::BindingUpdate(_) => 3,
+            Self::BindingAck(_) => 4,
+            Self::Connect(_) => 5,
+            Self::ConnectAck(_) => 6,
+            Self::UpdateRequestAll => 7,
+            Self::UpdateDone => 8,
+            Self::UpdateRequest => 9,
+            Self::State(_) => 10,
+            Self::Contact => 11,
+            Self::Disconnect(_) => 12,
+        }
+    }
+}
+
+/// Whether the message has what it must have, and nothing that does harm. What a type cannot hold in
+/// the first place, such as a binding-status that ends a dhcpd, is not asked.
+fn check(message: &Message, dialect: Dialect) -> Result<(), Unencodable> {
+    let must = |holds: bool, code: Code| {
+        if holds { Ok(()) } else { Err(Unencodable::Missing { option: code.name() }) }
+    };
+    let addresses = match message {
+        Message::BindingUpdate(updates) => updates.len(),
+        Message::BindingAck(acknowledgements) => acknowledgements.len(),
+        Message::Connect(connect) => {
+            let buckets = connect.buckets.as_ref().map(|buckets| buckets.len());
+            must(connect.relationship.is_some(), Code::RelationshipName)?;
+            must(connect.max_unacked.is_some_and(|most| most > 0), Code::MaxUnackedBndupd)?;
+            must(connect.receive_timer >= Some(MIN_RECEIVE_TIMER), Code::ReceiveTimer)?;
+            must(connect.mclt.is_some(), Code::Mclt)?;
+            return must(buckets == Some(PROTOCOL_BUCKETS_LEN), Code::HashBucketAssignment);
+        }
+        Message::ConnectAck(ack) if ack.rejection.is_none() => {
+            must(ack.relationship.is_some(), Code::RelationshipName)?;
+            must(ack.max_unacked.is_some_and(|most| most > 0), Code::MaxUnackedBndupd)?;
+            return must(ack.receive_timer >= Some(MIN_RECEIVE_TIMER), Code::ReceiveTimer);
+        }
+        Message::State(StateReport { state: State::Startup, .. }) => {
+            return Err(Unencodable::Startup);
+        }
+        _ => return Ok(()),
+    };
+    match (addresses, dialect) {
+        (0, _) => must(false, Code::AssignedIpAddress),
+        (1, _) | (_, Dialect::Tandem) => Ok(()),
+        (_, Dialect::Dhcpd) => Err(Unencodable::Batch { addresses }),
+    }
+}
+
+/// Writes the options; texts into what of `room` the others leave.
+fn write(message: &Message, dialect: Dialect, room: usize, writer: &mut Writer<'_>) {
+    match message {
+        Message::PoolRequest
+        | Message::UpdateRequestAll
+        | Message::UpdateDone
+        | Message::UpdateRequest
+        | Message::Contact
+        | Message::Disconnect(None) => {}
+        Message::PoolResponse { transferred } => {
+            writer.number(Code::AddressesTransferred, *transferred);
+        }
+        Message::BindingUpdate(updates) => {
+            updates.iter().for_each(|update| update.write(dialect, writer));
+        }
+        Message::BindingAck(all) => {
+            let mut room = room.saturating_sub(all.iter().map(Acknowledgement::bare_len).sum());
+            for ack in all {
+                writer.octets(Code::AssignedIpAddress, &ack.address.octets());
+                if let Some(rejection) = &ack.rejection {
+                    room -= reject(rejection, room, writer);
+                }
+            }
+        }
+        Message::Connect(message) => connect(message, writer),
+        Message::ConnectAck(message) => connect_ack(message, room, writer),
+        Message::State(report) => {
+            writer.octet(Code::ServerState, report.state as u8);
+            writer
+                .octet(Code::ServerFlags, if report.is_startup { StateReport::STARTUP } else { 0 });
+            writer.stamp(Code::StartTimeOfState, report.since);
+        }
+        Message::Disconnect(Some(rejection)) => {
+            reject(rejection, room.saturating_sub(REASON_LEN), writer);
+        }
+    }
+}
+
+fn connect(connect: &Connect, writer: &mut Writer<'_>) {
+    if let Some(name) = &connect.relationship {
+        writer.octets(Code::RelationshipName, name);
+    }
+    if let Some(most) = connect.max_unacked {
+        writer.number(Code::MaxUnackedBndupd, most);
+    }
+    if let Some(Seconds(timer)) = connect.receive_timer {
+        writer.number(Code::ReceiveTimer, timer);
+    }
+    if let Some(vendor) = &connect.vendor {
+        writer.octets(Code::VendorClassIdentifier, vendor);
+    }
+    if let Some(version) = connect.version {
+        writer.octet(Code::ProtocolVersion, version);
+    }
+    if let Some(tls) = connect.tls {
+        writer.octet(Code::TlsRequest, tls as u8);
+    }
+    if let Some(Seconds(mclt)) = connect.mclt {
+        writer.number(Code::Mclt, mclt);
+    }
+    if let Some(buckets) = &connect.buckets {
+        writer.octets(Code::HashBucketAssignment, buckets);
+    }
+    if let Some(seconds) = connect.delayed_service {
+        writer.octet(Code::DelayedServiceParameter, seconds);
+    }
+}
+
+fn connect_ack(ack: &ConnectAck, room: usize, writer: &mut Writer<'_>) {
+    let before = writer.0.len();
+    if let Some(name) = &ack.relationship {
+        writer.octets(Code::RelationshipName, name);
+    }
+    if let Some(most) = ack.max_unacked {
+        writer.number(Code::MaxUnackedBndupd, most);
+    }
+    if let Some(Seconds(timer)) = ack.receive_timer {
+        writer.number(Code::ReceiveTimer, timer);
+    }
+    if let Some(vendor) = &ack.vendor {
+        writer.octets(Code::VendorClassIdentifier, vendor);
+    }
+    if let Some(version) = ack.version {
+        writer.octet(Code::ProtocolVersion, version);
+    }
+    if let Some(tls) = ack.tls {
+        writer.octet(Code::TlsReply, tls as u8);
+    }
+    if let Some(rejection) = &ack.rejection {
+        let used = writer.0.len() - before + REASON_LEN;
+        reject(rejection, room.saturating_sub(used), writer);
+    }
+}
+
+/// Octets of reject-reason.
+const REASON_LEN: usize = PREFIX_LEN + 1;
+
+impl Acknowledgement {
+    /// Octets without a text.
+    fn bare_len(&self) -> usize {
+        let reason = if self.rejection.is_some() { REASON_LEN } else { 0 };
+        PREFIX_LEN + 4 + reason
+    }
+}
+
+/// Writes a reason and as much of its text as `room` has; how much of that it took.
+fn reject(rejection: &Rejection, room: usize, writer: &mut Writer<'_>) -> usize {
+    writer.octet(Code::RejectReason, rejection.reason as u8);
+    let text = printable(&rejection.text);
+    let text = &text[..text.floor_char_boundary(room.saturating_sub(PREFIX_LEN))];
+    if text.is_empty() {
+        return 0;
+    }
+    writer.octets(Code::Message, text.as_bytes());
+    PREFIX_LEN + text.len()
+}

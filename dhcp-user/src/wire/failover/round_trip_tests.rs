@@ -1,0 +1,1 @@
+//! What is written reads the same, and what ISC dhcpd wrote is written the same.

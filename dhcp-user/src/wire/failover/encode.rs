@@ -224,3 +224,166 @@ fn reject(rejection: &Rejection, room: usize, writer: &mut Writer<'_>) -> usize 
     writer.octets(Code::Message, text.as_bytes());
     PREFIX_LEN + text.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::wire::Stamp;
+    use crate::wire::failover::{BindingStatus, Reject, Update};
+
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    fn encode(message: Message, dialect: Dialect) -> Result<Vec<u8>, Unencodable> {
+        let mut octets = vec![0xa5];
+        let packet = Packet { time: Stamp(9), xid: 7, message };
+        let encoded = packet.encode(dialect, None, &mut octets);
+        assert!(encoded.is_ok() || octets == [0xa5], "what was there is as it was");
+        encoded.map(|()| octets.split_off(1))
+    }
+
+    fn update() -> Update {
+        Update::new(ADDRESS, BindingStatus::Free)
+    }
+
+    fn refused(text: &str) -> Rejection {
+        Rejection { reason: Reject::Outdated, text: text.to_owned() }
+    }
+
+    fn connect() -> Connect {
+        Connect {
+            relationship: Some((*b"fo4").into()),
+            max_unacked: Some(10),
+            receive_timer: Some(Seconds(3)),
+            mclt: Some(Seconds(0)),
+            buckets: Some([0; 32].into()),
+            ..Connect::default()
+        }
+    }
+
+    /// Without the MCLT or 32 octets of buckets a dhcpd refuses, with a receive-timer below 3 it
+    /// floods, and with a max-unacked-bndupd of 0 it sends no update ever.
+    #[test]
+    fn a_connect_that_does_harm_is_not_written() {
+        let whole = connect();
+        assert!(encode(Message::Connect(Box::new(whole.clone())), Dialect::Dhcpd).is_ok());
+        let harmful = [
+            (Connect { relationship: None, ..whole.clone() }, "relationship-name"),
+            (Connect { max_unacked: Some(0), ..whole.clone() }, "max-unacked-bndupd"),
+            (Connect { receive_timer: None, ..whole.clone() }, "receive-timer"),
+            (Connect { receive_timer: Some(Seconds(2)), ..whole.clone() }, "receive-timer"),
+            (Connect { mclt: None, ..whole.clone() }, "MCLT"),
+            (Connect { buckets: None, ..whole.clone() }, "hash-bucket-assignment"),
+            (Connect { buckets: Some([0; 31].into()), ..whole }, "hash-bucket-assignment"),
+        ];
+        for (connect, option) in harmful {
+            let refused = encode(Message::Connect(Box::new(connect)), Dialect::Tandem);
+            assert_eq!(refused, Err(Unencodable::Missing { option }));
+        }
+    }
+
+    #[test]
+    fn an_accepting_answer_is_whole_and_a_refusing_one_need_not_be() {
+        let accepted = ConnectAck {
+            relationship: Some((*b"fo4").into()),
+            max_unacked: Some(10),
+            receive_timer: Some(Seconds(30)),
+            ..ConnectAck::default()
+        };
+        let encode = |ack| encode(Message::ConnectAck(Box::new(ack)), Dialect::Dhcpd);
+        assert!(encode(accepted.clone()).is_ok());
+        for (ack, option) in [
+            (ConnectAck { relationship: None, ..accepted.clone() }, "relationship-name"),
+            (ConnectAck { max_unacked: None, ..accepted.clone() }, "max-unacked-bndupd"),
+            (ConnectAck { receive_timer: None, ..accepted }, "receive-timer"),
+        ] {
+            assert_eq!(encode(ack), Err(Unencodable::Missing { option }));
+        }
+        let ack = ConnectAck { rejection: Some(refused("")), ..ConnectAck::default() };
+        assert!(encode(ack).is_ok());
+    }
+
+    /// draft-12 §9.3.1: the state is the one before, and a flag tells the rest.
+    #[test]
+    fn startup_is_not_reported() {
+        let since = Stamp(9);
+        let report = StateReport { state: State::Startup, is_startup: true, since };
+        let refused = encode(Message::State(report), Dialect::Tandem);
+        assert_eq!(refused, Err(Unencodable::Startup));
+    }
+
+    #[test]
+    fn a_message_about_no_address_is_not_written() {
+        let option = "assigned-IP-address";
+        for message in [Message::BindingUpdate(vec![]), Message::BindingAck(vec![])] {
+            assert_eq!(encode(message, Dialect::Tandem), Err(Unencodable::Missing { option }));
+        }
+    }
+
+    #[test]
+    fn batches_fill_a_message_up_to_its_limit() {
+        let full = Update::BATCH_LEN / update().encoded_len();
+        let batch = |len| Message::BindingUpdate(vec![update(); len]);
+        let secret = Some(&b"secret"[..]);
+        let packet = Packet { time: Stamp(9), xid: 7, message: batch(full) };
+        assert_eq!(packet.encode(Dialect::Tandem, secret, &mut Vec::new()), Ok(()));
+        let packet = Packet { message: batch(full + 1), ..packet };
+        let len = 12 + 21 + (full + 1) * 13;
+        let refused = packet.encode(Dialect::Tandem, secret, &mut Vec::new());
+        assert_eq!(refused, Err(Unencodable::TooLong { len }));
+        assert_eq!(encode(batch(2), Dialect::Dhcpd), Err(Unencodable::Batch { addresses: 2 }));
+    }
+
+    /// An option's length has two octets, which must not wrap around.
+    #[test]
+    fn an_identifier_that_leaves_no_room_is_refused() {
+        for len in [2_048, 65_535, 65_536, 70_000] {
+            let identifier = Some(vec![1; len].into());
+            let message = Message::BindingUpdate(vec![Update { identifier, ..update() }]);
+            let len = 12 + 13 + 4 + len;
+            assert_eq!(encode(message, Dialect::Dhcpd), Err(Unencodable::TooLong { len }));
+        }
+    }
+
+    #[test]
+    fn every_address_of_the_largest_batch_can_be_refused_whatever_the_words() {
+        let text = "word ".repeat(30);
+        let refusal = Acknowledgement { address: ADDRESS, rejection: Some(refused(&text)) };
+        let most = (Packet::MAX_LEN - Packet::HEADER_LEN) / update().encoded_len();
+        for count in [1, 2, 20, 100, most] {
+            let all = Message::BindingAck(vec![refusal.clone(); count]);
+            let octets = encode(all, Dialect::Tandem).unwrap();
+            let read = Packet::parse(&octets).unwrap();
+            let Message::BindingAck(read) = read.message else { panic!() };
+            assert_eq!(read.len(), count);
+            assert!(read.iter().all(|ack| ack.rejection.is_some()));
+            // Who comes first has the room.
+            let first = &read[0].rejection.as_ref().unwrap().text;
+            assert_eq!(first.len() == text.len(), count < most, "{count}: {first:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_letters() {
+        let text = "ä".repeat(2_000);
+        let octets = encode(Message::Disconnect(Some(refused(&text))), Dialect::Dhcpd).unwrap();
+        // 12 of header, 5 of reason, 4 before the text: 2027 are left, and a letter takes two.
+        assert_eq!(octets.len(), 2_047);
+        let read = Packet::parse(&octets).unwrap();
+        let Message::Disconnect(Some(read)) = read.message else { panic!() };
+        assert_eq!(read.text, "ä".repeat(1_013));
+        let ack = ConnectAck { rejection: Some(refused(&text)), ..ConnectAck::default() };
+        let octets = encode(Message::ConnectAck(Box::new(ack)), Dialect::Dhcpd).unwrap();
+        assert_eq!(octets.len(), 2_047);
+    }
+
+    #[test]
+    fn an_end_that_dhcpd_could_not_tell_from_never_is_never() {
+        for end in [0x7fff_ffff, 0x8000_0000, u32::MAX] {
+            let update = Update { expires: Some(Stamp(end)), ..update() };
+            let octets = encode(Message::BindingUpdate(vec![update]), Dialect::Dhcpd).unwrap();
+            assert_eq!(octets[25..], [0, 13, 0, 4, 0x7f, 255, 255, 255]);
+        }
+    }
+}

@@ -14,6 +14,8 @@ mod message;
 mod option;
 mod parse;
 mod reject;
+#[cfg(test)]
+mod round_trip_tests;
 mod state;
 mod update;
 

@@ -46,6 +46,11 @@ fn any_file_of_a_journal_is_read_or_refused() {
     replay("journal", targets::journal);
 }
 
+#[test]
+fn any_message_of_a_partner_is_read_or_refused() {
+    replay("failover_message", targets::failover_message);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)

@@ -3,10 +3,12 @@
 
 mod answer;
 mod configuration;
+mod failover_message;
 mod journal;
 
 pub use answer::answer;
 pub use configuration::configuration;
+pub use failover_message::failover_message;
 pub use journal::journal;
 
 use dhcp_user::wire::dhcpv4::{MIN_LEN, Message, Scratch, Writer};

@@ -14,6 +14,7 @@ use tracing::{error, info};
 use super::instance::Instance;
 use crate::dataplane::SteadyClock;
 use crate::journal::{Appender, Health, Snapshotter, Tended};
+use crate::lease::{Binding, BindingStatus, Views, WriterId};
 
 /// Between two rounds when nothing is waiting.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -102,11 +103,15 @@ impl Caretaker {
         let Some(_counting) = instance.limits.hold(service.generation()) else {
             return false; // a reload counts leases anew
         };
-        let sweep = instance.table.expire(clock.now(), budget, &mut |address, binding| {
-            service.uncount_lease(&instance.limits, binding);
+        let views = Views::default();
+        let changed = &mut |address, old: &Binding, new: &Binding| {
+            if old.status == BindingStatus::Active {
+                service.uncount_lease(&instance.limits, old);
+            }
             // A change that is not written is made again after a restart, by the same clock.
-            let _ = appender.append(address, binding);
-        });
+            let _ = appender.append(address, new);
+        };
+        let sweep = instance.table.expire(clock.now(), budget, WriterId::SWEEP, &views, changed);
         !sweep.done
     }
 

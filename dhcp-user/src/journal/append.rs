@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use super::bell::Bell;
+use super::notes::{Note, Notes};
 use super::record::{self, MAX_RECORD_LEN};
 use super::ring::Writer;
 use crate::lease::Binding;
@@ -14,12 +15,14 @@ use crate::lease::Binding;
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Sequence(u64);
 
-/// One thread's way into the journal. Never blocks, never allocates once warm.
+/// One thread's way into the journal. Never blocks, never allocates once warm; but for
+/// [`note`](Self::note), which may wait a moment for another thread's.
 ///
 /// Dropping the last appender ends [`Committer::run`](super::Committer::run) when all is durable.
 pub struct Appender {
     writer: Writer,
     bell: Arc<Bell>,
+    notes: Arc<Notes>,
     scratch: Vec<u8>,
 }
 
@@ -30,13 +33,15 @@ pub struct Appender {
 pub enum AppendError {
     /// The ring is full: ask [`Appender::room`] before changing the table.
     NoRoom,
-    /// The client's octets exceed [`MAX_CLIENT_LEN`](super::MAX_CLIENT_LEN).
+    /// The client's octets exceed [`MAX_CLIENT_LEN`](super::MAX_CLIENT_LEN), or a note's
+    /// [`MAX_NOTE_LEN`](super::MAX_NOTE_LEN), or its name's
+    /// [`MAX_NAME_LEN`](super::MAX_NAME_LEN).
     TooLong,
 }
 
 impl Appender {
-    pub(super) fn new(writer: Writer, bell: Arc<Bell>) -> Self {
-        Self { writer, bell, scratch: Vec::with_capacity(MAX_RECORD_LEN) }
+    pub(super) fn new(writer: Writer, bell: Arc<Bell>, notes: Arc<Notes>) -> Self {
+        Self { writer, bell, notes, scratch: Vec::with_capacity(MAX_RECORD_LEN) }
     }
 
     /// How many records of any size surely fit now. To be asked before the table is changed.
@@ -58,6 +63,24 @@ impl Appender {
         self.scratch.clear();
         record::encode(address, binding, &mut self.scratch).map_err(|_| AppendError::TooLong)?;
         let end = self.writer.push(&self.scratch).ok_or(AppendError::NoRoom)?;
+        self.bell.ring();
+        Ok(Sequence(end))
+    }
+
+    /// Hands a note to the commit thread, in the place of the last one of this name. As with a binding,
+    /// what rests on it may be told to others once [`durable`](Self::durable) has reached the sequence
+    /// returned. A note takes the [`room`](Self::room) of a record.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; the note of this name is as it was.
+    pub fn note(&mut self, name: &str, octets: &[u8]) -> Result<Sequence, AppendError> {
+        let mut held = self.notes.hold();
+        let note = Note { number: held.next(), name: name.to_owned(), octets: octets.to_vec() };
+        self.scratch.clear();
+        record::encode_note(&note, &mut self.scratch).map_err(|_| AppendError::TooLong)?;
+        let end = self.writer.push(&self.scratch).ok_or(AppendError::NoRoom)?;
+        held.take(note);
+        drop(held);
         self.bell.ring();
         Ok(Sequence(end))
     }

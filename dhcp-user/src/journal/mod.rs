@@ -13,6 +13,8 @@
 //!  maintenance ─────── snapshotter ──────▶  journal/snapshot-0000000000000007  all before segment 7
 //! ```
 //!
+//! Besides bindings it keeps notes, small named octet strings of which the newest of a name holds.
+//!
 //! A start maps the newest snapshot, replays the segments after it and goes on in a new segment:
 //! [`Journal::open`], then [`Recovery::load`], which gives the parts to hand to their threads.
 
@@ -27,6 +29,7 @@ mod error;
 mod health;
 mod lock;
 mod map;
+mod notes;
 mod record;
 mod recovery;
 mod replay;
@@ -49,7 +52,7 @@ pub use commit::Committer;
 pub use disk::{Disk, File, Octets};
 pub use error::OpenError;
 pub use health::{Health, SharedHealth};
-pub use record::{MAX_CLIENT_LEN, MAX_RECORD_LEN};
+pub use record::{MAX_CLIENT_LEN, MAX_NAME_LEN, MAX_NOTE_LEN, MAX_RECORD_LEN};
 pub use recovery::{Recovered, Recovery, Store, Torn};
 pub use snapshotter::{Snapshotter, Source, Tended};
 pub use usage::Usage;

@@ -1,4 +1,4 @@
-//! One binding as octets: what segments and snapshots are filled with.
+//! One binding, or one note, as octets: what segments and snapshots are filled with.
 //!
 //! ```text
 //!   0        4        8     9      10     11     12       16       20
@@ -9,9 +9,17 @@
 //!
 //! Numbers are little-endian but the address, which is in network order. `length` counts all octets
 //! of the record, its zeros included, and is a multiple of 8. The CRC32C covers `length` and
-//! everything after the CRC. `flag` is R (1), B (2), and what the partner knows: unsent (4), sent (8); `clilen` is `0xffff_ffff` for no client.
+//! everything after the CRC. `flag` is R (1), B (2), and what the partner knows: unsent (4), sent (8);
+//! `clilen` is `0xffff_ffff` for no client.
 //!
-//! Versions (`ver`): 1, as above. Kinds: 1, an IPv4 binding. A reader refuses what it does not know:
+//! A note is shorter:
+//!
+//! ```text
+//!   0        4        8     9       10     11     12       20       24
+//!   | length | crc32c | ver | namlen| zero | kind | number | octlen | name ... | octets ... | zeros
+//! ```
+//!
+//! Versions (`ver`): 1, as above. Kinds: 1, an IPv4 binding; 2, a note. A reader refuses what it does not know:
 //! an older server must not start on what a newer one wrote and forget half of it.
 //! [`Binding::offered_until`] is not written (RFC 2131 §3.1 lets a promise be forgotten), nor is
 //! [`Binding::writer`], which means nothing to the next run.
@@ -19,6 +27,7 @@
 use std::fmt;
 use std::net::Ipv4Addr;
 
+use super::notes::Note;
 use crate::lease::{Binding, BindingStatus, Client, IpFlags, Told};
 use crate::wire::Stamp;
 
@@ -29,15 +38,32 @@ pub const MAX_RECORD_LEN: usize = 8 * 1024;
 pub const MAX_CLIENT_LEN: usize = MAX_RECORD_LEN - FIXED_LEN;
 
 const FIXED_LEN: usize = 48;
+/// Longest name of a note, in octets.
+pub const MAX_NAME_LEN: usize = u8::MAX as usize;
+
+/// Most octets of a note.
+pub const MAX_NOTE_LEN: usize = MAX_RECORD_LEN - NOTE_FIXED_LEN - MAX_NAME_LEN.next_multiple_of(8);
+
+const NOTE_FIXED_LEN: usize = 24;
+/// What every kind begins with.
+const HEAD_LEN: usize = 12;
 const FORMAT: u8 = 1;
 const KIND_IPV4: u8 = 1;
+const KIND_NOTE: u8 = 2;
 const NO_CLIENT: u32 = u32::MAX;
 const RESERVED: u8 = 1;
 const BOOTP: u8 = 2;
 const UNSENT: u8 = 4;
 const SENT: u8 = 8;
 
-/// The client's octets exceed [`MAX_CLIENT_LEN`].
+/// What a record holds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Record {
+    Binding(Ipv4Addr, Binding),
+    Note(Note),
+}
+
+/// The client's octets exceed [`MAX_CLIENT_LEN`], or a note's what a record holds of one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct TooLong;
 
@@ -72,13 +98,34 @@ pub(super) fn encode(
     }
     put(44, &client.map_or(NO_CLIENT, |octets| octets.len() as u32).to_le_bytes());
 
+    seal(len, &[&fixed, client.unwrap_or_default()], into);
+    Ok(())
+}
+
+/// Appends the record of a note to `into`; `into` is as it was if the note is too long.
+pub(super) fn encode_note(note: &Note, into: &mut Vec<u8>) -> Result<(), TooLong> {
+    let name_len = u8::try_from(note.name.len()).map_err(|_| TooLong)?;
+    if note.octets.len() > MAX_NOTE_LEN {
+        return Err(TooLong);
+    }
+    let len = NOTE_FIXED_LEN + note.name.len() + note.octets.len();
+    let len = len.next_multiple_of(8);
+    let mut fixed = [0; NOTE_FIXED_LEN];
+    fixed[..4].copy_from_slice(&(len as u32).to_le_bytes());
+    fixed[8..HEAD_LEN].copy_from_slice(&[FORMAT, name_len, 0, KIND_NOTE]);
+    fixed[12..20].copy_from_slice(&note.number.to_le_bytes());
+    fixed[20..].copy_from_slice(&(note.octets.len() as u32).to_le_bytes());
+    seal(len, &[&fixed, note.name.as_bytes(), &note.octets], into);
+    Ok(())
+}
+
+/// Appends the parts of a record, zeros up to `len`, and fills the checksum in.
+fn seal(len: usize, parts: &[&[u8]], into: &mut Vec<u8>) {
     let start = into.len();
-    into.extend_from_slice(&fixed);
-    into.extend_from_slice(client.unwrap_or_default());
+    parts.iter().for_each(|part| into.extend_from_slice(part));
     into.resize(start + len, 0);
     let crc = checksum(&into[start..]);
     into[start + 4..start + 8].copy_from_slice(&crc.to_le_bytes());
-    Ok(())
 }
 
 /// The records that follow one another in `octets`; ends after the first that cannot be read.
@@ -94,7 +141,7 @@ pub(super) struct Records<'a> {
 }
 
 impl Iterator for Records<'_> {
-    type Item = Result<(Ipv4Addr, Binding), BadRecord>;
+    type Item = Result<Record, BadRecord>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = &self.octets[self.at..];
@@ -102,9 +149,9 @@ impl Iterator for Records<'_> {
             return None;
         }
         match decode(rest) {
-            Ok((address, binding, len)) => {
+            Ok((record, len)) => {
                 self.at += len;
-                Some(Ok((address, binding)))
+                Some(Ok(record))
             }
             Err(flaw) => {
                 let at = self.at;
@@ -154,24 +201,53 @@ pub(super) fn len_in_first_word(word: u64) -> usize {
     (word & 0xffff_ffff) as usize
 }
 
-fn decode(octets: &[u8]) -> Result<(Ipv4Addr, Binding, usize), Flaw> {
-    let Some(fixed) = octets.first_chunk::<FIXED_LEN>() else {
+fn decode(octets: &[u8]) -> Result<(Record, usize), Flaw> {
+    let Some(head) = octets.first_chunk::<HEAD_LEN>() else {
         return Err(Flaw::Length(octets.len()));
     };
-    let number =
-        |at: usize| u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
-    let len = number(0) as usize;
-    if !(FIXED_LEN..=MAX_RECORD_LEN).contains(&len) || !len.is_multiple_of(8) {
+    let len = number(head, 0) as usize;
+    if !(NOTE_FIXED_LEN..=MAX_RECORD_LEN).contains(&len) || !len.is_multiple_of(8) {
         return Err(Flaw::Length(len));
     }
     let record = octets.get(..len).ok_or(Flaw::Length(len))?;
-    if checksum(record) != number(4) {
+    if checksum(record) != number(head, 4) {
         return Err(Flaw::Checksum);
     }
-    let [version, status, flags, kind] = [fixed[8], fixed[9], fixed[10], fixed[11]];
-    if version != FORMAT || kind != KIND_IPV4 {
-        return Err(Flaw::Format { version, kind });
+    match (head[8], head[11]) {
+        (FORMAT, KIND_IPV4) => {
+            decode_binding(record).map(|(address, binding)| Record::Binding(address, binding))
+        }
+        (FORMAT, KIND_NOTE) => decode_note(record).map(Record::Note),
+        (version, kind) => Err(Flaw::Format { version, kind }),
     }
+    .map(|record| (record, len))
+}
+
+/// The number that begins there, where whoever asks knows that there are as many octets.
+fn number(octets: &[u8], at: usize) -> u32 {
+    octets[at..].first_chunk().map_or(0, |octets| u32::from_le_bytes(*octets))
+}
+
+fn decode_note(record: &[u8]) -> Result<Note, Flaw> {
+    let (fixed, rest) =
+        record.split_at_checked(NOTE_FIXED_LEN).ok_or(Flaw::Length(record.len()))?;
+    if fixed[10] != 0 {
+        return Err(Flaw::Value("note"));
+    }
+    let (name_len, len) = (usize::from(fixed[9]), number(fixed, 20) as usize);
+    let (name, rest) = rest.split_at_checked(name_len).ok_or(Flaw::Value("name"))?;
+    let octets = rest.get(..len).ok_or(Flaw::Value("note"))?;
+    Ok(Note {
+        number: u64::from(number(fixed, 12)) | u64::from(number(fixed, 16)) << 32,
+        name: str::from_utf8(name).map_err(|_| Flaw::Value("name"))?.to_owned(),
+        octets: octets.to_vec(),
+    })
+}
+
+fn decode_binding(record: &[u8]) -> Result<(Ipv4Addr, Binding), Flaw> {
+    let fixed = record.first_chunk::<FIXED_LEN>().ok_or(Flaw::Length(record.len()))?;
+    let number = |at: usize| number(fixed, at);
+    let [status, flags] = [fixed[9], fixed[10]];
     let told = match flags & (UNSENT | SENT) {
         0 => Told::Acknowledged,
         UNSENT => Told::Unsent,
@@ -204,7 +280,7 @@ fn decode(octets: &[u8]) -> Result<(Ipv4Addr, Binding, usize), Flaw> {
         writer: None,
         client,
     };
-    Ok((Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]), binding, len))
+    Ok((Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]), binding))
 }
 
 /// CRC32C of a whole record but the checksum itself.
@@ -267,6 +343,34 @@ pub(super) mod tests {
             })
     }
 
+    fn note() -> impl Strategy<Value = Note> {
+        let octets = prop::collection::vec(any::<u8>(), 0..300);
+        (any::<u64>(), "\\PC{0,60}", octets).prop_map(|(number, name, octets)| Note {
+            number,
+            name,
+            octets,
+        })
+    }
+
+    #[test]
+    fn the_longest_note_fits_a_record_and_a_longer_one_leaves_nothing_behind() {
+        let name = "n".repeat(MAX_NAME_LEN);
+        let note = |name: &str, len: usize| Note {
+            number: u64::MAX,
+            name: name.to_owned(),
+            octets: vec![7; len],
+        };
+        let mut octets = Vec::new();
+        assert_eq!(encode_note(&note(&name, MAX_NOTE_LEN), &mut octets), Ok(()));
+        assert!(octets.len() <= MAX_RECORD_LEN);
+        let read = records(&octets).next().unwrap().unwrap();
+        assert_eq!(read, Record::Note(note(&name, MAX_NOTE_LEN)));
+        octets.clear();
+        assert_eq!(encode_note(&note(&name, MAX_NOTE_LEN + 1), &mut octets), Err(TooLong));
+        assert_eq!(encode_note(&note(&format!("{name}n"), 0), &mut octets), Err(TooLong));
+        assert!(octets.is_empty());
+    }
+
     proptest! {
         #[test]
         fn bindings_come_back_as_they_were_written(
@@ -277,11 +381,40 @@ pub(super) mod tests {
                 encode(Ipv4Addr::from_bits(*address), binding, &mut octets).unwrap();
                 prop_assert_eq!(octets.len() % 8, 0);
             }
-            let read: Vec<_> = records(&octets)
-                .map(|record| record.map(|(address, binding)| (address.to_bits(), binding)))
-                .collect::<Result<_, _>>()
-                .unwrap();
+            let read: Vec<_> = records(&octets).collect::<Result<_, _>>().unwrap();
+            let written = written.into_iter();
+            let written: Vec<_> = written
+                .map(|(address, binding)| Record::Binding(Ipv4Addr::from_bits(address), binding))
+                .collect();
             prop_assert_eq!(read, written);
+        }
+
+        #[test]
+        fn notes_come_back_as_they_were_written_among_bindings(
+            notes in prop::collection::vec(note(), 0..5), binding in binding()
+        ) {
+            let mut octets = Vec::new();
+            for note in &notes {
+                encode_note(note, &mut octets).unwrap();
+                encode(Ipv4Addr::LOCALHOST, &binding, &mut octets).unwrap();
+                prop_assert_eq!(octets.len() % 8, 0);
+            }
+            let read: Vec<_> = records(&octets).collect::<Result<_, _>>().unwrap();
+            let binding = Record::Binding(Ipv4Addr::LOCALHOST, binding);
+            let written: Vec<_> =
+                notes.into_iter().flat_map(|note| [Record::Note(note), binding.clone()]).collect();
+            prop_assert_eq!(read, written);
+        }
+
+        #[test]
+        fn a_flipped_bit_anywhere_in_a_note_is_noticed(
+            note in note(), place in any::<prop::sample::Index>(), bit in 0..8_u8
+        ) {
+            let mut octets = Vec::new();
+            encode_note(&note, &mut octets).unwrap();
+            let place = place.index(octets.len());
+            octets[place] ^= 1 << bit;
+            prop_assert!(records(&octets).any(|record| record.is_err()));
         }
 
         #[test]
@@ -302,13 +435,22 @@ pub(super) mod tests {
 
         #[test]
         fn a_whole_record_of_arbitrary_content_never_panics(
-            mut octets in prop::collection::vec(any::<u8>(), FIXED_LEN..200), format in any::<bool>()
+            mut octets in prop::collection::vec(any::<u8>(), NOTE_FIXED_LEN..200),
+            format in any::<bool>(),
+            is_note in any::<bool>(),
         ) {
             octets.resize(octets.len().next_multiple_of(8), 0);
             let len = octets.len() as u32;
             octets[..4].copy_from_slice(&len.to_le_bytes());
+            if is_note {
+                octets[10..12].copy_from_slice(&[0, KIND_NOTE]);
+                octets[20..24].copy_from_slice(&9_u32.to_le_bytes());
+            }
             if format {
-                octets[8..12].copy_from_slice(&[FORMAT, 2, 0, KIND_IPV4]);
+                octets[8] = FORMAT;
+            }
+            if format && !is_note && octets.len() >= FIXED_LEN {
+                octets[9..12].copy_from_slice(&[2, 0, KIND_IPV4]);
                 octets[44..48].copy_from_slice(&40_u32.to_le_bytes());
             }
             let crc = checksum(&octets);

@@ -1,5 +1,6 @@
 //! From what is on disk to a full table and a journal that goes on.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use super::bell::Bell;
 use super::commit::{Committer, Position, Progress};
 use super::disk::{Disk, Octets};
 use super::health::SharedHealth;
-use super::record::records;
+use super::notes::Notes;
+use super::record::{Record, records};
 use super::replay::{Replay, Source, replay};
 use super::ring::ring;
 use super::segment::{self, Segment, UNFINISHED};
@@ -47,10 +49,12 @@ pub struct Recovery {
 /// What was found on disk.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Recovered {
-    /// Bindings read from the snapshot.
+    /// Records read from the snapshot.
     pub from_snapshot: u64,
     /// Records replayed from the segments after it.
     pub from_segments: u64,
+    /// The newest note of each name.
+    pub notes: BTreeMap<String, Vec<u8>>,
     /// Where a write was cut short when an earlier run ended, for the log. It was never
     /// acknowledged; it is left where it is until a snapshot retires its segment.
     pub torn: Vec<Torn>,
@@ -110,12 +114,15 @@ impl Recovery {
         })?;
 
         let chunks = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.chunks);
-        self.restore(store, threads, first_segment, chunks, &numbers, &found)?;
+        let notes = Arc::new(Notes::default());
+        let into = &Into { store, notes: &notes };
+        self.restore(into, threads, first_segment, chunks, &numbers, &found)?;
         store.finish(&|count, work| spread(threads, count, work));
 
         let recovered = Recovered {
             from_snapshot: chunks.iter().map(|chunk| u64::from(chunk.count)).sum(),
             from_segments: found.batches.iter().map(|batch| u64::from(batch.count)).sum(),
+            notes: notes.by_name(),
             torn: found
                 .torn
                 .iter()
@@ -126,7 +133,7 @@ impl Recovery {
                 .collect(),
         };
         let last = Position { segment: first_segment, batch: first_batch, written: 0 };
-        let journal = self.go_on(&names, &numbers, &found, first_batch, last)?;
+        let journal = self.go_on(&names, &numbers, &found, first_batch, last, &notes)?;
         Ok((journal, recovered))
     }
 
@@ -159,7 +166,7 @@ impl Recovery {
     /// Decodes chunks and batches on all threads; any order will do.
     fn restore(
         &self,
-        store: &impl Store,
+        into: &Into<'_, impl Store>,
         threads: usize,
         snapshot: u64,
         chunks: &[Chunk<'_>],
@@ -176,12 +183,12 @@ impl Recovery {
                     return Err(self.damaged(&name, chunk.offset, what));
                 }
                 let offset = chunk.offset + snapshot::CHUNK_HEADER_LEN;
-                return self.restore_records(store, &name, offset, chunk.records);
+                return self.restore_records(into, &name, offset, chunk.records);
             }
             let batch = found.batches[index - chunks.len()];
             let name = segment::name(segments[batch.place.index]);
             let offset = batch.place.offset + super::batch::HEADER_LEN;
-            self.restore_records(store, &name, offset, batch.records)
+            self.restore_records(into, &name, offset, batch.records)
         };
         spread(threads, chunks.len() + found.batches.len(), &|index| {
             if is_bad.load(Ordering::Relaxed) {
@@ -198,14 +205,22 @@ impl Recovery {
 
     fn restore_records(
         &self,
-        store: &impl Store,
+        into: &Into<'_, impl Store>,
         name: &str,
         offset: usize,
         octets: &[u8],
     ) -> Result<(), OpenError> {
         let mut bad = None;
         let whole = records(octets).map_while(|record| record.map_err(|it| bad = Some(it)).ok());
-        store.restore(&mut { whole });
+        let mut bindings = whole.filter_map(|record| match record {
+            Record::Binding(address, binding) => Some((address, binding)),
+            Record::Note(note) => {
+                into.notes.hold().take(note);
+                None
+            }
+        });
+        into.store.restore(&mut bindings);
+        drop(bindings);
         match bad {
             Some(bad) => Err(self.damaged(name, offset + bad.at, bad.flaw.to_string())),
             None => Ok(()),
@@ -220,6 +235,7 @@ impl Recovery {
         found: &Replay<'_>,
         first_batch: u64,
         last: Position,
+        notes: &Arc<Notes>,
     ) -> Result<Journal, OpenError> {
         // Rubbish of a run that was cut short, and segments that hold nothing. The last one first,
         // as no number may be missing.
@@ -266,13 +282,14 @@ impl Recovery {
             Arc::clone(&self.disk),
             Arc::clone(&progress),
             Arc::clone(&spares),
+            Arc::clone(notes),
             self.settings.snapshot_after,
             last,
         );
         Ok(Journal {
             appenders: writers
                 .into_iter()
-                .map(|writer| Appender::new(writer, Arc::clone(&bell)))
+                .map(|writer| Appender::new(writer, Arc::clone(&bell), Arc::clone(notes)))
                 .collect(),
             committer: Committer::new(
                 readers,
@@ -309,6 +326,12 @@ impl Recovery {
     fn damaged(&self, name: &str, offset: usize, what: String) -> OpenError {
         OpenError::Damaged { path: self.path(name), offset: offset as u64, what }
     }
+}
+
+/// Where what is read goes.
+struct Into<'a, S> {
+    store: &'a S,
+    notes: &'a Notes,
 }
 
 /// Does the work for every number below `count` on so many threads, each taking what is next.

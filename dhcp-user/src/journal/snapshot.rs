@@ -9,7 +9,7 @@
 //!  chunk:   0          4         8       12        16
 //!           | magic    | length  | count | crc32c  | records ...
 //!  footer:  0          8         16         24        28
-//!           | magic    | chunks  | bindings | crc32c  | zero |
+//!           | magic    | chunks  | records  | crc32c  | zero |
 //! ```
 //!
 //! Numbers are little-endian. `segment` is the first one to replay on top, `batch` the number of its
@@ -67,11 +67,11 @@ pub(super) fn seal_chunk(chunk: &mut [u8], count: u32) {
 }
 
 /// The footer of a snapshot.
-pub(super) fn footer(chunks: u64, bindings: u64) -> [u8; FOOTER_LEN] {
+pub(super) fn footer(chunks: u64, records: u64) -> [u8; FOOTER_LEN] {
     let mut footer = [0; FOOTER_LEN];
     footer[..8].copy_from_slice(&FOOTER_MAGIC);
     footer[8..16].copy_from_slice(&chunks.to_le_bytes());
-    footer[16..24].copy_from_slice(&bindings.to_le_bytes());
+    footer[16..24].copy_from_slice(&records.to_le_bytes());
     let crc = crc32c::crc32c(&footer[..24]);
     footer[24..28].copy_from_slice(&crc.to_le_bytes());
     footer
@@ -128,8 +128,8 @@ impl<'a> Snapshot<'a> {
             return Err(bad(HEADER_LEN, "the footer is missing"));
         }
         let found = octets.last_chunk::<FOOTER_LEN>().ok_or(bad(end, "the footer is missing"))?;
-        let (chunk_count, bindings) = (word(found, 8), word(found, 16));
-        if *found != footer(chunk_count, bindings) {
+        let (chunk_count, records) = (word(found, 8), word(found, 16));
+        if *found != footer(chunk_count, records) {
             return Err(bad(end, "the footer is damaged"));
         }
         let (mut chunks, mut offset) = (Vec::new(), HEADER_LEN);
@@ -140,7 +140,7 @@ impl<'a> Snapshot<'a> {
             chunks.push(chunk);
         }
         let counted: u64 = chunks.iter().map(|chunk| u64::from(chunk.count)).sum();
-        if chunks.len() as u64 != chunk_count || counted != bindings {
+        if chunks.len() as u64 != chunk_count || counted != records {
             return Err(bad(end, "the footer counts other chunks than there are"));
         }
         Ok(Self { segment, batch, chunks })

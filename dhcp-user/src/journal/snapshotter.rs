@@ -9,6 +9,7 @@ use tracing::info;
 
 use super::commit::{Position, Progress};
 use super::disk::{Disk, File};
+use super::notes::Notes;
 use super::record;
 use super::segment::{self, UNFINISHED};
 use super::snapshot::{self, CHUNK_BINDINGS, CHUNK_HEADER_LEN};
@@ -32,6 +33,7 @@ pub struct Snapshotter {
     disk: Arc<dyn Disk>,
     progress: Arc<Progress>,
     spares: Arc<Spares>,
+    notes: Arc<Notes>,
     /// A snapshot is due when this many octets were written behind the last one.
     after: u64,
     /// Where the last snapshot was taken.
@@ -66,6 +68,8 @@ struct Draft {
     at: u64,
     flushed: u64,
     chunks: u64,
+    /// Bindings and notes.
+    records: u64,
     bindings: u64,
 }
 
@@ -74,10 +78,11 @@ impl Snapshotter {
         disk: Arc<dyn Disk>,
         progress: Arc<Progress>,
         spares: Arc<Spares>,
+        notes: Arc<Notes>,
         after: u64,
         last: Position,
     ) -> Self {
-        Self { disk, progress, spares, after, last, draft: None }
+        Self { disk, progress, spares, notes, after, last, draft: None }
     }
 
     /// A bounded piece of work: the next chunk of a snapshot, if one is being written or due; else
@@ -127,7 +132,7 @@ impl Snapshotter {
         let file = self.disk.create(&unfinished(position))?;
         let header = snapshot::header(position.segment, position.batch);
         file.write_at(&header, 0)?;
-        self.draft = Some(Draft {
+        let mut draft = Draft {
             file,
             position,
             from: Some(Ipv4Addr::UNSPECIFIED),
@@ -135,8 +140,11 @@ impl Snapshotter {
             at: header.len() as u64,
             flushed: 0,
             chunks: 0,
+            records: 0,
             bindings: 0,
-        });
+        };
+        draft.write_notes(&self.notes)?;
+        self.draft = Some(draft);
         Ok(())
     }
 
@@ -181,21 +189,37 @@ impl Snapshotter {
 }
 
 impl Draft {
+    /// The notes come first, all of them: they are few.
+    fn write_notes(&mut self, notes: &Notes) -> io::Result<()> {
+        let (chunk, mut count) = (&mut self.chunk, 0);
+        begin_chunk(chunk);
+        for note in notes.hold().all() {
+            // One too long was refused by `Appender::note`.
+            count += u32::from(record::encode_note(&note, chunk).is_ok());
+        }
+        self.end_chunk(count)
+    }
+
+    fn end_chunk(&mut self, count: u32) -> io::Result<()> {
+        if count > 0 {
+            snapshot::seal_chunk(&mut self.chunk, count);
+            self.file.write_at(&self.chunk, self.at)?;
+            self.at += self.chunk.len() as u64;
+            self.chunks += 1;
+            self.records += u64::from(count);
+        }
+        Ok(())
+    }
+
     fn write_chunk(&mut self, source: &impl Source, from: Ipv4Addr) -> io::Result<()> {
         let (chunk, mut count) = (&mut self.chunk, 0);
-        chunk.clear();
-        chunk.resize(CHUNK_HEADER_LEN, 0);
+        begin_chunk(chunk);
         self.from = source.walk(from, CHUNK_BINDINGS, &mut |address, binding| {
             // One too long was refused by `Appender::append` too, so nobody was told of it.
             count += u32::from(record::encode(address, binding, chunk).is_ok());
         });
-        if count > 0 {
-            snapshot::seal_chunk(chunk, count);
-            self.file.write_at(chunk, self.at)?;
-            self.at += chunk.len() as u64;
-            self.chunks += 1;
-            self.bindings += u64::from(count);
-        }
+        self.bindings += u64::from(count);
+        self.end_chunk(count)?;
         if self.at - self.flushed >= FLUSH_EVERY {
             self.file.sync()?;
             self.flushed = self.at;
@@ -204,12 +228,17 @@ impl Draft {
     }
 
     fn finish(&mut self, disk: &dyn Disk) -> io::Result<u64> {
-        self.file.write_at(&snapshot::footer(self.chunks, self.bindings), self.at)?;
+        self.file.write_at(&snapshot::footer(self.chunks, self.records), self.at)?;
         self.file.sync()?;
         disk.rename(&unfinished(self.position), &snapshot::name(self.position.segment))?;
         disk.sync_dir()?;
         Ok(self.bindings)
     }
+}
+
+fn begin_chunk(chunk: &mut Vec<u8>) {
+    chunk.clear();
+    chunk.resize(CHUNK_HEADER_LEN, 0);
 }
 
 fn unfinished(position: Position) -> String {

@@ -35,6 +35,9 @@ impl Table {
                 self.gather_free(&new, pool);
             }
         }
+        if !old.layout.has_same_relationships(&new.layout) {
+            self.swept.begin_anew();
+        }
         if !old.layout.has_same_networks(&new.layout) {
             self.index_anew(&old.layout, &new.layout);
         }

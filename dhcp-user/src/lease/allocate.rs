@@ -166,7 +166,7 @@ impl Table {
 }
 
 /// Whether the owner may give the address; what was never bound is FREE.
-fn is_free_for(binding: Option<&Binding>, owner: Owner) -> bool {
+pub(super) fn is_free_for(binding: Option<&Binding>, owner: Owner) -> bool {
     binding.map_or(owner == Owner::Primary, |binding| {
         binding.is_available() && owner_of(binding.status) == owner
     })
@@ -311,7 +311,7 @@ mod tests {
             None,
             "this many are not looked at in one call"
         );
-        table.expire(Stamp(3), 0, &mut |_, _| ());
+        table.sweep(3, 0);
         let rest: Vec<_> = std::iter::from_fn(|| take(&table, Owner::Primary, 3)).collect();
         assert_eq!(rest, [COUNT - 3, COUNT - 2, COUNT - 1].map(ip));
     }

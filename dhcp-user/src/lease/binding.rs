@@ -58,6 +58,11 @@ pub enum Told {
     Sent = 2,
 }
 
+impl WriterId {
+    /// The sweep, which ends leases.
+    pub const SWEEP: Self = Self(u16::MAX);
+}
+
 impl Binding {
     /// An address in `status` since `starts`, of nobody; every time that is not given is not set.
     #[must_use]
@@ -96,6 +101,13 @@ impl Binding {
     #[must_use]
     pub fn remaining(&self, now: Stamp) -> Seconds {
         if self.expires == Stamp::NEVER { Seconds::INFINITE } else { self.expires.since(now) }
+    }
+
+    /// Whether a client has the address, or had it and the partner has not agreed that it is gone.
+    #[must_use]
+    pub fn has_lease(&self) -> bool {
+        use BindingStatus::{Active, Expired, Released};
+        matches!(self.status, Active | Expired | Released)
     }
 
     /// Whether the address may be given to a client by the server whose it is.

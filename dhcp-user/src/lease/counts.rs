@@ -1,8 +1,8 @@
 //! How full a pool is.
 //!
 //! Each chunk counts its own bindings, so workers at different addresses do not share a counter,
-//! and a reload, which may cut pools anew, has nothing to recount. Asking adds the chunks up: one
-//! look for 1,024 addresses, address by address only at a pool's ragged ends.
+//! and a reload, which may cut pools anew, has nothing to recount. Asking adds the chunks up: some
+//! words for 1,024 addresses, address by address only where two pools share a chunk.
 
 use std::net::Ipv4Addr;
 
@@ -41,7 +41,11 @@ impl Table {
     pub fn counts(&self, pool: PoolId) -> PoolCounts {
         let layout = self.layout();
         let Some(range) = layout.range(pool) else { return PoolCounts::default() };
-        let reserved = layout.reserved_in(range);
+        self.count(range, layout.reserved_in(range))
+    }
+
+    /// How full a range is in which these are reserved.
+    pub(super) fn count(&self, range: Range, reserved: &[Ipv4Addr]) -> PoolCounts {
         let by_status = self.by_status(range);
         let of = |status: BindingStatus| by_status[status as usize];
         let mut counts = PoolCounts {
@@ -76,19 +80,21 @@ impl Table {
     /// Bindings of the range by the number of their status.
     fn by_status(&self, range: Range) -> [u64; 8] {
         let mut by_status = [0; 8];
-        let chunks = self.directory.chunks(range.first);
-        for (base, chunk) in chunks.take_while(|(base, _)| *base <= range.last) {
-            let last = Ipv4Addr::from_bits(base.to_bits() + (CHUNK - 1));
-            if range.contains(base) && range.contains(last) {
+        for number in range.first.to_bits() / CHUNK..=range.last.to_bits() / CHUNK {
+            let base = number * CHUNK;
+            let Some(chunk) = self.directory.chunk(Ipv4Addr::from_bits(base)) else { continue };
+            let first = range.first.to_bits().max(base) - base;
+            let last = range.last.to_bits().min(base + (CHUNK - 1)) - base;
+            // Of a subnet's pool the neighbours are mostly addresses that nobody ever has.
+            if chunk.knows_only(first, last) {
                 for status in BindingStatus::ALL {
                     by_status[status as usize] += chunk.counted(status);
                 }
                 continue;
             }
             let guard = self.pin();
-            for (offset, slot) in (0..CHUNK).zip(chunk.slots()) {
-                let address = Ipv4Addr::from_bits(base.to_bits() + offset);
-                let binding = slot.load(&guard).binding().filter(|_| range.contains(address));
+            for slot in &chunk.slots()[first as usize..=last as usize] {
+                let binding = slot.load(&guard).binding();
                 binding.inspect(|binding| by_status[binding.status as usize] += 1);
             }
         }

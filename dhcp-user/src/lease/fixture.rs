@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, NetworkId};
-use super::{Owner, PoolId, Range, Table};
+use super::{Owner, PoolId, Range, Sweep, Table, Views, WriterId};
 use crate::wire::Stamp;
 
 /// 10.0.0.0/8.
@@ -73,6 +73,11 @@ impl Table {
         let guard = self.pin();
         let seen = self.seen(address, &guard).unwrap();
         self.replace(address, seen, new, &guard).unwrap();
+    }
+
+    /// Ends what is over, on a server without a partner.
+    pub(super) fn sweep(&self, now: u32, budget: usize) -> Sweep {
+        self.expire(Stamp(now), budget, WriterId::SWEEP, &Views::default(), &mut |_, _, _| ())
     }
 
     /// What the address is, read once.

@@ -46,6 +46,8 @@ pub struct Layout {
     pools: Vec<Range>,
     /// Ascending, each once.
     reserved: Vec<Ipv4Addr>,
+    /// Subnets that are served with a partner: ascending, never overlapping.
+    shared: Vec<(Range, u16)>,
 }
 
 impl PoolId {
@@ -85,6 +87,7 @@ impl Layout {
     pub fn of(config: &Config) -> Self {
         let mut subnets = Vec::new();
         let mut pools = Vec::new();
+        let mut shared = Vec::new();
         for network in &config.networks {
             let id = NetworkId::of(network);
             for subnet in &network.subnets {
@@ -92,13 +95,14 @@ impl Layout {
                 let host = u32::MAX.checked_shr(u32::from(subnet.prefix.len)).unwrap_or(0);
                 let last = Ipv4Addr::from_bits(first.to_bits() | host);
                 subnets.push((Range { first, last }, id));
+                shared.extend(subnet.failover.map(|place| (Range { first, last }, place)));
                 pools.extend(
                     subnet.pools.iter().map(|pool| Range { first: pool.first, last: pool.last }),
                 );
             }
         }
         let reserved = config.reservations.iter().filter_map(|row| row.address).collect();
-        Self::new(subnets, pools, reserved)
+        Self::new(subnets, pools, reserved).with_relationships(shared)
     }
 
     /// A layout of parts in any order. Ranges of one kind must not overlap.
@@ -112,7 +116,36 @@ impl Layout {
         pools.sort_unstable();
         reserved.sort_unstable();
         reserved.dedup();
-        Self { subnets, pools, reserved }
+        Self { subnets, pools, reserved, shared: Vec::new() }
+    }
+
+    /// With these ranges served with a partner, each in the relationship at that place of the
+    /// configuration; in any order. They must not overlap.
+    #[must_use]
+    pub fn with_relationships(mut self, mut ranges: Vec<(Range, u16)>) -> Self {
+        ranges.sort_unstable();
+        self.shared = ranges;
+        self
+    }
+
+    /// The relationship, by its place in the configuration, that the address belongs to: that of its
+    /// subnet, so that reserved addresses outside the pools belong to it too.
+    #[must_use]
+    pub fn relationship_of(&self, address: Ipv4Addr) -> Option<u16> {
+        let after = self.shared.partition_point(|(range, _)| range.first <= address);
+        let (range, place) = self.shared.get(after.checked_sub(1)?)?;
+        range.contains(address).then_some(*place)
+    }
+
+    /// The addresses of a relationship, ascending.
+    pub fn ranges_of(&self, relationship: u16) -> impl Iterator<Item = Range> {
+        let its = move |(_, place): &&(Range, u16)| *place == relationship;
+        self.shared.iter().filter(its).map(|(range, _)| *range)
+    }
+
+    /// Whether every address belongs to the same relationship in both.
+    pub(super) fn has_same_relationships(&self, other: &Self) -> bool {
+        self.shared == other.shared
     }
 
     /// The network that the address belongs to.

@@ -3,17 +3,21 @@
 //! ```text
 //! table     all of it: look, swap, list          slot      one address, one atomic pointer
 //!   allocate  choose a free address              page      address to slot
+//!   available look at the free ones
 //!   restore   recovery                           index     client to addresses
 //!   adopt     a reload's layout                  queue     free addresses, oldest first
 //!   expiry    what time ends                     pool      the queues of one pool
-//!   counts    how full
+//!   counts    how full                           untold   what the partner must hear
+//!   ending    what time makes of a binding       view     what may be done with a partner
 //! ```
 
 mod adopt;
 mod allocate;
+mod available;
 mod binding;
 mod client;
 mod counts;
+mod ending;
 mod expiry;
 #[cfg(test)]
 #[cfg(not(loom))]
@@ -34,6 +38,7 @@ mod slot;
 mod stress_tests;
 mod sync;
 mod table;
+mod untold;
 mod view;
 
 pub use crate::wire::{BindingStatus, IpFlags};

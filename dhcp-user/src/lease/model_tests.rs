@@ -6,9 +6,10 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::fixture::*;
-use super::{Binding, BindingStatus, Owner, Table, in_turn};
+use super::{Binding, BindingStatus, Owner, Table, Views, WriterId, in_turn};
 use crate::wire::Stamp;
 
+const SWEEP: WriterId = WriterId::SWEEP;
 const COUNT: u32 = 12;
 const RESERVED: [u32; 2] = [3, 7];
 
@@ -104,6 +105,7 @@ impl Model {
                 self.table = Table::new(layout(self.count, &RESERVED));
                 for (address, binding) in &mut self.bindings {
                     binding.offered_until = Stamp::ZERO;
+                    binding.writer = None;
                     self.table.restore(*address, binding.clone());
                 }
                 self.table.finish_restore(&in_turn);
@@ -116,10 +118,11 @@ impl Model {
         self.now += seconds;
         let now = Stamp(self.now);
         let mut ended = BTreeSet::new();
-        let sweep = self.table.expire(now, 100, &mut |address, binding| {
-            assert_eq!(binding.status, BindingStatus::Free);
-            ended.insert(address);
-        });
+        let sweep =
+            self.table.expire(now, 100, SWEEP, &Views::default(), &mut |address, _, new| {
+                assert_eq!(new.status, BindingStatus::Free);
+                ended.insert(address);
+            });
         assert!(sweep.done);
         let due = |binding: &Binding| binding.ends().is_some_and(|ends| ends <= now);
         let expected = self.bindings.iter().filter(|(_, binding)| due(binding));

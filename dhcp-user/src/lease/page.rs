@@ -8,10 +8,13 @@ use std::array;
 use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
-use super::binding::Binding;
+use super::binding::{Binding, Told};
+use super::ending::is_over;
+use super::layout::Range;
 use super::slot::Slot;
 use super::sync::Ordering::{AcqRel, Relaxed};
 use super::sync::{AtomicU32, AtomicU64};
+use super::untold::{self, Bits};
 use crate::wire::BindingStatus;
 use crate::wire::Stamp;
 
@@ -21,19 +24,28 @@ pub(super) const CHUNK: u32 = 1 << 10;
 const REGION: u32 = 1 << 10;
 /// Regions that cover all addresses.
 const REGIONS: u32 = 1 << 12;
+/// Words of a bit for each address of a chunk, or each chunk of a region.
+const WORDS: usize = CHUNK as usize / 64;
 
 /// All chunks that there are.
 pub(super) struct Directory {
     regions: Box<[OnceLock<Region>]>,
 }
 
-type Region = Box<[OnceLock<Box<Chunk>>]>;
+/// A million addresses.
+struct Region {
+    chunks: Box<[OnceLock<Box<Chunk>>]>,
+    /// A bit for each chunk that has an untold address.
+    untold: Bits<WORDS>,
+}
 
 /// 1,024 neighbouring addresses.
 pub(super) struct Chunk {
     slots: [Slot; CHUNK as usize],
     /// A bit for each address that was ever bound. Set after the slot, by whoever bound it first.
-    known: [AtomicU64; CHUNK as usize / 64],
+    known: [AtomicU64; WORDS],
+    /// A bit for each address that the partner must be told of.
+    untold: Bits<WORDS>,
     /// No binding in here ends before this; it may well end later. Lowered by whoever swaps a
     /// binding in, after the swap; raised by the sweep alone.
     earliest: AtomicU32,
@@ -50,23 +62,22 @@ impl Directory {
     /// The chunk of an address; `None` if nothing in it was ever bound.
     pub(super) fn chunk(&self, address: Ipv4Addr) -> Option<&Chunk> {
         let (region, chunk) = place(address);
-        self.regions[region].get()?[chunk].get().map(Box::as_ref)
+        self.regions[region].get()?.chunks[chunk].get().map(Box::as_ref)
     }
 
     /// The chunk of an address that is about to be bound.
     pub(super) fn chunk_or_new(&self, address: Ipv4Addr) -> &Chunk {
         let (region, chunk) = place(address);
-        let region =
-            self.regions[region].get_or_init(|| (0..REGION).map(|_| OnceLock::new()).collect());
-        region[chunk].get_or_init(|| Box::new(Chunk::new()))
+        let region = self.regions[region].get_or_init(Region::new);
+        region.chunks[chunk].get_or_init(|| Box::new(Chunk::new()))
     }
 
     /// Chunks with their first addresses, ascending, from the one that `from` lies in.
     pub(super) fn chunks(&self, from: Ipv4Addr) -> impl Iterator<Item = (Ipv4Addr, &Chunk)> {
         let (first, from) = (from.to_bits() / (CHUNK * REGION), from.to_bits() / CHUNK);
         let regions = (first..REGIONS).filter_map(|region| {
-            let chunks = self.regions[region as usize].get()?;
-            Some((region * REGION..).zip(chunks.iter()))
+            let chunks = &self.regions[region as usize].get()?.chunks;
+            Some((region * REGION..).zip(chunks))
         });
         regions.flatten().filter(move |(number, _)| *number >= from).filter_map(
             |(number, chunk)| Some((Ipv4Addr::from_bits(number * CHUNK), chunk.get()?.as_ref())),
@@ -91,14 +102,88 @@ impl Directory {
         None
     }
 
+    /// The partner must be told of the address, if it was ever bound.
+    pub(super) fn mark_untold(&self, address: Ipv4Addr) {
+        let (region, chunk) = place(address);
+        let Some(region) = self.regions[region].get() else { return };
+        if let Some(untold) = region.chunks[chunk].get().map(|chunk| &chunk.untold) {
+            untold::mark(&region.untold, chunk as u32, untold, address.to_bits() % CHUNK);
+        }
+    }
+
+    /// Says of the region what [`Chunk::recount`] said of the chunk that begins here.
+    pub(super) fn resume_untold(&self, base: Ipv4Addr, chunk: &Chunk) {
+        let (region, number) = place(base);
+        if let Some(region) = self.regions[region].get().filter(|_| !chunk.untold.is_empty()) {
+            region.untold.set(number as u32);
+        }
+    }
+
+    /// Takes out up to `budget` addresses of the range; where to go on, if not at its end.
+    pub(super) fn take_untold(
+        &self,
+        range: Range,
+        mut budget: usize,
+        each: &mut impl FnMut(Ipv4Addr),
+    ) -> Option<Ipv4Addr> {
+        for (region, number, base, within) in self.untold_chunks(range) {
+            let Some(chunk) = region.chunks[number as usize].get() else { continue };
+            let at = |offset: u32| Ipv4Addr::from_bits(base + offset);
+            let mut each = |offset| each(at(offset));
+            let taken =
+                untold::take(&region.untold, number, &chunk.untold, within, budget, &mut each);
+            if taken.next.is_some() {
+                return taken.next.map(at);
+            }
+            budget -= taken.count;
+        }
+        None
+    }
+
+    /// How many addresses of the range are untold.
+    pub(super) fn count_untold(&self, range: Range) -> u64 {
+        let chunks = self.untold_chunks(range).filter_map(|(region, number, _, (first, last))| {
+            Some(region.chunks[number as usize].get()?.untold.count(first, last))
+        });
+        chunks.sum()
+    }
+
+    /// Chunks with untold addresses: their region, number in it and first address, and the part of
+    /// them that lies in the range.
+    fn untold_chunks(&self, range: Range) -> impl Iterator<Item = (&Region, u32, u32, (u32, u32))> {
+        let (first, last) = (range.first.to_bits(), range.last.to_bits());
+        let region_of = |address: u32| address / (CHUNK * REGION);
+        let regions = (region_of(first)..=region_of(last))
+            .filter_map(|number| Some((number, self.regions[number as usize].get()?)));
+        regions.flat_map(move |(number, region)| {
+            let start = number * REGION * CHUNK;
+            let part = |address: u32, limit: u32| match region_of(address) == number {
+                true => (address - start) / CHUNK,
+                false => limit,
+            };
+            let chunks = region.untold.within(part(first, 0), part(last, REGION - 1));
+            chunks.map(move |number| {
+                let base = start + number * CHUNK;
+                let within = (first.max(base) - base, last.min(base + (CHUNK - 1)) - base);
+                (region, number, base, within)
+            })
+        })
+    }
+
     /// Octets of regions and chunks.
     pub(super) fn bytes(&self) -> u64 {
         let regions = self.regions.iter().filter(|region| region.get().is_some()).count();
         let chunks = self.chunks(Ipv4Addr::UNSPECIFIED).count();
         let cell = size_of::<OnceLock<Box<Chunk>>>();
         (size_of_val(&*self.regions)
-            + regions * REGION as usize * cell
+            + regions * (REGION as usize * cell + size_of::<Bits<WORDS>>())
             + chunks * size_of::<Chunk>()) as u64
+    }
+}
+
+impl Region {
+    fn new() -> Self {
+        Self { chunks: (0..REGION).map(|_| OnceLock::new()).collect(), untold: Bits::new() }
     }
 }
 
@@ -107,6 +192,7 @@ impl Chunk {
         Self {
             slots: array::from_fn(|_| Slot::new()),
             known: array::from_fn(|_| AtomicU64::new(0)),
+            untold: Bits::new(),
             earliest: AtomicU32::new(Stamp::NEVER.0),
             counts: array::from_fn(|_| AtomicU32::new(0)),
         }
@@ -128,18 +214,32 @@ impl Chunk {
         self.known[bit as usize / 64].fetch_or(1 << (bit % 64), Relaxed);
     }
 
+    /// Whether no other addresses of this chunk were ever bound than those from the first to the last.
+    pub(super) fn knows_only(&self, first: u32, last: u32) -> bool {
+        (0..)
+            .zip(&self.known)
+            .all(|(number, word)| word.load(Relaxed) & !untold::mask(number, first, last) == 0)
+    }
+
     /// Says of the whole chunk what its slots hold, in the order of their addresses, and returns how
     /// many are bound. Nobody else may be at it.
     pub(super) fn recount<'b>(&self, slots: impl Iterator<Item = Option<&'b Binding>>) -> u64 {
-        let mut known = [0_u64; CHUNK as usize / 64];
+        let mut known = [0_u64; WORDS];
+        let mut untold = [0_u64; WORDS];
         let (mut counts, mut earliest) = ([0; 8], Stamp::NEVER);
         for (number, binding) in slots.enumerate() {
             let Some(binding) = binding else { continue };
             known[number / 64] |= 1 << (number % 64);
+            if binding.told != Told::Acknowledged {
+                untold[number / 64] |= 1 << (number % 64);
+            }
             counts[binding.status as usize] += 1;
-            earliest = binding.ends().map_or(earliest, |ends| ends.min(earliest));
+            // When the wait for a partner's word ends, the sweep finds out.
+            let ends = if is_over(binding.status) { Some(Stamp::ZERO) } else { binding.ends() };
+            earliest = ends.map_or(earliest, |ends| ends.min(earliest));
         }
         self.known.iter().zip(known).for_each(|(word, known)| word.store(known, Relaxed));
+        self.untold.store(untold);
         self.counts.iter().zip(counts).for_each(|(count, counted)| count.store(counted, Relaxed));
         self.earliest.store(earliest.0, Relaxed);
         counts.iter().map(|count| u64::from(*count)).sum()

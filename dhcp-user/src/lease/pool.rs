@@ -41,6 +41,14 @@ impl Pool {
         }
     }
 
+    /// The queue of one owner, if it was ever used.
+    pub(super) fn queue_if_any(&self, owner: Owner) -> Option<&FreeQueue> {
+        match owner {
+            Owner::Primary => Some(&self.free),
+            Owner::Secondary => self.backup.get(),
+        }
+    }
+
     /// The queues that there are.
     pub(super) fn queues(&self) -> impl Iterator<Item = (Owner, &FreeQueue)> {
         let backup = self.backup.get().map(|queue| (Owner::Secondary, queue));
@@ -63,6 +71,22 @@ impl Pool {
                 Some(_) => {}
             }
         }
+    }
+
+    /// Addresses that were never bound, by the look of it, ascending; they stay where they are.
+    pub(super) fn peek_fresh<'a>(
+        &self,
+        directory: &'a Directory,
+        layout: &'a Layout,
+    ) -> impl Iterator<Item = Ipv4Addr> + use<'a> {
+        let last = u64::from(self.range.last.to_bits());
+        let mut from = self.fresh.load(Relaxed);
+        let next = move || {
+            let found = directory.next_unknown(from, last)?;
+            from = found + 1;
+            Some(Ipv4Addr::from_bits(found as u32))
+        };
+        std::iter::from_fn(next).filter(|address| !layout.is_reserved(*address))
     }
 
     /// Whether the cursor over never used addresses has passed this one.

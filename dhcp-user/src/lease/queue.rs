@@ -99,6 +99,18 @@ impl Ring {
         }
     }
 
+    /// The addresses that are in, the oldest first, and stay in. One that is taken out meanwhile, or
+    /// put in, may be named or not.
+    pub(super) fn peek(&self) -> impl Iterator<Item = Ipv4Addr> {
+        let (head, count) = (self.head.load(Relaxed), self.len());
+        (0..count.min(self.mask() + 1)).filter_map(move |offset| {
+            let position = head.wrapping_add(offset);
+            let (_, seen) = self.cell(position);
+            let is_filled = matches!(self.turn(position, seen), Turn::Filled);
+            is_filled.then(|| Ipv4Addr::from_bits(seen as u32))
+        })
+    }
+
     /// How many addresses are in, roughly.
     pub(super) fn len(&self) -> u32 {
         let len = self.tail.load(Relaxed).wrapping_sub(self.head.load(Relaxed));
@@ -212,6 +224,12 @@ impl FreeQueue {
         // See `push`.
         self.queued[word].fetch_and(!bit, AcqRel);
         Some(Popped { address, again })
+    }
+
+    /// The addresses that have an entry, the oldest first, and then those under an offer. The caller
+    /// looks at their bindings.
+    pub(super) fn peek(&self) -> impl Iterator<Item = Ipv4Addr> {
+        self.ring.peek().chain(self.offers.peek())
     }
 
     /// How many entries there are, roughly.

@@ -122,14 +122,14 @@ fn no_address_has_two_clients_and_none_is_lost_whatever_threads_do() {
         let (table, [odd, even]) = (&table, [layout(COUNT, &[]), layout(COUNT + 1, &[])]);
         scope.spawn(move || {
             for now in 1..STEPS / 100 {
-                table.expire(Stamp(now * 100), 16, &mut |_, _| ());
+                table.sweep(now * 100, 16);
                 // The pool is another one for a moment, with queues of its own.
                 table.adopt(if now % 2 == 0 { even.clone() } else { odd.clone() });
             }
         });
     });
     table.adopt(layout(COUNT, &[]));
-    while !table.expire(Stamp(2 * STEPS), 1_000, &mut |_, _| ()).done {}
+    while !table.sweep(2 * STEPS, 1_000).done {}
     let all_free = u64::from(COUNT);
     let expected = PoolCounts { total: all_free, free: all_free, ..PoolCounts::default() };
     assert_eq!(table.counts(POOL), expected);

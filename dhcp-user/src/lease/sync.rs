@@ -4,9 +4,9 @@
 //! whose interleavings are explored.
 
 #[cfg(loom)]
-pub(super) use loom::sync::atomic::{AtomicU32, AtomicU64};
+pub(super) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, fence};
 #[cfg(not(loom))]
-pub(super) use std::sync::atomic::{AtomicU32, AtomicU64};
+pub(super) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, fence};
 
 pub(super) use std::sync::atomic::Ordering;
 

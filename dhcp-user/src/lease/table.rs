@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
-use super::binding::Binding;
+use super::binding::{Binding, Told};
 use super::client::{Client, ClientKey};
+use super::expiry::Swept;
 use super::index::{Fold, Index};
 use super::layout::{Layout, NetworkId, Owner, PoolId};
 use super::page::{CHUNK, Directory};
 use super::pool::Pool;
 use super::slot::Seen;
-use super::sync::AtomicU32;
+use super::untold::Listener;
 use crate::wire::BindingStatus;
 
 pub use crossbeam_epoch::Guard;
@@ -30,8 +31,10 @@ pub struct Table {
     pub(super) state: ArcSwap<State>,
     /// One layout is adopted at a time. Control and start-up hold it, workers never.
     pub(super) adopting: Mutex<()>,
-    /// The chunk that the expiry sweep goes on from: its first address.
-    pub(super) swept: AtomicU32,
+    /// How far the sweep over what time ends has come.
+    pub(super) swept: Swept,
+    /// Who is to hear of addresses that the partner must be told of.
+    pub(super) untold: Listener,
 }
 
 /// What a reload replaces.
@@ -51,7 +54,8 @@ impl Table {
             index: Index::new(layout.count()),
             state: ArcSwap::from_pointee(State { layout, pools }),
             adopting: Mutex::new(()),
-            swept: AtomicU32::new(0),
+            swept: Swept::new(),
+            untold: Listener::new(),
         }
     }
 
@@ -177,6 +181,7 @@ impl Table {
     ) -> Result<Seen<'g>, Seen<'g>> {
         let chunk = self.directory.chunk_or_new(address);
         let (old, status, ends) = (seen.binding(), new.status, new.ends());
+        let is_untold = new.told != Told::Acknowledged;
         let (was, is) = (old.and_then(|old| old.client.as_ref()), new.client.as_ref());
         let same = matches!((was, is), (Some(was), Some(is)) if was.is_same(is));
         let network = self.state.load().layout.network_of(address);
@@ -194,6 +199,10 @@ impl Table {
                 }
                 chunk.count(old.map(|old| old.status), status);
                 ends.inspect(|ends| chunk.ends(*ends));
+                self.swept.note(chunk, status);
+                if is_untold {
+                    self.became_untold(address);
+                }
                 old_hint.inspect(|hint| self.index.remove(*hint, address));
                 if new_hint.is_some() {
                     self.follow_network(address, network, ours);

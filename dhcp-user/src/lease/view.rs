@@ -100,11 +100,13 @@ impl View {
     }
 
     /// What of the `desired` lease time a client may be granted of an address that is bound as `old`
-    /// (draft-12 §5.2.1, §7.1.5): at most the MCLT beyond what the partner has acknowledged or said.
+    /// (draft-12 §5.2.1, §7.1.5): at most the MCLT beyond what the partner has acknowledged or said
+    /// of this lease. What it knew of an earlier one counts no more once it agreed that the address
+    /// is nobody's: down here, it may be given away there as soon as the MCLT is over.
     #[must_use]
     pub fn lease_time(&self, now: Stamp, old: Option<&Binding>, desired: Seconds) -> Seconds {
         let Some(mclt) = self.mclt else { return desired };
-        let known = old.map_or(Stamp::ZERO, |old| {
+        let known = old.filter(|old| old.has_lease()).map_or(Stamp::ZERO, |old| {
             let told = if self.counts_told_ends { old.expires } else { Stamp::ZERO };
             old.acked_potential.max(old.received_potential).max(told)
         });
@@ -130,7 +132,9 @@ impl View {
             Some(BindingStatus::Backup) => Owner::Secondary,
             Some(BindingStatus::Active | BindingStatus::Abandoned) => return false,
             Some(BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
-                return self.may_reuse(now, binding);
+                return binding
+                    .and_then(|binding| self.reusable_after(binding))
+                    .is_some_and(|after| now > after);
             }
         };
         owner == self.owner || self.mclt.is_none() || self.is_taken_over(now)
@@ -143,18 +147,24 @@ impl View {
         now > takeover.since.after(mclt)
     }
 
-    /// Whether a lease that is over, and to whose end the partner has not agreed, may be forgotten.
-    fn may_reuse(&self, now: Stamp, binding: Option<&Binding>) -> bool {
-        let Some(((takeover, mclt), binding)) = self.takeover.zip(self.mclt).zip(binding) else {
-            return self.mclt.is_none();
-        };
-        let known =
-            binding.sent_potential.max(binding.acked_potential).max(binding.received_potential);
-        if known == Stamp::ZERO {
-            // Leased here alone, after the partner went down: it never knew.
-            return now > binding.expires;
+    /// After which moment a lease that is over, and to whose end the partner has not agreed, may be
+    /// forgotten; `None` while nothing but the partner's word ends it (draft-12 §5.2.2, §9.4.2).
+    #[must_use]
+    pub fn reusable_after(&self, binding: &Binding) -> Option<Stamp> {
+        let Some(mclt) = self.mclt else { return Some(Stamp::ZERO) };
+        let since = self.takeover?.since;
+        let known = binding.acked_potential.max(binding.received_potential);
+        if binding.cltt <= since {
+            // As it was when the partner went down: it may have leased it for so long.
+            let known = known.max(binding.sent_potential);
+            return Some(known.max(binding.expires).max(since).after(mclt));
         }
-        now > known.max(binding.expires).max(takeover.since).after(mclt)
+        // The client was last heard here, after the partner went down, and the partner has not heard
+        // of that: the end that the client was told is the end, and `sent_potential` a wish.
+        if known <= since {
+            return Some(binding.expires);
+        }
+        Some(known.max(binding.expires).after(mclt))
     }
 }
 

@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(server.exhaust(2), 8, "of ten, one is held and one set aside");
         server.pass(1800);
         let mut freed = Vec::new();
-        server.table.expire(server.now, 100, &mut |at, _| freed.push(at));
+        server.sweep(|at, _| freed.push(at));
         assert!(freed.contains(&address));
     }
 

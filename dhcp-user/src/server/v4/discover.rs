@@ -150,7 +150,7 @@ mod tests {
         server.pass(1800);
         assert_eq!(server.hear(&wishing(1, 19)).yiaddr(), first, "it has one");
         server.pass(86_400);
-        server.table.expire(server.now, 100, &mut |_, _| {});
+        server.sweep(|_, _| {});
         assert_eq!(server.hear(&wishing(1, 19)).yiaddr(), first, "it had one");
         assert_eq!(server.hear(&wishing(2, 19)).yiaddr(), ip(19), "it wishes one");
         let other = server.hear(&wishing(3, 19)).yiaddr();

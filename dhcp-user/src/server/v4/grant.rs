@@ -283,7 +283,7 @@ mod tests {
         server.lease(&over);
         server.pass(4000);
         let mut ended = Vec::new();
-        server.table.expire(server.now, 100, &mut |_, binding| ended.push(binding.clone()));
+        server.sweep(|_, binding| ended.push(binding.clone()));
         assert_eq!(ended.len(), 3);
         ended.iter().for_each(|binding| server.service.uncount_lease(&server.limits, binding));
         server.lease(&on_port(5, b"a"));

@@ -100,7 +100,7 @@ proptest! {
                 Step::Wait(seconds) => server.pass(seconds),
                 Step::Sweep => {
                     let mut ended = Vec::new();
-                    server.table.expire(server.now, 64, &mut |_, binding| ended.push(binding.clone()));
+                    server.sweep(|_, binding| ended.push(binding.clone()));
                     for binding in &ended {
                         server.service.uncount_lease(&server.limits, binding);
                     }

@@ -66,6 +66,12 @@ impl Server {
         self.now = Stamp(self.now.0 + seconds);
     }
 
+    /// Ends what is over; each as it is now.
+    pub(in crate::server) fn sweep(&self, mut each: impl FnMut(Ipv4Addr, &Binding)) {
+        let changed = &mut |address, _: &Binding, new: &Binding| each(address, new);
+        self.table.expire(self.now, 100, WriterId::SWEEP, &self.views, changed);
+    }
+
     pub(in crate::server) fn hear(&mut self, packet: &Packet) -> Heard {
         let mut reply = [0xa5; 1472];
         let answer = self.answer(&packet.arrival, &packet.octets(), &mut reply);

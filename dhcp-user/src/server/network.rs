@@ -52,12 +52,16 @@ pub(super) struct Subnet {
     /// By index, ascending in address.
     pools: Range<usize>,
     mask: Ipv4Addr,
+    /// By index: with whom the subnet is shared.
+    relationship: Option<u16>,
     base: Base,
 }
 
 #[derive(Debug)]
 pub(super) struct Pool {
     id: PoolId,
+    /// Of its subnet.
+    relationship: Option<u16>,
     first: Ipv4Addr,
     last: Ipv4Addr,
     allow: Vec<usize>,
@@ -97,11 +101,14 @@ impl Topology {
                 by_prefix.push((subnet.prefix, subnets.len()));
                 let scopes = [&config.global, &network.scope, &subnet.scope];
                 let first_pool = pools.len();
-                pools.extend(subnet.pools.iter().map(|pool| Pool::new(pool, &scopes)));
+                let relationship = subnet.failover;
+                let new = |pool| Pool::new(pool, relationship, &scopes);
+                pools.extend(subnet.pools.iter().map(new));
                 subnets.push(Subnet {
                     network: index,
                     pools: first_pool..pools.len(),
                     mask: Ipv4Addr::from_bits(mask_bits(subnet.prefix.len)),
+                    relationship,
                     base: Base::of(&scopes),
                 });
             }
@@ -220,10 +227,22 @@ impl Topology {
     }
 
     /// The pools of a link, by index: first those of the subnet that was pointed at.
-    pub(super) fn pools_at(&self, place: Place) -> impl Iterator<Item = usize> {
+    pub(super) fn pools_at(&self, place: Place) -> impl Iterator<Item = usize> + Clone {
         let subnets = self.networks[place.network].subnets.clone();
         let others = subnets.filter(move |subnet| Some(*subnet) != place.subnet);
         place.subnet.into_iter().chain(others).flat_map(|subnet| self.subnets[subnet].pools.clone())
+    }
+
+    /// The relationships, by index, of a link's subnets: first of the one that was pointed at.
+    pub(super) fn relationships_at(&self, place: Place) -> impl Iterator<Item = Option<u16>> {
+        let subnets = self.networks[place.network].subnets.clone();
+        let others = subnets.filter(move |subnet| Some(*subnet) != place.subnet);
+        place.subnet.into_iter().chain(others).map(|subnet| self.subnets[subnet].relationship)
+    }
+
+    /// The relationships, by index, of all subnets there are.
+    pub(super) fn relationships(&self) -> impl Iterator<Item = Option<u16>> {
+        self.subnets.iter().map(|subnet| subnet.relationship)
     }
 
     pub(super) fn pool(&self, index: usize) -> &Pool {
@@ -266,6 +285,11 @@ impl Subnet {
     pub(super) fn mask(&self) -> Ipv4Addr {
         self.mask
     }
+
+    /// The relationship, by index, of the partner that the subnet is shared with.
+    pub(super) fn relationship(&self) -> Option<u16> {
+        self.relationship
+    }
 }
 
 impl Pool {
@@ -274,10 +298,16 @@ impl Pool {
         self.id
     }
 
-    fn new(pool: &model::Pool, outer: &[&model::Scope; 3]) -> Self {
+    /// As its subnet's.
+    pub(super) fn relationship(&self) -> Option<u16> {
+        self.relationship
+    }
+
+    fn new(pool: &model::Pool, relationship: Option<u16>, outer: &[&model::Scope; 3]) -> Self {
         let [global, network, subnet] = outer;
         Self {
             id: PoolId::of(pool),
+            relationship,
             first: pool.first,
             last: pool.last,
             allow: pool.allow.clone(),

@@ -16,19 +16,19 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// For a client that asks for `asked`, if it asks (RFC 2131 §4.3.1: server policy decides).
+    /// How long a lease would be for a client that asks for `asked`, if it asks (RFC 2131 §4.3.1:
+    /// server policy decides), and if no partner had a say.
     ///
     /// Departs from RFC 2131 §4.3.1, by which a client that names no time is told what is left of
     /// the lease it has: clients rarely name one and expect a renewal to renew.
-    pub(super) fn granted(layers: &Layers<'_>, asked: Option<Seconds>) -> Self {
+    pub(super) fn desired(layers: &Layers<'_>, asked: Option<Seconds>) -> Seconds {
         let usual = layers.parameter(|p| p.lease_time).unwrap_or(Parameters::LEASE_TIME);
         let longest = layers.parameter(|p| p.max_lease_time).unwrap_or(usual);
         let shortest = layers
             .parameter(|p| p.min_lease_time)
             .unwrap_or_else(|| usual.min(Parameters::MIN_LEASE_TIME));
         // Not `clamp`, which panics on bounds that cross: a class may lower the longest alone.
-        let lease = asked.map_or(usual, |asked| asked.max(shortest)).min(longest);
-        Self::of(layers, lease)
+        asked.map_or(usual, |asked| asked.max(shortest)).min(longest)
     }
 
     /// For a lease of this length (RFC 2131 §4.4.5).
@@ -44,20 +44,24 @@ impl Times {
     }
 
     /// What is left of `held`, if its client comes back so early that it is told just that and
-    /// nothing is written.
+    /// nothing is written. Not if `grantable`, what it could be granted now, is less than what is
+    /// left, or more than it was granted: a first lease, of the MCLT alone, is extended as soon as its
+    /// client asks (draft-12 §5.2.1).
     pub(super) fn reused(
         now: Stamp,
         layers: &Layers<'_>,
         held: &Binding,
-        asked: Option<Seconds>,
+        grantable: Seconds,
     ) -> Option<Self> {
         let permille = layers.parameter(|p| p.reuse_permille).filter(|permille| *permille > 0)?;
         let left = held.remaining(now);
-        // What the configuration allows now may be less than what was granted.
-        if !held.is_held(now) || left > Self::granted(layers, asked).lease {
+        let whole = match held.expires {
+            Stamp::NEVER => Seconds::INFINITE,
+            expires => expires.since(held.cltt),
+        };
+        if !held.is_held(now) || left > grantable || grantable > whole {
             return None;
         }
-        let whole = held.expires.since(held.cltt);
         let gone = now.since(held.cltt);
         (u64::from(gone.0) * 1000 < u64::from(whole.0) * u64::from(permille))
             .then(|| Self::of(layers, left))

@@ -61,6 +61,13 @@ drop_reasons! {
     LimitReached = "limit-reached",
     /// A client that has not asked for long enough: it is left to other servers.
     TooSoon = "too-soon",
+    /// The relationship that the address belongs to is in a state in which this server must not
+    /// answer, or extends leases alone (draft-12 §9).
+    NotInService = "not-in-service",
+    /// By load balancing the partner answers this client (RFC 3074).
+    PartnersClient = "partners-client",
+    /// The address is the partner's to give, or the partner may have given it without our knowing.
+    PartnersAddress = "partners-address",
     /// RELEASE or DECLINE of an address that the client does not hold.
     NotHeld = "not-held",
     /// Other workers changed the same addresses faster than we could decide; the client asks again.

@@ -7,7 +7,8 @@
 use std::net::Ipv4Addr;
 
 use super::exchange::Exchange;
-use crate::lease::{Binding, BindingStatus, Client, Owner, PoolId, Seen};
+use super::partner::other;
+use crate::lease::{Binding, BindingStatus, Owner, PoolId, Seen, Told, View};
 use crate::server::DropReason;
 use crate::server::network::Site;
 use crate::wire::Stamp;
@@ -32,6 +33,8 @@ pub(super) struct Candidate<'a> {
 pub(super) enum Standing {
     /// Another client has it or was offered it, or it is set aside.
     Taken,
+    /// The partner's to give, or the partner may have given it without our knowing.
+    Partners,
     /// Anybody's.
     Open,
     /// The client had it last, and nobody has it now.
@@ -43,41 +46,75 @@ pub(super) enum Standing {
 }
 
 impl Standing {
-    /// What `binding` makes its address to the client that `is_client` knows.
-    fn of(now: Stamp, binding: Option<&Binding>, is_client: impl Fn(&Client) -> bool) -> Self {
-        let Some(binding) = binding else { return Self::Open };
-        let is_clients = binding.client.as_ref().is_some_and(is_client);
-        let (ours, theirs) = if is_clients { (true, false) } else { (false, true) };
+    /// Whether the client may be given the address.
+    pub(super) fn is_usable(self) -> bool {
+        self >= Self::Open
+    }
+}
+
+/// What decides what an address is to the client, beside its binding.
+struct Claim<'a> {
+    now: Stamp,
+    view: &'a View,
+    /// By the address's record the client has it, or had it last.
+    is_its: bool,
+    /// The address is reserved for the client: either server may give it (draft-12 §5.13).
+    is_reserved: bool,
+    /// A BOOTP client never comes back, so it has none of the partner's (draft-12 §5.14).
+    is_bootp: bool,
+}
+
+impl Claim<'_> {
+    fn standing(&self, binding: Option<&Binding>) -> Standing {
+        use BindingStatus::{Abandoned, Active, Backup, Expired, Free, Released, Reset};
+        let is_alone = self.view.mclt.is_none();
+        let untaken = if self.is_its { Standing::Past } else { Standing::Open };
+        let Some(binding) = binding else {
+            return if self.may_give(None) { Standing::Open } else { Standing::Partners };
+        };
         match binding.status {
-            BindingStatus::Active if binding.expires > now => {
-                if ours {
-                    Self::Held
+            Active if binding.expires > self.now => {
+                if self.is_its {
+                    Standing::Held
                 } else {
-                    Self::Taken
+                    Standing::Taken
                 }
             }
-            // Until its time has passed (the sweep may not have come by yet).
-            BindingStatus::Abandoned if binding.expires > now => Self::Taken,
-            BindingStatus::Free | BindingStatus::Backup if binding.is_offered(now) => {
-                if ours {
-                    Self::Offered
+            // The sweep may not have come by yet; with a partner it is not over before both say so.
+            Active if is_alone || self.is_its => untaken,
+            Active => Standing::Taken,
+            Abandoned if is_alone && binding.expires <= self.now => untaken,
+            Abandoned => Standing::Taken,
+            Free | Backup if !self.may_give(Some(binding)) => Standing::Partners,
+            Free | Backup if binding.is_offered(self.now) => {
+                if self.is_its {
+                    Standing::Offered
                 } else {
-                    Self::Taken
+                    Standing::Taken
                 }
             }
-            // The partner has not yet agreed that the lease is over: nobody else may have it
-            // (draft-12 §5.11).
-            BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset if theirs => {
-                Self::Taken
-            }
-            _ => {
-                if ours {
-                    Self::Past
-                } else {
-                    Self::Open
-                }
-            }
+            Free | Backup => untaken,
+            // Of a partner that is no more.
+            Expired | Released | Reset if is_alone => untaken,
+            // Its end has not been told: it may be taken back (draft-12 §5.2.2).
+            Expired | Released if self.is_its && binding.told == Told::Unsent => Standing::Past,
+            // The partner may have agreed that it is over, and given it to somebody.
+            Expired | Released | Reset => Standing::Partners,
         }
+    }
+
+    /// Whether an available address is ours to give.
+    fn may_give(&self, binding: Option<&Binding>) -> bool {
+        let is_own = || owner_of(binding) == self.view.owner || self.view.mclt.is_none();
+        self.is_reserved || self.view.may_give(self.now, binding) && (!self.is_bootp || is_own())
+    }
+}
+
+/// Whose an available address is.
+fn owner_of(binding: Option<&Binding>) -> Owner {
+    match binding.map(|binding| binding.status) {
+        Some(BindingStatus::Backup) => Owner::Secondary,
+        _ => Owner::Primary,
     }
 }
 
@@ -95,8 +132,7 @@ impl<'a> Exchange<'a> {
         let reserved = self.reservation.and_then(|reserved| reserved.address);
         // Who has a reservation leaves any other address for it, unless it cannot have that.
         if let Some(own) = reserved.filter(|own| *own != address) {
-            let is_usable = |own: Candidate<'_>| own.standing > Standing::Taken;
-            if self.look_at(own, None).is_some_and(is_usable) {
+            if self.look_at(own, None).is_some_and(|own| own.standing.is_usable()) {
                 return None;
             }
         }
@@ -105,11 +141,7 @@ impl<'a> Exchange<'a> {
 
     /// The address as it is to this client, whether or not it would be given to it now.
     pub(super) fn held(&self, address: Ipv4Addr) -> Option<Candidate<'a>> {
-        let site = self
-            .service
-            .topology
-            .site(address)
-            .filter(|site| site.network == self.place.network)?;
+        let site = self.site(address)?;
         Some(self.candidate(address, site, self.table.seen(address, self.guard)?))
     }
 
@@ -119,12 +151,8 @@ impl<'a> Exchange<'a> {
         address: Ipv4Addr,
         taken_from: Option<(PoolId, Seen<'a>)>,
     ) -> Option<Candidate<'a>> {
-        let site = self
-            .service
-            .topology
-            .site(address)
-            .filter(|site| site.network == self.place.network)?;
-        let is_own = self.reservation.is_some_and(|reserved| reserved.address == Some(address));
+        let site = self.site(address)?;
+        let is_own = self.is_reserved(address);
         let is_open = || {
             !self.service.reservations.contains(address)
                 && site.pool.is_some_and(|pool| pool.permits(self.members))
@@ -142,7 +170,15 @@ impl<'a> Exchange<'a> {
     }
 
     fn candidate(&self, address: Ipv4Addr, site: Site<'a>, seen: Seen<'a>) -> Candidate<'a> {
-        let standing = Standing::of(self.now, seen.binding(), |client| client.key() == self.key);
+        let client = seen.binding().and_then(|binding| binding.client.as_ref());
+        let claim = Claim {
+            now: self.now,
+            view: self.view(site),
+            is_its: client.is_some_and(|client| client.key() == self.key),
+            is_reserved: self.is_reserved(address),
+            is_bootp: self.is_bootp(),
+        };
+        let standing = claim.standing(seen.binding());
         Candidate { address, site, standing, seen, taken_from: None }
     }
 
@@ -151,7 +187,9 @@ impl<'a> Exchange<'a> {
     /// # Errors
     /// `NoAddress` if no pool that the client may use has one left.
     pub(super) fn choose(&self, asked: Option<Ipv4Addr>) -> Result<Candidate<'a>, DropReason> {
-        let usable = |candidate: &Candidate<'_>| candidate.standing > Standing::Taken;
+        let usable = |candidate: &Candidate<'_>| {
+            candidate.standing.is_usable() && self.admit(candidate.site).is_ok()
+        };
         self.reservation
             .and_then(|reserved| self.look(reserved.address?))
             .filter(usable)
@@ -167,6 +205,7 @@ impl<'a> Exchange<'a> {
             .of_client(self.network, self.key, self.guard)
             .filter_map(|(address, _)| self.look(address))
             .filter(|candidate| candidate.standing > Standing::Open)
+            .filter(|candidate| self.admit(candidate.site).is_ok())
             .max_by_key(|candidate| {
                 let heard = candidate.seen.binding().map(|binding| binding.cltt);
                 (candidate.standing, heard, std::cmp::Reverse(candidate.address))
@@ -179,18 +218,33 @@ impl<'a> Exchange<'a> {
             || self.table.of_client(self.network, self.key, self.guard).next().is_some()
     }
 
+    /// Whether the address is kept for this client.
+    pub(super) fn is_reserved(&self, address: Ipv4Addr) -> bool {
+        self.reservation.is_some_and(|own| own.address == Some(address))
+    }
+
+    /// One of our own; where the partner is down for good, at last one of the partner's.
     fn least_recently_used(&self) -> Option<Candidate<'a>> {
         let topology = &self.service.topology;
         let pools = topology.pools_at(self.place).map(|index| topology.pool(index));
-        pools.filter(|pool| pool.permits(self.members)).find_map(|pool| self.take_from(pool.id()))
+        let pools = pools.filter(|pool| pool.permits(self.members)).filter_map(|pool| {
+            let view = self.views.of(pool.relationship());
+            self.admit_to(pool.relationship(), view).is_ok().then_some((pool.id(), view))
+        });
+        let own = pools.clone().find_map(|(pool, view)| self.take_from(pool, view.owner));
+        own.or_else(|| {
+            // A BOOTP client never comes back, so it has none of these (draft-12 §5.14).
+            let mut down =
+                pools.filter(|(_, view)| !self.is_bootp() && view.is_taken_over(self.now));
+            down.find_map(|(pool, view)| self.take_from(pool, other(view.owner)))
+        })
     }
 
-    fn take_from(&self, pool: PoolId) -> Option<Candidate<'a>> {
+    fn take_from(&self, pool: PoolId, owner: Owner) -> Option<Candidate<'a>> {
         for _ in 0..CANDIDATES_PER_POOL {
-            let (address, seen) =
-                self.table.take_free(pool, Owner::Primary, self.now, self.guard)?;
+            let (address, seen) = self.table.take_free(pool, owner, self.now, self.guard)?;
             let candidate = self.look_at(address, Some((pool, seen)));
-            match candidate.filter(|candidate| candidate.standing > Standing::Taken) {
+            match candidate.filter(|candidate| candidate.standing.is_usable()) {
                 Some(candidate) => return Some(candidate),
                 None => self.table.put_back(pool, address),
             }

@@ -3,6 +3,7 @@
 use super::allocate::Standing;
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::grant::Lost;
+use super::partner::Term;
 use super::reply::{Told, reply};
 use crate::server::{Answer, DropReason};
 use crate::wire::Stamp;
@@ -11,6 +12,7 @@ pub(super) fn bootp(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Answer, DropReason> {
+    exchange.admit_to_link()?;
     for _ in 0..ATTEMPTS {
         let candidate =
             exchange.choose(exchange.client_address()).map_err(|_| DropReason::BootpOff)?;
@@ -28,7 +30,7 @@ pub(super) fn bootp(
         if is_settled {
             exchange.confirm(&candidate, output);
         } else {
-            match exchange.grant(&candidate, Stamp::NEVER, output) {
+            match exchange.grant(&candidate, &Term::forever(&layers), output) {
                 Ok(Ok(())) => {}
                 Ok(Err(Lost)) => continue,
                 Err(reason) => {

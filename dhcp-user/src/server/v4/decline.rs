@@ -8,11 +8,15 @@ pub(super) fn decline(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Answer, DropReason> {
+    let address = exchange.requested_address();
     // Clients that leave the server identifier out (a MUST of table 5) are heard as by dhcpd.
-    if exchange.names_us() == Some(false) {
+    if exchange.names_us() == Some(false) && !exchange.speaks_for_the_partner(address) {
         return Err(DropReason::OtherServer);
     }
-    let address = exchange.requested_address().ok_or(DropReason::Incomplete)?;
+    let address = address.ok_or(DropReason::Incomplete)?;
+    if let Some(site) = exchange.site(address) {
+        exchange.admit(site)?;
+    }
     for _ in 0..ATTEMPTS {
         // Only its own: nobody may empty a pool by declining what others have.
         let held = exchange

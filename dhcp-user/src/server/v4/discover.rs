@@ -8,7 +8,6 @@ use super::grant::Lost;
 use super::reply::{Told, reply};
 use super::request::acknowledge;
 use crate::config::model;
-use crate::server::times::Times;
 use crate::server::{Answer, DropReason, Probe, ProbeOutcome};
 use crate::wire::dhcpv4::MessageType;
 use crate::wire::option::code;
@@ -20,6 +19,7 @@ pub(super) fn discover(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Answer, DropReason> {
+    exchange.admit_to_link()?;
     let min_secs = exchange.link_layers().parameter(|p| p.min_secs);
     if min_secs.is_some_and(|least| exchange.secs() < least) {
         return Err(DropReason::TooSoon);
@@ -62,7 +62,7 @@ fn offer(
     let told = Told {
         kind: Some(MessageType::Offer),
         yiaddr: candidate.address,
-        times: Some(Times::granted(&layers, exchange.asked_time())),
+        times: Some(exchange.term(candidate, &layers).times),
         mask: Some(candidate.site.subnet.mask()),
         layers,
         is_rapid: false,

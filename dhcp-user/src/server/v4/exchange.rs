@@ -8,7 +8,7 @@ use super::{bootp, decline, discover, inform, release, request};
 use crate::config::model;
 use crate::lease::{ClientKey, Limits, NetworkId, Table, Views, WriterId};
 use crate::server::identity::Speaker;
-use crate::server::network::Place;
+use crate::server::network::{Place, Site};
 use crate::server::options::{Base, Layers};
 use crate::server::reservation::Reserved;
 use crate::server::{Answer, Arrival, Change, DropReason, ProbeOutcome, Service, Workspace, World};
@@ -213,6 +213,19 @@ impl<'a> Exchange<'a> {
         Some(named.is_some_and(|named| {
             named == self.server_identifier() || self.service.topology.is_our_own(named)
         }))
+    }
+
+    /// Whether the client itself sent it to an address of ours; a relay passes broadcasts on to each
+    /// of its servers that way.
+    pub(super) fn came_by_unicast(&self) -> bool {
+        self.message.giaddr().is_unspecified()
+            && self.service.topology.is_our_own(self.arrival.destination_ip)
+    }
+
+    /// Where an address lies, if that is on the client's link.
+    pub(super) fn site(&self, address: Ipv4Addr) -> Option<Site<'a>> {
+        let site = self.service.topology.site(address)?;
+        (site.network == self.place.network).then_some(site)
     }
 
     /// Option 50.

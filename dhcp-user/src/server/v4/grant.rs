@@ -4,10 +4,11 @@
 
 use super::allocate::{Candidate, Standing};
 use super::exchange::{Exchange, Output};
+use super::partner::Term;
 use crate::lease::{Binding, BindingStatus, Client, Counting, ItemKind, Reserved};
 use crate::server::limit::Subscriber;
 use crate::server::options::Layers;
-use crate::server::times;
+use crate::server::times::{self, Times};
 use crate::server::{Change, DropReason};
 use crate::wire::Stamp;
 
@@ -22,8 +23,12 @@ impl<'a> Exchange<'a> {
         output: &mut Output<'_>,
     ) -> Result<(), Lost> {
         let time = times::offer_time(&self.layers(candidate.site.base()));
+        let view = self.view(candidate.site);
         match (candidate.standing, candidate.seen.binding()) {
             (Standing::Held, _) => return Ok(()),
+            // With a partner a lease that is over stays one until it agrees, and its client's alone:
+            // nobody else can be offered it.
+            (_, Some(old)) if !old.is_available() && view.mclt.is_some() => return Ok(()),
             // A client that repeats itself costs nothing while the offer has time to be taken.
             (Standing::Offered, Some(old)) if old.offered_until.since(self.now).0 > time.0 / 2 => {
                 return Ok(());
@@ -31,16 +36,15 @@ impl<'a> Exchange<'a> {
             _ => {}
         }
         let mut new = self.next(candidate, |status| match status {
-            BindingStatus::Active | BindingStatus::Abandoned => BindingStatus::Free,
-            // A lease that ended but waits for the partner stays what it is.
-            other => other,
+            BindingStatus::Backup => BindingStatus::Backup,
+            _ => BindingStatus::Free,
         });
         new.offered_until = self.now.after(time);
         new.client = Some(self.client(candidate.seen.binding()));
         self.swap(candidate, new, &[], output, Journalled::No)
     }
 
-    /// Leases the address to the client until `expires`.
+    /// Leases the address to the client for a time.
     ///
     /// # Errors
     /// `Ok(Err(Lost))` if another worker was faster, `LimitReached` if the client's subscriber has
@@ -48,16 +52,16 @@ impl<'a> Exchange<'a> {
     pub(super) fn grant(
         &self,
         candidate: &Candidate<'a>,
-        expires: Stamp,
+        term: &Term,
         output: &mut Output<'_>,
     ) -> Result<Result<(), Lost>, DropReason> {
         let mut new = self.next(candidate, |_| BindingStatus::Active);
-        new.expires = expires;
+        new.expires = self.now.after(term.times.lease);
+        self.announce(candidate, term, &mut new);
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
         new.flags.bootp = self.is_bootp();
-        new.flags.reserved =
-            self.reservation.is_some_and(|own| own.address == Some(candidate.address));
+        new.flags.reserved = self.is_reserved(candidate.address);
         new.client = Some(self.client(candidate.seen.binding()));
         let counting = self.limits.hold(self.service.generation());
         let places = self.places(candidate.seen.binding(), counting.as_ref())?;
@@ -78,13 +82,18 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Ends the client's lease; the address stays its client's as history.
+    /// Ends the client's lease; the address stays its client's as history. With a partner it is
+    /// available again once that one has agreed (draft-12 §5.2.2).
     pub(super) fn end(
         &self,
         candidate: &Candidate<'a>,
         output: &mut Output<'_>,
     ) -> Result<(), Lost> {
-        let mut new = self.next(candidate, |_| BindingStatus::Free);
+        let view = self.view(candidate.site);
+        let is_alone = view.mclt.is_none();
+        let ended = if is_alone { BindingStatus::Free } else { BindingStatus::Released };
+        let mut new = self.next(candidate, |_| ended);
+        new.told = view.told();
         new.expires = self.now;
         new.offered_until = Stamp::ZERO;
         self.swap(candidate, new, &[], output, Journalled::Yes)
@@ -98,6 +107,7 @@ impl<'a> Exchange<'a> {
     ) -> Result<(), Lost> {
         let time = times::decline_time(&self.layers(candidate.site.base()));
         let mut new = self.next(candidate, |_| BindingStatus::Abandoned);
+        new.told = self.view(candidate.site).told();
         new.expires = self.now.after(time);
         new.offered_until = Stamp::ZERO;
         new.client = None;
@@ -116,7 +126,8 @@ impl<'a> Exchange<'a> {
         &self,
         candidate: &Candidate<'a>,
         layers: &Layers<'_>,
-    ) -> Option<times::Times> {
+        term: &Term,
+    ) -> Option<Times> {
         let held = candidate.seen.binding().filter(|_| candidate.standing == Standing::Held)?;
         let client = held.client.as_ref()?;
         // What relays say changes from packet to packet where they sign it (RFC 4030).
@@ -125,7 +136,7 @@ impl<'a> Exchange<'a> {
         stored
             .filter(|item| !is_relays(item))
             .eq(said.filter(|item| !is_relays(item)))
-            .then(|| times::Times::reused(self.now, layers, held, self.asked_time()))?
+            .then(|| Times::reused(self.now, layers, held, term.times.lease))?
     }
 
     /// The binding after this one. A `starts` is kept as long as its status is.

@@ -15,6 +15,7 @@ pub(super) fn inform(
     let address = exchange.informed_address().ok_or(DropReason::Incomplete)?;
     // The address is where the answer goes: one that lies in no network of ours may be forged.
     let site = exchange.service.topology.site(address).ok_or(DropReason::UnknownNetwork)?;
+    exchange.admit(site)?;
     let told = Told {
         kind: Some(MessageType::Ack),
         yiaddr: Ipv4Addr::UNSPECIFIED,

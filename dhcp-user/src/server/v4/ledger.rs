@@ -6,9 +6,10 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::testing::{Packet, Server, client};
-use crate::wire::Stamp;
+use crate::lease::{Answers, BindingStatus, Owner, Told, View, WriterId};
 use crate::wire::dhcpv4::{Message, MessageType, Scratch};
 use crate::wire::option::code;
+use crate::wire::{Seconds, Stamp};
 
 const CONFIG: &str = r#"
     lease-time = "10m"
@@ -31,6 +32,9 @@ const CONFIG: &str = r#"
     per = "circuit-id"
     leases = 3
 "#;
+
+/// Maximum client lead time, less than the lease time.
+const MCLT: Seconds = Seconds(120);
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -140,6 +144,75 @@ proptest! {
         limits.recount(0, |limits| table.for_each(|_, it| service.count_lease(limits, it)));
         let recounted: Vec<u32> = (0..2).map(|port| held(&server, port)).collect();
         prop_assert_eq!(counted, recounted);
+    }
+
+    /// Two servers that cannot speak to each other and so know nothing of each other's leases
+    /// (draft-12 §9.9): the division of the addresses alone keeps clients apart, and the MCLT keeps
+    /// each lease short enough for the partner to wait for its end.
+    #[test]
+    fn no_address_is_ever_two_clients_of_two_servers_that_cannot_speak(
+        is_backup in proptest::collection::vec(any::<bool>(), 8),
+        steps in proptest::collection::vec((any::<bool>(), step()), 1..200),
+    ) {
+        let view = |owner| View {
+            answers: Answers::Everybody,
+            owner,
+            mclt: Some(MCLT),
+            counts_told_ends: true,
+            ends_leases: true,
+            takeover: None,
+        };
+        let mut servers =
+            [Owner::Primary, Owner::Secondary].map(|owner| Server::partnered(CONFIG, view(owner)));
+        let mut ledger = Ledger::default();
+        let pooled = (10..15).chain(20..23).map(|last| Ipv4Addr::new(10, 0, 0, last));
+        for (address, is_backup) in pooled.zip(is_backup) {
+            if is_backup {
+                servers.iter().for_each(|server| {
+                    server.change(address, |binding| binding.status = BindingStatus::Backup);
+                });
+            }
+        }
+        for (second, step) in steps {
+            match step {
+                Step::Wait(seconds) => servers.iter_mut().for_each(|server| server.pass(seconds)),
+                Step::Sweep => {
+                    let Server { table, service, limits, views, now, .. } =
+                        &mut servers[usize::from(second)];
+                    table.expire(*now, 64, WriterId(9), views, &mut |_, before, _| {
+                        service.uncount_lease(limits, before);
+                    });
+                }
+                Step::Send { client: n, what, last, is_odd, .. } => {
+                    let server = &mut servers[usize::from(second)];
+                    let own = ledger.address_of(n).filter(|_| last % 2 == 0);
+                    let address = own.unwrap_or(Ipv4Addr::new(10, 0, 0, last));
+                    let mut request = packet(what, client(n), address);
+                    if is_odd {
+                        request = request.option(code::VENDOR_CLASS, b"odd");
+                    }
+                    let mut before = HashMap::new();
+                    server.table.for_each(|address, binding| {
+                        before.insert(address, binding.expires.max(binding.acked_potential));
+                    });
+                    let heard = server.hear(&request);
+                    if heard.answer == crate::server::Answer::Done {
+                        ledger.held.remove(&address);
+                    }
+                    for change in &heard.changes {
+                        prop_assert_eq!(change.binding.told, Told::Unsent);
+                    }
+                    if heard.kind() == Some(MessageType::Ack) {
+                        let told = Seconds(heard.number(code::LEASE_TIME).unwrap());
+                        let until = server.now.after(told);
+                        ledger.acknowledge(server.now, n, heard.yiaddr(), until);
+                        let known = before.get(&heard.yiaddr()).copied().unwrap_or_default();
+                        let known = known.max(server.now);
+                        prop_assert!(until <= known.after(MCLT), "{:?} beyond {:?}", told, known);
+                    }
+                }
+            }
+        }
     }
 
     #[test]

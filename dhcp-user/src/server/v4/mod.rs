@@ -9,6 +9,9 @@ mod grant;
 mod inform;
 #[cfg(test)]
 mod ledger;
+mod partner;
+#[cfg(test)]
+mod partner_tests;
 mod release;
 mod reply;
 mod request;

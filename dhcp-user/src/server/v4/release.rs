@@ -8,13 +8,18 @@ pub(super) fn release(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Answer, DropReason> {
+    let address = exchange.client_address();
     match exchange.names_us() {
         Some(true) => {}
+        Some(false) if exchange.speaks_for_the_partner(address) => {}
         Some(false) => return Err(DropReason::OtherServer),
         None if exchange.service.leniency.release_without_server_id => {}
         None => return Err(DropReason::Incomplete),
     }
-    let address = exchange.client_address().ok_or(DropReason::Incomplete)?;
+    let address = address.ok_or(DropReason::Incomplete)?;
+    if let Some(site) = exchange.site(address) {
+        exchange.admit(site)?;
+    }
     for _ in 0..ATTEMPTS {
         let held = exchange
             .held(address)

@@ -8,14 +8,31 @@
 //!
 //! A server that is not authoritative for the network says nothing in place of a NAK, but in
 //! SELECTING, where the client has chosen it.
-
-use std::net::Ipv4Addr;
+//!
+//! Where a partner gives the addresses, too, it tells what it has done a moment after its client, so
+//! our record may be behind, and a NAK could cost a client the lease it just got. What becomes of a
+//! REQUEST that is [for us to answer](super::partner), by what the address is in our record:
+//!
+//! | here the address is | RENEWING, REBINDING | INIT-REBOOT | SELECTING |
+//! |---|---|---|---|
+//! | in another network | NAK | NAK | NAK |
+//! | ACTIVE, the client's, though the partner granted it | ACK | ACK | ACK |
+//! | ACTIVE, another's: that may not change without our consent | NAK | NAK | NAK |
+//! | ABANDONED, or kept from this client by the configuration | NAK | NAK | NAK |
+//! | available and ours, or taken over | ACK | ACK if it was the client's, else NAK | ACK |
+//! | promised to another by an offer of ours | NAK | NAK | NAK |
+//! | available and the partner's: it may have given it | silence | silence | silence |
+//! | EXPIRED or RELEASED, the client's, the partner not told | ACK | ACK | ACK |
+//! | EXPIRED or RELEASED otherwise, or RESET: the partner may have agreed, and given it on | silence | silence | silence |
+//!
+//! INIT-REBOOT of a client without a record is silence before all that. In RECOVER-DONE a client whose
+//! ACTIVE lease it is gets an ACK when it extends it, and where the table has ACK otherwise silence.
 
 use super::allocate::{Candidate, Standing};
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::grant::Lost;
 use super::reply::{Told, nak, reply};
-use crate::server::times::Times;
+use crate::lease::Answers;
 use crate::server::{Answer, DropReason};
 use crate::wire::dhcpv4::MessageType;
 
@@ -39,10 +56,11 @@ pub(super) fn request(
     let refuse = |why: &str, output: &mut Output<'_>| {
         if may_refuse { nak(exchange, why, output) } else { Err(DropReason::NotAuthoritative) }
     };
-    let site = exchange.service.topology.site(address);
-    if site.is_none_or(|site| site.network != exchange.place.network) {
+    let Some(site) = exchange.site(address) else {
+        exchange.admit_to_link()?;
         return refuse(WRONG_NETWORK, output);
-    }
+    };
+    let view = exchange.admit(site)?;
     let is_rebooting = !is_selecting && exchange.client_address().is_none();
     if is_rebooting && !exchange.is_on_record() {
         // Another server may know it: it MUST NOT be disturbed.
@@ -51,11 +69,17 @@ pub(super) fn request(
     for _ in 0..ATTEMPTS {
         // A renewal that we have no record of is granted if the address is free for its client:
         // it then is ours to give, and to refuse it would only cost the client its address.
-        let candidate =
-            exchange.look(address).filter(|candidate| candidate.standing > Standing::Taken);
-        let Some(candidate) = candidate else { return refuse(NOT_YOURS, output) };
+        let Some(candidate) = exchange.look(address) else { return refuse(NOT_YOURS, output) };
+        match candidate.standing {
+            Standing::Taken => return refuse(NOT_YOURS, output),
+            Standing::Partners => return Err(DropReason::PartnersAddress),
+            _ if view.answers == Answers::Extensions && !candidate.is_extension() => {
+                return Err(DropReason::NotInService);
+            }
+            _ => {}
+        }
         // In INIT-REBOOT the client must have been right about its address.
-        if is_rebooting && candidate.standing == Standing::Open && !is_reserved(exchange, address) {
+        if is_rebooting && candidate.standing == Standing::Open && !exchange.is_reserved(address) {
             return refuse(NOT_YOURS, output);
         }
         if let Ok(answer) = acknowledge(exchange, &candidate, false, output) {
@@ -76,23 +100,21 @@ pub(super) fn acknowledge(
     output: &mut Output<'_>,
 ) -> Result<Result<Answer, DropReason>, Lost> {
     let layers = exchange.layers(candidate.site.base());
-    let reused = exchange.reused(candidate, &layers);
+    let term = exchange.term(candidate, &layers);
+    let reused = exchange.reused(candidate, &layers, &term);
     let times = match reused {
         Some(times) => {
             exchange.confirm(candidate, output);
             times
         }
-        None => {
-            let times = Times::granted(&layers, exchange.asked_time());
-            match exchange.grant(candidate, exchange.now.after(times.lease), output) {
-                Ok(Ok(())) => times,
-                Ok(Err(lost)) => return Err(lost),
-                Err(reason) => {
-                    exchange.pass_over(candidate);
-                    return Ok(Err(reason));
-                }
+        None => match exchange.grant(candidate, &term, output) {
+            Ok(Ok(())) => term.times,
+            Ok(Err(lost)) => return Err(lost),
+            Err(reason) => {
+                exchange.pass_over(candidate);
+                return Ok(Err(reason));
             }
-        }
+        },
     };
     let told = Told {
         kind: Some(MessageType::Ack),
@@ -112,6 +134,7 @@ fn without_address(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<A
     if !exchange.service.leniency.request_without_address {
         return Err(DropReason::Incomplete);
     }
+    exchange.admit_to_link()?;
     for _ in 0..ATTEMPTS {
         let candidate = exchange.known().ok_or(DropReason::UnknownClient)?;
         if let Ok(answer) = acknowledge(exchange, &candidate, false, output) {
@@ -121,12 +144,10 @@ fn without_address(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<A
     Err(DropReason::Contended)
 }
 
-fn is_reserved(exchange: &Exchange<'_>, address: Ipv4Addr) -> bool {
-    exchange.reservation.is_some_and(|own| own.address == Some(address))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::super::testing::{SERVER, Server, client};
     use super::*;
     use crate::lease::{BindingStatus, ItemKind};

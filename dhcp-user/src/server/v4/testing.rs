@@ -7,7 +7,7 @@ use std::path::Path;
 use dhcproto::{Decodable, Decoder};
 
 use crate::config::Config;
-use crate::lease::{Binding, Layout, Limits, Table, Views, WriterId};
+use crate::lease::{Binding, BindingStatus, Layout, Limits, Table, Told, View, Views, WriterId};
 use crate::server::{
     Answer, Arrival, Change, Destination, DropReason, InterfaceAddress, InterfaceAddresses,
     InterfaceIndex, Probe, ProbeOutcome, Service, Workspace, World,
@@ -41,15 +41,26 @@ pub(in crate::server) struct Server {
 
 impl Server {
     pub(in crate::server) fn new(toml: &str) -> Self {
-        let config = config(toml);
+        Self::of(&config(toml))
+    }
+
+    fn of(config: &Config) -> Self {
         Self {
             now: Stamp(1_000_000),
-            service: service(&config),
-            table: Table::new(Layout::of(&config)),
+            service: service(config),
+            table: Table::new(Layout::of(config)),
             limits: Limits::new(),
             views: Views::default(),
             work: Workspace::new(WriterId(0)),
         }
+    }
+
+    /// Every subnet is shared with one partner, as `view` has it.
+    pub(in crate::server) fn partnered(toml: &str, view: View) -> Self {
+        let mut config = config(toml);
+        let subnets = config.networks.iter_mut().flat_map(|network| &mut network.subnets);
+        subnets.for_each(|subnet| subnet.failover = Some(0));
+        Self { views: Views(vec![view]), ..Self::of(&config) }
     }
 
     /// SMALL with more top-level keys in front of it, or tables behind it.
@@ -138,6 +149,24 @@ impl Server {
     pub(in crate::server) fn binding(&self, address: Ipv4Addr) -> Option<Binding> {
         let guard = self.table.pin();
         self.table.seen(address, &guard)?.binding().cloned()
+    }
+
+    /// Somebody else changes an address: the failover endpoint.
+    pub(in crate::server) fn change(&self, address: Ipv4Addr, change: impl FnOnce(&mut Binding)) {
+        let guard = self.table.pin();
+        let seen = self.table.seen(address, &guard).expect("an address of ours");
+        let fresh = || Binding::new(BindingStatus::Free, self.now);
+        let mut binding = seen.binding().cloned().unwrap_or_else(fresh);
+        change(&mut binding);
+        self.table.replace(address, seen, binding, &guard).expect("nobody else is there");
+    }
+
+    /// The partner acknowledges all that it was told of an address.
+    pub(in crate::server) fn acknowledge(&self, address: Ipv4Addr) {
+        self.change(address, |binding| {
+            binding.told = Told::Acknowledged;
+            binding.acked_potential = binding.sent_potential;
+        });
     }
 
     /// Leases every address that is left to clients from `first` on; how many there were.

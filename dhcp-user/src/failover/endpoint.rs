@@ -1,16 +1,50 @@
 //! One server's end of one relationship.
 
-use super::event::{Action, Event};
+use std::hash::{Hash, Hasher};
+
+use super::event::{Action, Alarm, Event, Lost};
+use super::greeting::Greeted;
+use super::moment::{Moment, Xids};
 use super::saved::Saved;
-use super::settings::Settings;
+use super::session::Session;
+use super::settings::{Dialect, Role, Settings};
+use super::state;
 use super::status::Status;
-use crate::lease::{Table, WriterId};
+use super::timer::RECORD_EVERY;
+use super::update::Updates;
+use super::view::Standpoint;
+use crate::lease::{Table, View, WriterId};
 use crate::wire::Stamp;
+use crate::wire::failover::State;
 
 /// One server's end of one relationship.
-#[derive(Debug)]
+///
+/// `handle` and `pump` are its face; what a state does stands in `transition`, what a message does in
+/// `partner`, what time does in `timer`.
+#[derive(Clone, Debug)]
 pub struct Endpoint {
-    _settings: Settings,
+    pub(super) settings: Settings,
+    /// As it should be stored; and in STARTUP the state behind it.
+    pub(super) saved: Saved,
+    /// As it is stored, and since when.
+    pub(super) stored: (Saved, Stamp),
+    /// While in STARTUP, when that ends.
+    pub(super) startup: Option<Stamp>,
+    /// When we may have granted something last, as far as a restart can tell.
+    pub(super) granted: Stamp,
+    pub(super) session: Option<Session>,
+    /// Since when there is no link.
+    pub(super) cut: Stamp,
+    /// Bit h set: the primary serves clients with hash h.
+    pub(super) buckets: [u64; 4],
+    pub(super) updates: Updates,
+    published: Option<View>,
+    /// Whether both were in NORMAL at the last look.
+    both_normal: bool,
+    /// Whether the process ends.
+    pub(super) has_left: bool,
+    vendor: Option<String>,
+    ahead: i64,
 }
 
 impl Endpoint {
@@ -24,8 +58,45 @@ impl Endpoint {
         writer: WriterId,
         actions: &mut Vec<Action>,
     ) -> Self {
-        let _ = (now, saved, writer, actions);
-        Self { _settings: settings }
+        let found = saved.unwrap_or(Saved {
+            state: State::Recover,
+            since: now,
+            previous: None,
+            partner: None,
+            partner_since: Stamp::ZERO,
+            operational: now,
+            contact: Stamp::ZERO,
+            mclt: settings.mclt,
+            owes_all: false,
+            wants_all: true,
+        });
+        // What is stored is a minute old at the most.
+        let granted = if state::is_operational(found.state) {
+            found.operational.after(RECORD_EVERY).min(now)
+        } else {
+            found.operational
+        };
+        let mut endpoint = Self {
+            saved: found.after_restart(now, &settings),
+            stored: (found, now),
+            startup: Some(now.after(settings.startup)),
+            granted,
+            session: None,
+            cut: now,
+            buckets: settings.buckets,
+            updates: Updates::new(&settings, writer, found.owes_all),
+            published: None,
+            both_normal: false,
+            has_left: false,
+            vendor: None,
+            ahead: 0,
+            settings,
+        };
+        if saved.is_none() {
+            endpoint.save(now, actions);
+        }
+        endpoint.publish(false, actions);
+        endpoint
     }
 
     /// Takes one event and appends to `actions` what is to be done about it, in order.
@@ -36,7 +107,26 @@ impl Endpoint {
         table: &Table,
         actions: &mut Vec<Action>,
     ) {
-        let _ = (now, event, table, actions);
+        if self.has_left {
+            return;
+        }
+        let from = actions.len();
+        match event {
+            Event::LinkUp(greeted) => self.on_link_up(now, &greeted, table, actions),
+            Event::Received(packet) => self.on_packet(now, packet, table, actions),
+            Event::LinkLost(lost) => {
+                if let (Lost::Malformed(what), Some(_)) = (lost, &self.session) {
+                    actions.push(Action::Alarm(Alarm::Misbehaved(what)));
+                }
+                self.on_link_lost(now, table, actions);
+            }
+            Event::Tick => {}
+            Event::Command(command) => self.on_command(now, command, table, actions),
+        }
+        if !self.has_left {
+            self.on_time(now, table, actions);
+            self.settle(now, table, from, actions);
+        }
     }
 
     /// Appends updates that the partner should have, as far as it takes them now, making at most
@@ -49,20 +139,187 @@ impl Endpoint {
         room: usize,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let _ = (now, table, room, actions);
-        false
-    }
-
-    /// When [`Event::Tick`] is wanted at the latest.
-    #[must_use]
-    pub fn next_timeout(&self) -> Option<Stamp> {
-        None
+        // One is kept for what is stored about the updates.
+        let room = room.saturating_sub(1);
+        if room == 0 || !self.is_heard() {
+            return false;
+        }
+        let from = actions.len();
+        let has_more = self.with_updates(now, table, |updates, at, xids| {
+            updates.pump(at, room, xids, actions)
+        });
+        self.note_sent(now, &actions[from..]);
+        self.save_if_changed(now, actions);
+        has_more
     }
 
     /// As an operator sees it.
     #[must_use]
     pub fn status(&self, now: Stamp, table: &Table) -> Option<Status> {
-        let _ = (now, table);
-        None
+        let session = self.session.as_ref();
+        let mut status = Status {
+            name: self.settings.name.clone(),
+            role: self.settings.role,
+            state: self.state(),
+            since: self.saved.since,
+            partner: self.saved.partner,
+            partner_since: self.saved.partner_since,
+            is_linked: self.is_heard(),
+            partner_vendor: self.vendor.clone(),
+            last_contact: (self.saved.contact != Stamp::ZERO).then_some(self.saved.contact),
+            ahead: session.map_or(self.ahead, |session| session.skew.ahead()),
+            queued: 0,
+            unacknowledged: 0,
+            acknowledged: 0,
+            refused: 0,
+            taken: 0,
+            rejected: 0,
+            conflict: None,
+            pools: Vec::new(),
+            waits_until: self.waits_until(now),
+        };
+        self.updates.report(table, &mut status);
+        Some(status)
+    }
+
+    /// Own state; STARTUP as such.
+    #[must_use]
+    pub fn state(&self) -> State {
+        if self.startup.is_some() { State::Startup } else { self.saved.state }
+    }
+
+    /// What the endpoint will do next follows from this and the table alone: two that hash alike
+    /// need not both be explored. Times go in by how far they are from `now`.
+    pub fn fingerprint(&self, now: Stamp, hasher: &mut impl Hasher) {
+        let ago = |stamp: Stamp| now.since(stamp);
+        let saved = &self.saved;
+        (saved.state, saved.previous, saved.partner, saved.mclt).hash(hasher);
+        (saved.owes_all, saved.wants_all, self.buckets, self.has_left).hash(hasher);
+        (ago(saved.since), ago(saved.partner_since), ago(saved.operational)).hash(hasher);
+        self.startup.map(|ends| ends.since(now)).hash(hasher);
+        (ago(self.granted), ago(self.cut)).hash(hasher);
+        self.updates.hash(hasher);
+        let Some(session) = &self.session else { return };
+        (session.dialect, session.is_heard, session.has_spoken).hash(hasher);
+        (ago(session.received), ago(session.sent), session.contact_every).hash(hasher);
+        session.request.map(|request| (request.all, ago(request.moved))).hash(hasher);
+        session.guard.hash(hasher);
+    }
+
+    /// Whether communications are OK (draft-12 §8.3).
+    pub(super) fn is_heard(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.is_heard)
+    }
+
+    /// What the partner takes.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.session.as_ref().map_or_else(Dialect::default, |session| session.dialect)
+    }
+
+    /// Lets the updates do something at this moment.
+    pub(super) fn with_updates<R>(
+        &mut self,
+        now: Stamp,
+        table: &Table,
+        act: impl FnOnce(&mut Updates, &Moment<'_>, &mut Xids) -> R,
+    ) -> R {
+        let skew = self.session.as_ref().map_or_else(Default::default, |session| session.skew);
+        let mut xids = self.session.as_ref().map_or(Xids::after(0), |session| session.xids);
+        let state = self.state();
+        let moment = Moment {
+            now,
+            state,
+            partner: self.saved.partner,
+            is_heard: self.is_heard(),
+            tells: self.is_heard() && state::tells(state),
+            mclt: self.saved.mclt,
+            taken_over: (state == State::PartnerDown).then_some(self.saved.since),
+            skew: &skew,
+            table,
+        };
+        let outcome = act(&mut self.updates, &moment, &mut xids);
+        if let Some(session) = &mut self.session {
+            session.xids = xids;
+        }
+        outcome
+    }
+
+    /// Up to now clients may have been granted something.
+    pub(super) fn touch(&mut self, now: Stamp) {
+        if state::is_operational(self.state()) {
+            self.saved.operational = now;
+            self.granted = now;
+        }
+    }
+
+    /// Has what is to be remembered stored.
+    pub(super) fn save(&mut self, now: Stamp, actions: &mut Vec<Action>) {
+        self.saved.owes_all = self.updates.owes_all();
+        self.stored = (self.saved, now);
+        actions.push(Action::Save(self.saved));
+    }
+
+    /// As [`save`](Self::save), unless only the times have moved on that are stored each minute.
+    pub(super) fn save_if_changed(&mut self, now: Stamp, actions: &mut Vec<Action>) {
+        let Saved { operational, contact, .. } = self.saved;
+        self.saved.owes_all = self.updates.owes_all();
+        if (Saved { operational, contact, ..self.stored.0 }) != self.saved {
+            self.touch(now);
+            self.save(now, actions);
+        }
+    }
+
+    /// Tells the workers, if that is news to them.
+    pub(super) fn publish(&mut self, is_partner_starved: bool, actions: &mut Vec<Action>) {
+        let standpoint = Standpoint {
+            settings: &self.settings,
+            state: self.state(),
+            since: self.saved.since,
+            mclt: self.saved.mclt,
+            buckets: self.buckets,
+            is_partner_starved,
+        };
+        let view = standpoint.view();
+        if self.published.as_ref() != Some(&view) {
+            self.published = Some(view.clone());
+            actions.push(Action::Publish(view));
+        }
+    }
+
+    /// What a new link brings, before anything is said on it.
+    pub(super) fn note_greeting(&mut self, greeted: &Greeted) {
+        if self.settings.role == Role::Secondary {
+            self.saved.mclt = greeted.mclt;
+        }
+        self.buckets = greeted.buckets;
+        self.vendor = Some(greeted.vendor.clone());
+    }
+
+    /// What the link that is gone leaves behind.
+    pub(super) fn note_cut(&mut self, now: Stamp, session: &Session) {
+        self.cut = now;
+        self.ahead = session.skew.ahead();
+    }
+
+    /// What is left to do once an event has been dealt with.
+    fn settle(&mut self, now: Stamp, table: &Table, from: usize, actions: &mut Vec<Action>) {
+        self.save_if_changed(now, actions);
+        let is_starved = self.state() == State::Normal && self.updates.is_partner_starved(table);
+        self.publish(is_starved, actions);
+        let both_normal =
+            self.state() == State::Normal && self.saved.partner == Some(State::Normal);
+        if both_normal && !self.both_normal {
+            actions.push(Action::Alarm(Alarm::BothNormal { at: now }));
+        }
+        self.both_normal = both_normal;
+        self.note_sent(now, &actions[from..]);
+    }
+
+    /// Any message keeps the link alive.
+    fn note_sent(&mut self, now: Stamp, made: &[Action]) {
+        let has_sent = made.iter().any(|action| matches!(action, Action::Send(..)));
+        if let Some(session) = self.session.as_mut().filter(|_| has_sent) {
+            session.sent = now;
+        }
     }
 }

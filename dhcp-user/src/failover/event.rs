@@ -117,12 +117,21 @@ pub enum Alarm {
     },
     /// The partner broke the protocol; the connection is closed.
     Misbehaved(String),
+    /// The partner closed the connection, and perhaps said why.
+    Disconnected(Option<Rejection>),
+    /// What an operator wants cannot be.
+    Declined {
+        /// What was wanted.
+        command: Command,
+        /// Why not.
+        why: &'static str,
+    },
     /// Telling the partner our state would end it or stop it for good (spec §4.6): the connection is
     /// closed, and an operator must act.
     Dangerous {
         /// Our state.
         ours: State,
-        /// The partner's.
+        /// The partner's; STARTUP if it was never heard.
         partner: State,
     },
     /// The partner has not answered an update for so long.

@@ -4,19 +4,28 @@
 //! [`Endpoint::handle`] takes one event and says what is to be done about it; it has seen no socket,
 //! no clock and no thread. The link underneath does TCP and TLS and knows nothing of leases.
 
+mod dhcpd;
 mod endpoint;
 mod event;
 mod greeting;
 mod moment;
+mod partner;
 mod saved;
+mod session;
 mod settings;
 mod skew;
+mod state;
 mod status;
+#[cfg(test)]
+mod testing;
+mod timer;
+mod transition;
 mod update;
+mod view;
 
 pub use endpoint::Endpoint;
 pub use event::{Action, Alarm, Command, Event, Lost};
-pub use greeting::{Greeted, Greeting, Said};
+pub use greeting::{Greeted, Greeting, Said, Tls};
 pub use saved::Saved;
 pub use settings::{Dialect, Role, Settings};
 pub use status::{Conflict, PoolStatus, Status};

@@ -1,0 +1,177 @@
+//! What an endpoint does about what its partner says.
+
+use super::endpoint::Endpoint;
+use super::event::{Action, Alarm};
+use super::greeting::Greeted;
+use super::session::Session;
+use super::state;
+use crate::lease::Table;
+use crate::wire::Stamp;
+use crate::wire::failover::{Message, Packet, Reject, Rejection, State, StateReport};
+
+impl Endpoint {
+    /// A connection is greeted.
+    pub(super) fn on_link_up(
+        &mut self,
+        now: Stamp,
+        greeted: &Greeted,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        self.on_link_lost(now, table, actions);
+        self.note_greeting(greeted);
+        let mut session = Session::new(now, greeted);
+        // Until it speaks, the last that is known of it counts.
+        if let Some(partner) = self.saved.partner {
+            session.guard.on_heard(partner, false);
+        }
+        if let Some(ahead) = session.skew.alarm() {
+            actions.push(Action::Alarm(Alarm::Skew(ahead)));
+        }
+        let must_listen = session.must_listen(now);
+        self.session = Some(session);
+        self.updates.link_up(greeted.dialect, greeted.max_unacked);
+        // MCLT, before anything goes by it (spec §5.5).
+        self.save_if_changed(now, actions);
+        self.publish(false, actions);
+        if !must_listen {
+            self.speak(now, table, actions);
+        }
+    }
+
+    /// The connection is gone, and with it all that was under way on it.
+    pub(super) fn on_link_lost(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
+        let Some(session) = self.session.take() else { return };
+        self.note_cut(now, &session);
+        self.updates.link_lost(table);
+        let next = state::on_link_lost(self.saved.state);
+        if self.startup.is_none() && next != self.saved.state {
+            self.enter(now, next, "the link is lost", table, actions);
+        }
+    }
+
+    pub(super) fn on_packet(
+        &mut self,
+        now: Stamp,
+        packet: &Packet,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(session) = &mut self.session else { return };
+        session.received = now;
+        if let Some(ahead) = session.skew.observe(now, packet.time) {
+            actions.push(Action::Alarm(Alarm::Skew(ahead)));
+        }
+        let is_heard = session.is_heard;
+        self.saved.contact = now;
+        let xid = packet.xid;
+        match &packet.message {
+            Message::State(report) => self.on_state(now, *report, table, actions),
+            Message::Contact => {}
+            Message::Disconnect(why) => {
+                actions.push(Action::Alarm(Alarm::Disconnected(why.clone())));
+                self.close(now, None, table, actions);
+            }
+            Message::Connect(_) | Message::ConnectAck(_) => {
+                let what = "a greeting on a link that is up".to_owned();
+                actions.push(Action::Alarm(Alarm::Misbehaved(what.clone())));
+                let why = Rejection { reason: Reject::DuplicateConnection, text: what };
+                self.close(now, Some(why), table, actions);
+            }
+            // Communications are not OK before a STATE (draft-12 §8.3).
+            _ if !is_heard => {}
+            Message::BindingUpdate(updates) => {
+                if let Some(request) = self.session.as_mut().and_then(|up| up.request.as_mut()) {
+                    request.moved = now;
+                }
+                self.with_updates(now, table, |ours, at, _| {
+                    ours.on_update(at, xid, updates, actions);
+                });
+            }
+            Message::BindingAck(answers) => self.with_updates(now, table, |ours, at, _| {
+                ours.on_acknowledgement(at, xid, answers, actions);
+            }),
+            Message::UpdateRequest | Message::UpdateRequestAll => {
+                let all = packet.message == Message::UpdateRequestAll;
+                self.with_updates(now, table, |ours, at, _| ours.on_request(at, xid, all));
+            }
+            Message::UpdateDone => self.on_updates_done(now, xid, table, actions),
+            Message::PoolRequest => self.with_updates(now, table, |ours, at, _| {
+                ours.on_pool_request(at, xid, actions);
+            }),
+            Message::PoolResponse { transferred } => {
+                self.with_updates(now, table, |ours, at, xids| {
+                    ours.on_pool_response(at, *transferred, xids, actions);
+                });
+            }
+        }
+    }
+
+    fn on_state(
+        &mut self,
+        now: Stamp,
+        report: StateReport,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(session) = &mut self.session else { return };
+        let report = StateReport { since: session.skew.correct(report.since), ..report };
+        session.is_heard = true;
+        session.guard.on_heard(report.state, report.is_startup);
+        let has_spoken = session.has_spoken;
+        let from = self.saved.partner;
+        if from != Some(report.state) {
+            let to = report.state;
+            actions.push(Action::Alarm(Alarm::PartnerMoved { from, to }));
+        }
+        self.saved.partner = Some(report.state);
+        self.saved.partner_since = report.since;
+        self.save_if_changed(now, actions);
+        if self.startup.is_some() {
+            self.leave_startup(now, report, table, actions);
+        } else if !has_spoken {
+            self.speak(now, table, actions);
+        }
+        // What was said may have been nothing, and the link closed.
+        if self.session.is_some() {
+            self.consider(now, report.state, report.is_startup, table, actions);
+        }
+    }
+
+    fn on_updates_done(
+        &mut self,
+        now: Stamp,
+        xid: u32,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(session) = &mut self.session else { return };
+        // An older request is not answered any more; a stray UPDDONE answers none.
+        let Some(request) = session.request.take_if(|request| request.xid == xid) else { return };
+        if request.all {
+            self.saved.wants_all = false;
+        }
+        // Two servers that both recover have nobody to wait for (spec §4.5, §12.5).
+        let is_fellow =
+            matches!(self.saved.partner, Some(State::Recover | State::RecoverDone));
+        let must_wait = !is_fellow && now < self.wait_ends();
+        let next = state::on_updates_done(self.saved.state, self.settings.role, must_wait);
+        if let Some(next) = next {
+            self.enter(now, next, "the partner has told everything", table, actions);
+            self.consider_again(now, table, actions);
+        }
+    }
+
+    /// In RECOVER-DONE, which the partner may have been waiting for in a state that it told long ago.
+    pub(super) fn consider_again(
+        &mut self,
+        now: Stamp,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let partner = self.saved.partner.filter(|_| self.is_heard());
+        if let Some(partner) = partner.filter(|_| self.state() == State::RecoverDone) {
+            self.consider(now, partner, false, table, actions);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What an endpoint knows of one connection, and forgets with it (draft-12 §8.6).
+
+use super::dhcpd::Guard;
+use super::greeting::Greeted;
+use super::moment::Xids;
+use super::settings::Dialect;
+use super::skew::Skew;
+use crate::wire::{Seconds, Stamp};
+
+/// The link as it is.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) dialect: Dialect,
+    pub(super) xids: Xids,
+    pub(super) skew: Skew,
+    /// What a dhcpd may be in at the other end.
+    pub(super) guard: Guard,
+    /// When it came up.
+    pub(super) up: Stamp,
+    /// When the last message came.
+    pub(super) received: Stamp,
+    /// When the last message went.
+    pub(super) sent: Stamp,
+    /// After so long without a message of ours comes CONTACT.
+    pub(super) contact_every: Seconds,
+    /// Whether a STATE has come: communications are OK (draft-12 §8.3).
+    pub(super) is_heard: bool,
+    /// Whether a STATE has gone.
+    pub(super) has_spoken: bool,
+    /// Our UPDREQ or UPDREQALL that is not yet done.
+    pub(super) request: Option<Request>,
+    /// Whether an operator knows that the partner does not answer.
+    pub(super) has_alarmed: bool,
+}
+
+/// An UPDREQ or UPDREQALL of ours.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) struct Request {
+    pub(super) xid: u32,
+    /// UPDREQALL.
+    pub(super) all: bool,
+    /// When it was sent, or a BNDUPD last came.
+    pub(super) moved: Stamp,
+}
+
+impl Session {
+    pub(super) fn new(now: Stamp, greeted: &Greeted) -> Self {
+        Self {
+            dialect: greeted.dialect,
+            xids: Xids::after(greeted.last_xid),
+            skew: Skew::greeted(greeted.ahead),
+            guard: Guard::default(),
+            up: now,
+            received: now,
+            sent: now,
+            // Spec §9.1. A partner that announces less than three seconds gets one a second.
+            contact_every: Seconds((greeted.partner_receive_timer.0 / 3).max(1)),
+            is_heard: false,
+            has_spoken: false,
+            request: None,
+            has_alarmed: false,
+        }
+    }
+
+    /// Whether our first STATE waits for the partner's. A dhcpd sends its own unasked (spec §4.7),
+    /// and only in that do we see what must not be said to it.
+    pub(super) fn must_listen(&self, now: Stamp) -> bool {
+        self.dialect == Dialect::Dhcpd && !self.is_heard && now < self.speaks_at()
+    }
+
+    /// When the first STATE goes out whether or not the partner was heard: one that waits as we do
+    /// would be waited for in vain.
+    pub(super) fn speaks_at(&self) -> Stamp {
+        self.up.after(LISTENING)
+    }
+}
+
+/// How long a partner that is taken for a dhcpd may keep its first STATE to itself.
+const LISTENING: Seconds = Seconds(5);

@@ -1,0 +1,314 @@
+//! How an endpoint goes from one state to the next (draft-12 §9; spec §4.3, §4.4).
+
+use super::endpoint::Endpoint;
+use super::event::{Action, Alarm, Command};
+use super::saved::Saved;
+use super::session::Request;
+use super::settings::{Dialect, Role, Settings};
+use super::state::{self, Turn};
+use crate::lease::Table;
+use crate::wire::Stamp;
+use crate::wire::failover::{Message, Reject, Rejection, State, StateReport};
+
+impl Saved {
+    /// What a restart makes of it (draft-12 §9.3.2): a state that needs the link goes over to what
+    /// its loss would have made of it, one that an operator chose to what was before.
+    pub(super) fn after_restart(self, now: Stamp, settings: &Settings) -> Self {
+        let chosen = match self.state {
+            State::Paused | State::Shutdown => self.previous.unwrap_or(State::Recover),
+            state => state,
+        };
+        let state = state::on_link_lost(chosen);
+        let since = if state == self.state { self.since } else { now };
+        let mclt = if settings.role == Role::Primary { settings.mclt } else { self.mclt };
+        Self { state, since, mclt, previous: None, ..self }
+    }
+}
+
+impl Endpoint {
+    /// Goes over to a state: it is stored, the workers go by it, the partner is told, in this order.
+    pub(super) fn enter(
+        &mut self,
+        now: Stamp,
+        to: State,
+        why: &'static str,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        self.touch(now);
+        let from = self.state();
+        let is_chosen = matches!(to, State::Paused | State::Shutdown);
+        self.saved.previous = is_chosen.then_some(self.saved.state);
+        if self.saved.state != to {
+            self.saved.state = to;
+            self.saved.since = now;
+        }
+        self.startup = None;
+        actions.push(Action::Alarm(Alarm::Moved { from, to, why }));
+        self.touch(now);
+        self.save(now, actions);
+        self.publish(false, actions);
+        if let Some(session) = &mut self.session {
+            session.request = None;
+        }
+        self.tell_state(now, table, actions);
+        self.with_updates(now, table, |updates, at, xids| updates.entered(at, xids, actions));
+        self.ask(now, actions);
+    }
+
+    /// What the partner's state makes of us.
+    pub(super) fn consider(
+        &mut self,
+        now: Stamp,
+        partner: State,
+        is_startup: bool,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let own = self.saved.state;
+        if own == State::Shutdown && partner == State::PartnerDown {
+            // draft-12 §9.14.2: it has served without us.
+            self.saved.previous = Some(State::Recover);
+        }
+        // draft-12 §9.4.3: it does not know yet what it will be.
+        if own == State::PartnerDown && is_startup {
+            return;
+        }
+        match state::on_partner_state(own, partner, self.dialect()) {
+            Turn::Stay => self.ask(now, actions),
+            Turn::Repeat => self.tell_state(now, table, actions),
+            Turn::To(next) => self.enter(now, next, "the partner's state", table, actions),
+        }
+    }
+
+    /// STARTUP ends because the partner was heard (draft-12 §9.3.2).
+    pub(super) fn leave_startup(
+        &mut self,
+        now: Stamp,
+        report: StateReport,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let own = self.saved.state;
+        let may_have_served = matches!(
+            own,
+            State::CommunicationsInterrupted
+                | State::PartnerDown
+                | State::ResolutionInterrupted
+                | State::ConflictDone
+        );
+        let is_out_of_date = may_have_served
+            && report.state == State::PartnerDown
+            && report.since > self.saved.operational;
+        self.saved.operational = self.granted;
+        let next = if is_out_of_date { State::Recover } else { own };
+        self.leave_startup_for(now, next, "the partner is heard", table, actions);
+    }
+
+    /// STARTUP ends because the partner was not heard in time.
+    pub(super) fn give_startup_up(
+        &mut self,
+        now: Stamp,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let own = self.saved.state;
+        let is_alone = self.settings.starts_alone
+            && own == State::Recover
+            && self.saved.partner.is_none();
+        self.saved.operational = self.granted;
+        let next = if is_alone { State::PartnerDown } else { own };
+        self.leave_startup_for(now, next, "the partner is not heard", table, actions);
+    }
+
+    fn leave_startup_for(
+        &mut self,
+        now: Stamp,
+        next: State,
+        why: &'static str,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let must_look_first = self.session.as_ref().is_some_and(|session| !session.has_spoken);
+        if must_look_first && self.is_forbidden(next) {
+            // Nothing has been said yet: the state behind STARTUP need not be.
+            self.startup = None;
+            self.saved.state = next;
+            self.speak(now, table, actions);
+            return;
+        }
+        self.enter(now, next, why, table, actions);
+    }
+
+    /// The first STATE on a link. What would end a dhcpd is not said; what its own state makes of us
+    /// may be.
+    pub(super) fn speak(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
+        let own = self.saved.state;
+        let is_recovering =
+            matches!(own, State::Recover | State::RecoverWait | State::RecoverDone);
+        let partner = self.saved.partner.filter(|_| self.is_heard() && !is_recovering);
+        if self.startup.is_none() && self.is_forbidden(own) {
+            let turn = partner.map(|its| state::on_partner_state(own, its, self.dialect()));
+            if let Some(Turn::To(next)) = turn.filter(|turn| match turn {
+                Turn::To(next) => !self.is_forbidden(*next),
+                Turn::Stay | Turn::Repeat => false,
+            }) {
+                self.enter(now, next, "the partner's state", table, actions);
+                return;
+            }
+        }
+        self.tell_state(now, table, actions);
+    }
+
+    /// Whether telling this state could end the partner (spec §4.6).
+    fn is_forbidden(&self, own: State) -> bool {
+        self.session.as_ref().is_some_and(|session| {
+            session.dialect == Dialect::Dhcpd && session.guard.forbids(own)
+        })
+    }
+
+    /// STATE, if there is a link and it may be said.
+    pub(super) fn tell_state(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
+        let report = StateReport {
+            state: self.saved.state,
+            is_startup: self.startup.is_some(),
+            since: self.saved.since,
+        };
+        if self.is_forbidden(report.state) {
+            let partner = self.saved.partner.unwrap_or(State::Startup);
+            actions.push(Action::Alarm(Alarm::Dangerous { ours: report.state, partner }));
+            self.close(now, None, table, actions);
+            return;
+        }
+        let Some(session) = &mut self.session else { return };
+        if !session.has_spoken && session.must_listen(now) {
+            return;
+        }
+        session.has_spoken = true;
+        session.guard.on_told(report.state);
+        actions.push(Action::Send(session.xids.next(), Message::State(report)));
+    }
+
+    /// UPDREQ or UPDREQALL, where the state wants it and it has not been sent.
+    pub(super) fn ask(&mut self, now: Stamp, actions: &mut Vec<Action>) {
+        let wants = match (self.state(), self.settings.role) {
+            // draft-12 §9.5.2, §9.10.1
+            (State::Recover, _) | (State::PotentialConflict, Role::Primary) => true,
+            (State::PotentialConflict, Role::Secondary) => {
+                self.saved.partner == Some(State::ConflictDone)
+            }
+            _ => false,
+        };
+        let Some(session) = self.session.as_mut().filter(|session| {
+            wants && session.is_heard && session.has_spoken && session.request.is_none()
+        }) else {
+            return;
+        };
+        // dhcpd itself asks for all whenever it recovers (spec §4.5).
+        let recovers_from_dhcpd =
+            self.saved.state == State::Recover && session.dialect == Dialect::Dhcpd;
+        let all = self.saved.wants_all || recovers_from_dhcpd;
+        let xid = session.xids.next();
+        session.request = Some(Request { xid, all, moved: now });
+        let message = if all { Message::UpdateRequestAll } else { Message::UpdateRequest };
+        actions.push(Action::Send(xid, message));
+    }
+
+    /// Closes the link, and takes it for lost at once: nothing that still comes on it counts.
+    pub(super) fn close(
+        &mut self,
+        now: Stamp,
+        why: Option<Rejection>,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        actions.push(Action::Close(why));
+        self.on_link_lost(now, table, actions);
+    }
+
+    /// An operator's word.
+    pub(super) fn on_command(
+        &mut self,
+        now: Stamp,
+        command: Command,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) {
+        let refusal = match command {
+            Command::PartnerDown => {
+                match state::on_partner_down(self.state(), self.session.is_some()) {
+                    Ok(next) => self.choose(now, next, table, actions).err(),
+                    Err(why) => Some(why),
+                }
+            }
+            Command::Pause => self.choose(now, State::Paused, table, actions).err(),
+            Command::Shutdown => self.choose(now, State::Shutdown, table, actions).err(),
+            Command::Resume => self.resume(now, table, actions).err(),
+            Command::Leave => {
+                self.touch(now);
+                self.save(now, actions);
+                let text = "server stops".to_owned();
+                let reason = Reject::Unknown;
+                actions.push(Action::Close(Some(Rejection { reason, text })));
+                self.has_left = true;
+                None
+            }
+            Command::Resynchronise => {
+                self.with_updates(now, table, |updates, at, _| updates.resynchronise(at));
+                None
+            }
+            Command::Reset(address) => {
+                self.with_updates(now, table, |updates, at, _| {
+                    updates.reset(at, address, actions);
+                });
+                None
+            }
+        };
+        if let Some(why) = refusal {
+            actions.push(Action::Alarm(Alarm::Declined { command, why }));
+        }
+    }
+
+    /// To the state that an operator wants, if the partner may hear of it.
+    fn choose(
+        &mut self,
+        now: Stamp,
+        next: State,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), &'static str> {
+        match self.state() {
+            State::Startup => return Err("this server is still starting"),
+            State::Paused | State::Shutdown => {
+                return Err("this server is out of service; resume it first");
+            }
+            _ => {}
+        }
+        if self.is_forbidden(next) {
+            return Err("it would stop the partner for good");
+        }
+        self.enter(now, next, "an operator's word", table, actions);
+        Ok(())
+    }
+
+    fn resume(
+        &mut self,
+        now: Stamp,
+        table: &Table,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), &'static str> {
+        if !matches!(self.state(), State::Paused | State::Shutdown) {
+            return Err("this server is in service");
+        }
+        // The partner has not counted on us meanwhile, as if the link had been lost.
+        let next = state::on_link_lost(self.saved.previous.unwrap_or(State::Recover));
+        if self.is_forbidden(next) {
+            return Err("it would stop the partner for good");
+        }
+        self.enter(now, next, "an operator's word", table, actions);
+        if let Some(partner) = self.saved.partner.filter(|_| self.is_heard()) {
+            self.consider(now, partner, false, table, actions);
+        }
+        Ok(())
+    }
+}

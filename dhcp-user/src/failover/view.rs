@@ -1,0 +1,157 @@
+//! What a state lets the workers do (draft-12 §9; spec §4.2).
+
+use super::settings::{Role, Settings};
+use crate::lease::{Answers, Owner, Share, Takeover, View};
+use crate::wire::failover::State;
+use crate::wire::{Seconds, Stamp};
+
+/// What an endpoint's view is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standpoint<'a> {
+    pub(super) settings: &'a Settings,
+    /// Own state; STARTUP as such.
+    pub(super) state: State,
+    /// Since when.
+    pub(super) since: Stamp,
+    /// MCLT in force.
+    pub(super) mclt: Seconds,
+    /// Bit h set: the primary serves clients with hash h.
+    pub(super) buckets: [u64; 4],
+    /// Whether the partner has no address left to give in some pool.
+    pub(super) is_partner_starved: bool,
+}
+
+impl Standpoint<'_> {
+    pub(super) fn view(&self) -> View {
+        use State::{
+            CommunicationsInterrupted, ConflictDone, Normal, PartnerDown, ResolutionInterrupted,
+        };
+        let is_primary = self.settings.role == Role::Primary;
+        let state = self.state;
+        View {
+            answers: self.answers(),
+            owner: if is_primary { Owner::Primary } else { Owner::Secondary },
+            mclt: Some(self.mclt),
+            // draft-12 §9.9.2, §9.11.2
+            counts_told_ends: matches!(state, CommunicationsInterrupted | ResolutionInterrupted),
+            ends_leases: match state {
+                // A dhcpd primary refuses EXPIRED from its secondary (spec §6.2).
+                Normal => is_primary,
+                CommunicationsInterrupted | PartnerDown | ResolutionInterrupted | ConflictDone => {
+                    true
+                }
+                _ => false,
+            },
+            takeover: (state == PartnerDown).then_some(Takeover { since: self.since }),
+        }
+    }
+
+    fn answers(&self) -> Answers {
+        match self.state {
+            State::Normal => match self.settings.max_secs {
+                // As dhcpd with `load balance max seconds 0` (spec §8.5).
+                None => Answers::Everybody,
+                max_secs => Answers::Shared(Share {
+                    buckets: match self.settings.role {
+                        Role::Primary => self.buckets,
+                        Role::Secondary => self.buckets.map(|word| !word),
+                    },
+                    max_secs,
+                    is_partner_starved: self.is_partner_starved,
+                }),
+            },
+            State::CommunicationsInterrupted
+            | State::PartnerDown
+            | State::ResolutionInterrupted
+            | State::ConflictDone => Answers::Everybody,
+            State::RecoverDone => Answers::Extensions,
+            State::Startup
+            | State::PotentialConflict
+            | State::Recover
+            | State::RecoverWait
+            | State::Paused
+            | State::Shutdown => Answers::Nobody,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(role: Role, state: State) -> View {
+        let settings = Settings { max_secs: Some(3), ..crate::failover::testing::settings(role) };
+        let [low, high] = [u64::MAX, 0];
+        Standpoint {
+            settings: &settings,
+            state,
+            since: Stamp(500),
+            mclt: Seconds(60),
+            buckets: [low, low, high, high],
+            is_partner_starved: false,
+        }
+        .view()
+    }
+
+    /// draft-12 §9, column "responsive" (spec §4.2).
+    #[test]
+    fn who_is_answered_follows_from_the_state() {
+        for role in [Role::Primary, Role::Secondary] {
+            for state in State::ALL {
+                let answers = match view(role, state).answers {
+                    Answers::Nobody => "nobody",
+                    Answers::Extensions => "extensions",
+                    Answers::Everybody => "everybody",
+                    Answers::Shared(_) => "shared",
+                };
+                let expected = match state {
+                    State::Normal => "shared",
+                    State::CommunicationsInterrupted
+                    | State::PartnerDown
+                    | State::ResolutionInterrupted
+                    | State::ConflictDone => "everybody",
+                    State::RecoverDone => "extensions",
+                    _ => "nobody",
+                };
+                assert_eq!(answers, expected, "{state}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_client_is_of_one_partner_in_normal() {
+        let shares = [Role::Primary, Role::Secondary].map(|role| {
+            let Answers::Shared(share) = view(role, State::Normal).answers else { panic!() };
+            share
+        });
+        for hash in 0..=u8::MAX {
+            let ours = shares.iter().filter(|share| share.is_ours(hash, 0)).count();
+            assert_eq!(ours, 1, "{hash}");
+        }
+        assert!(shares[0].is_ours(0, 0));
+    }
+
+    /// Spec §6.2, §9.9.2, §9.4.2.
+    #[test]
+    fn times_and_ends_follow_from_the_state() {
+        for state in State::ALL {
+            for role in [Role::Primary, Role::Secondary] {
+                let view = view(role, state);
+                let alone = matches!(
+                    state,
+                    State::CommunicationsInterrupted
+                        | State::PartnerDown
+                        | State::ResolutionInterrupted
+                        | State::ConflictDone
+                );
+                let ends = alone || (state == State::Normal && role == Role::Primary);
+                assert_eq!(view.ends_leases, ends, "{state}");
+                let counts = [State::CommunicationsInterrupted, State::ResolutionInterrupted];
+                assert_eq!(view.counts_told_ends, counts.contains(&state), "{state}");
+                let since = (state == State::PartnerDown).then_some(Takeover { since: Stamp(500) });
+                assert_eq!(view.takeover, since, "{state}");
+                assert_eq!(view.mclt, Some(Seconds(60)));
+            }
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Whose word holds about an address: what of the partner's is taken, and what refused (draft-12
+//! §7.1.3).
+
+use crate::failover::Role;
+use crate::lease::{Binding, Client};
+use crate::wire::Stamp;
+use crate::wire::failover::{BindingStatus, Reject};
+
+/// What the partner says of an address, its times corrected.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Theirs<'a> {
+    pub(super) status: BindingStatus,
+    /// client-last-transaction-time; `None` if none came.
+    pub(super) cltt: Option<Stamp>,
+    pub(super) client: Option<&'a Client>,
+    /// R, for an address that is not reserved here.
+    pub(super) is_oddly_reserved: bool,
+}
+
+/// What is known here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ours<'a> {
+    pub(super) role: Role,
+    /// `None`: never used, so FREE.
+    pub(super) binding: Option<&'a Binding>,
+    /// An update of ours that the partner has not answered, and has no reason to take back.
+    pub(super) outstanding: Option<Outstanding>,
+}
+
+/// What an unanswered update said.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Outstanding {
+    pub(super) status: BindingStatus,
+    pub(super) cltt: Stamp,
+}
+
+/// What may be asked before an update is taken; the numbers are the spec's (draft-12 figure
+/// 7.1.3-1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Rule {
+    Accept,
+    /// (1): the partner has heard the client later.
+    HeardLater,
+    /// (2): our lease is over.
+    Over,
+    /// (3): the partner has heard the client since our address is what it is.
+    HeardSince,
+    /// (4)
+    Never,
+    /// (5): the same client, or we are the secondary.
+    SameClient,
+}
+
+/// Figure 7.1.3-1. Rows: own binding-status in the order of its numbers. Columns: received, in the
+/// same order.
+#[rustfmt::skip]
+const FIGURE: [[Rule; 7]; 7] = {
+    use Rule::{Accept as A, HeardLater as L, HeardSince as S, Never as N, Over as O, SameClient as C};
+    [
+    // FREE ACTIVE EXPIRED RELEASED ABANDONED RESET BACKUP
+        [A,   A,    A,      A,       A,        A,    A], // FREE
+        [O,   C,    O,      L,       A,        A,    O], // ACTIVE
+        [A,   L,    A,      A,       A,        A,    A], // EXPIRED
+        [A,   L,    L,      A,       A,        A,    A], // RELEASED
+        [N,   N,    N,      N,       A,        A,    N], // ABANDONED
+        [A,   S,    A,      A,       A,        A,    A], // RESET
+        [A,   A,    A,      A,       A,        A,    A], // BACKUP
+    ]
+};
+
+/// Whether what `theirs` says is taken, and else why not.
+///
+/// # Errors
+/// The reject-reason, and words.
+pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<(), Refusal> {
+    if theirs.is_oddly_reserved && theirs.status == BindingStatus::Backup {
+        return Err((Reject::NotReserved, "the address is not reserved here"));
+    }
+    let has_lost = match ours.outstanding {
+        Some(own) if is_ours_better(ours.role, own, theirs) => {
+            return Err((Reject::LessCritical, "an update on its way to you matters more"));
+        }
+        own => own.is_some(),
+    };
+    let status = ours.binding.map_or(BindingStatus::Free, |binding| binding.status);
+    let heard_after =
+        |known: Stamp| theirs.cltt.is_some_and(|cltt| known == Stamp::ZERO || cltt > known);
+    let Some(binding) = ours.binding else { return Ok(()) };
+    match FIGURE[status as usize - 1][theirs.status as usize - 1] {
+        Rule::Accept => Ok(()),
+        Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
+        Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
+        Rule::Over if now > binding.expires => Ok(()),
+        Rule::Over => Err((Reject::Outdated, "the lease is not over")),
+        Rule::HeardSince if heard_after(binding.starts) => Ok(()),
+        Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),
+        Rule::Never => Err((Reject::LessCritical, "the address is unusable")),
+        // Whoever loses a duel gives way, or both would keep what they have for good.
+        Rule::SameClient if has_lost || ours.role == Role::Secondary => Ok(()),
+        Rule::SameClient => {
+            let same = binding.client.as_ref().zip(theirs.client);
+            if same.is_some_and(|(one, other)| one.is_same(other)) {
+                return Ok(());
+            }
+            Err((Reject::InUse, "the address is in use by another client"))
+        }
+    }
+}
+
+/// Why an update is refused, the words for the partner's log.
+pub(super) type Refusal = (Reject, &'static str);
+
+/// Both servers have told each other of one address before either answered: who wins. The partner
+/// finds the same (spec §6.3; ISC dhcpd decides so, the draft is silent).
+fn is_ours_better(role: Role, own: Outstanding, theirs: Theirs<'_>) -> bool {
+    use BindingStatus::{Active, Expired};
+    let is_primary = role == Role::Primary;
+    match (own.status, theirs.status) {
+        (Active, Active) => {
+            let cltt = theirs.cltt.unwrap_or(Stamp::ZERO);
+            own.cltt > cltt || own.cltt == cltt && is_primary
+        }
+        (Active, Expired) => false,
+        (Active, _) => is_primary,
+        (_, Active) => false,
+        _ => is_primary,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::{ClientKey, ItemKind};
+
+    const NOW: Stamp = Stamp(1_000);
+
+    fn client(name: &[u8]) -> Client {
+        Client::builder(ClientKey { kind: ItemKind::Identifier, octets: name }).build()
+    }
+
+    fn binding(status: BindingStatus) -> Binding {
+        Binding {
+            cltt: Stamp(500),
+            expires: Stamp(2_000),
+            client: Some(client(b"a")),
+            ..Binding::new(status, Stamp(600))
+        }
+    }
+
+    struct Case {
+        role: Role,
+        ours: Option<Binding>,
+        outstanding: Option<Outstanding>,
+        cltt: Option<Stamp>,
+        client: Client,
+        is_oddly_reserved: bool,
+    }
+
+    impl Case {
+        fn of(ours: Option<Binding>) -> Self {
+            Self {
+                role: Role::Primary,
+                ours,
+                outstanding: None,
+                cltt: None,
+                client: client(b"a"),
+                is_oddly_reserved: false,
+            }
+        }
+
+        fn judge(&self, status: BindingStatus) -> Option<Reject> {
+            let ours = Ours {
+                role: self.role,
+                binding: self.ours.as_ref(),
+                outstanding: self.outstanding,
+            };
+            let theirs = Theirs {
+                status,
+                cltt: self.cltt,
+                client: Some(&self.client),
+                is_oddly_reserved: self.is_oddly_reserved,
+            };
+            judge(NOW, ours, theirs).err().map(|(reason, _)| reason)
+        }
+    }
+
+    /// draft-12 figure 7.1.3-1, cell by cell: what is said of an update that no condition favours.
+    #[test]
+    fn an_update_that_no_condition_favours_is_refused_where_the_figure_has_a_number() {
+        use BindingStatus::*;
+        const OLD: Option<Reject> = Some(Reject::Outdated);
+        const LESS: Option<Reject> = Some(Reject::LessCritical);
+        let used = Some(Reject::InUse);
+        let columns = [Active, Expired, Released, Free, Backup, Reset, Abandoned];
+        let figure = [
+            (Active, [used, OLD, OLD, OLD, OLD, None, None]),
+            (Expired, [OLD, None, None, None, None, None, None]),
+            (Released, [OLD, OLD, None, None, None, None, None]),
+            (Free, [None; 7]),
+            (Backup, [None; 7]),
+            (Reset, [OLD, None, None, None, None, None, None]),
+            (Abandoned, [LESS, LESS, LESS, LESS, LESS, None, None]),
+        ];
+        for (own, row) in figure {
+            for (status, expected) in columns.into_iter().zip(row) {
+                let mut case = Case::of(Some(binding(own)));
+                case.client = client(b"b");
+                assert_eq!(case.judge(status), expected, "{own:?}, {status:?} without a time");
+                case.cltt = Some(Stamp(500)); // no later than ours
+                assert_eq!(case.judge(status), expected, "{own:?}, {status:?} as late");
+            }
+        }
+        for status in columns {
+            assert_eq!(Case::of(None).judge(status), None, "never used: {status:?}");
+        }
+    }
+
+    /// The same figure, every condition met.
+    #[test]
+    fn an_update_that_every_condition_favours_is_taken_everywhere_but_over_abandoned() {
+        use BindingStatus::*;
+        for own in BindingStatus::ALL {
+            for status in BindingStatus::ALL {
+                let mut case = Case::of(Some(Binding { expires: Stamp(999), ..binding(own) }));
+                case.cltt = Some(Stamp(601));
+                let refused = own == Abandoned && !matches!(status, Abandoned | Reset);
+                let expected = refused.then_some(Reject::LessCritical);
+                assert_eq!(case.judge(status), expected, "{own:?}, {status:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_condition_is_one_of_its_own() {
+        use BindingStatus::*;
+        let over = Some(Binding { expires: Stamp(999), ..binding(Active) });
+        let mut case = Case::of(over);
+        assert_eq!([Expired, Free, Backup].map(|it| case.judge(it)), [None; 3]);
+        assert_eq!(case.judge(Released), Some(Reject::Outdated), "it asks for the time");
+        case.ours = Some(Binding { expires: NOW, ..binding(Active) });
+        assert_eq!(case.judge(Expired), Some(Reject::Outdated), "over, not just now");
+        case.ours = Some(binding(Active));
+        case.cltt = Some(Stamp(501));
+        assert_eq!(case.judge(Released), None);
+        assert_eq!(case.judge(Expired), Some(Reject::Outdated), "it asks for the lease's end");
+        case.ours = Some(binding(Reset));
+        assert_eq!(case.judge(Active), Some(Reject::Outdated), "later than 500, not than 600");
+        case.ours = Some(Binding { cltt: Stamp::ZERO, ..binding(Released) });
+        case.cltt = Some(Stamp(1));
+        assert_eq!(case.judge(Active), None, "a time came, and none is recorded");
+    }
+
+    #[test]
+    fn another_clients_lease_is_taken_by_the_secondary_alone() {
+        use BindingStatus::Active;
+        let mut case = Case::of(Some(binding(Active)));
+        assert_eq!(case.judge(Active), None);
+        case.client = client(b"b");
+        case.cltt = Some(Stamp(900));
+        assert_eq!(case.judge(Active), Some(Reject::InUse));
+        case.role = Role::Secondary;
+        assert_eq!(case.judge(Active), None);
+    }
+
+    #[test]
+    fn a_reserved_address_is_offered_to_who_has_the_reservation_alone() {
+        let mut case = Case::of(Some(binding(BindingStatus::Free)));
+        case.is_oddly_reserved = true;
+        assert_eq!(case.judge(BindingStatus::Backup), Some(Reject::NotReserved));
+        assert_eq!(case.judge(BindingStatus::Free), None);
+        assert_eq!(case.judge(BindingStatus::Active), None);
+    }
+
+    /// Spec §6.3, every pair from both ends: exactly one wins, but for ACTIVE and EXPIRED, which the
+    /// figure decides.
+    #[test]
+    fn both_ends_of_a_duel_find_the_same_winner() {
+        use BindingStatus::{Active, Expired};
+        let told = |status, cltt| Outstanding { status, cltt: Stamp(cltt) };
+        let wins = |role, own: Outstanding, other: Outstanding| {
+            let theirs = Theirs {
+                status: other.status,
+                cltt: Some(other.cltt),
+                client: None,
+                is_oddly_reserved: false,
+            };
+            is_ours_better(role, own, theirs)
+        };
+        for one in BindingStatus::ALL {
+            for other in BindingStatus::ALL {
+                for (first, second) in [(5, 5), (5, 6), (6, 5)] {
+                    let (one, other) = (told(one, first), told(other, second));
+                    let primary = wins(Role::Primary, one, other);
+                    let secondary = wins(Role::Secondary, other, one);
+                    let expected = match (one.status, other.status) {
+                        (Active, Active) => first >= second,
+                        (Active, Expired) | (Expired, Active) => {
+                            assert!(!primary && !secondary);
+                            continue;
+                        }
+                        // The secondary's ACTIVE beats what is not; the primary's beats all others.
+                        (_, Active) => false,
+                        _ => true,
+                    };
+                    assert_eq!(primary, expected, "{one:?} {other:?}");
+                    assert_eq!(secondary, !expected, "{one:?} {other:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_lost_duel_decides_between_two_clients_too() {
+        let mut case = Case::of(Some(binding(BindingStatus::Active)));
+        case.client = client(b"b");
+        case.cltt = Some(Stamp(900));
+        case.outstanding =
+            Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(500) });
+        assert_eq!(case.judge(BindingStatus::Active), None);
+        case.outstanding =
+            Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(901) });
+        assert_eq!(case.judge(BindingStatus::Active), Some(Reject::LessCritical));
+    }
+}

@@ -1,0 +1,377 @@
+//! A binding as the partner is told it, and what the partner tells in our terms (draft-12 §7.1.1,
+//! Table 7.1-1; spec §2.3).
+
+use std::net::Ipv4Addr;
+
+use super::client;
+use crate::config::model::IdentityBy;
+use crate::failover::skew::Skew;
+use crate::failover::{Dialect, Role};
+use crate::lease::{Binding, Client, ItemKind};
+use crate::wire::failover::{BindingStatus, IpFlags, Update};
+use crate::wire::{HardwareAddress, Stamp};
+
+/// Octets of the longest message (draft-12 §6.1).
+pub(super) const MESSAGE_MAX: usize = 2048;
+/// Octets of a message before its options (draft-12 §6.1).
+pub(super) const HEADER_LEN: usize = 12;
+/// Octets of an option before its data (draft-12 §6.2).
+const OPTION_HEADER_LEN: usize = 4;
+/// What a client-request-options begins with (spec §2.3).
+const MAGIC_LEN: usize = 4;
+
+/// Why a binding cannot be told; in words.
+pub(super) type Untellable = &'static str;
+
+/// How it is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Telling {
+    pub(super) now: Stamp,
+    pub(super) role: Role,
+    pub(super) dialect: Dialect,
+    /// Whether our configuration keeps the address for one client.
+    pub(super) is_reserved: bool,
+}
+
+/// What the partner says of one address, in our clock's time.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    pub(super) status: BindingStatus,
+    pub(super) flags: IpFlags,
+    pub(super) client: Option<Client>,
+    pub(super) expires: Option<Stamp>,
+    pub(super) potential: Option<Stamp>,
+    pub(super) starts: Option<Stamp>,
+    pub(super) cltt: Option<Stamp>,
+}
+
+impl Telling {
+    /// The binding as the partner is told.
+    ///
+    /// # Errors
+    /// If the partner takes no such binding.
+    pub(super) fn update(self, address: Ipv4Addr, binding: &Binding) -> Result<Update, Untellable> {
+        use BindingStatus::{Abandoned, Active, Backup, Expired, Free, Released};
+        let is_for_dhcpd = self.dialect == Dialect::Dhcpd;
+        let mut update = Update {
+            address,
+            status: binding.status,
+            identifier: None,
+            hardware: None,
+            expires: None,
+            potential: None,
+            starts: Some(binding.starts),
+            cltt: None,
+            flags: binding.flags,
+            request_options: None,
+            reply_options: None,
+            ddns: None,
+        };
+        match binding.status {
+            Active => {
+                update.expires = Some(binding.expires);
+                update.potential = Some(potential(binding));
+            }
+            // Departs from draft-12 Table 7.1-1, which has no lease-expiration-time here: with it
+            // both servers try the address again at the same time. ISC dhcpd sends one too.
+            Abandoned => update.expires = Some(binding.expires),
+            // dhcpd keeps what it has if it is not told, and a lease end that lies ahead makes it
+            // refuse (spec §6.2).
+            _ if is_for_dhcpd => update.expires = Some(binding.expires.min(self.now)),
+            _ => {}
+        }
+        if is_for_dhcpd && binding.status != Active {
+            update.potential = Some(binding.starts.min(self.now));
+        }
+        // Reserved here alone: dhcpd refuses what it holds as its own and has not reserved, and it
+        // cannot have reserved what our configuration has (spec §11.2).
+        update.flags.reserved &= !(is_for_dhcpd && self.is_reserved);
+        // draft-12 §5.13: the primary shows a reserved address FREE itself, and the partner BACKUP,
+        // so that either may serve its client.
+        if self.is_reserved
+            && !is_for_dhcpd
+            && (self.role, binding.status) == (Role::Primary, Free)
+        {
+            update.status = Backup;
+            update.flags.reserved = true;
+        }
+        if binding.status != Abandoned {
+            update.cltt = Some(binding.cltt).filter(|cltt| *cltt != Stamp::ZERO);
+            if let Some(client) = &binding.client {
+                self.tell_client(client, &mut update);
+            }
+        }
+        let needs_hardware = matches!(binding.status, Active | Expired | Released);
+        if needs_hardware && update.hardware.is_none() {
+            return Err("its client has no hardware address, and partners ask for one");
+        }
+        if HEADER_LEN + len(&update) > MESSAGE_MAX {
+            // Departs from draft-12 §7.1.1: it SHOULD be there.
+            update.request_options = None;
+        }
+        if HEADER_LEN + len(&update) > MESSAGE_MAX {
+            return Err("its client says more of itself than a message holds");
+        }
+        Ok(update)
+    }
+
+    fn tell_client(self, client: &Client, update: &mut Update) {
+        let item = |kind| client.item(kind).filter(|octets| !octets.is_empty());
+        update.identifier = item(ItemKind::Identifier).map(Into::into);
+        // Type 0 is reserved; dhcpd takes no more than 21 octets, and chaddr has no more than 16.
+        update.hardware = item(ItemKind::Hardware)
+            .filter(|octets| octets[0] != 0 && octets.len() <= 1 + HardwareAddress::MAX_LEN)
+            .map(Into::into);
+        // Departs from draft-12 Table 7.1-1, which would not have them with every status: a partner
+        // that lost its storage is to find the same client.
+        if self.dialect == Dialect::Tandem {
+            update.request_options = client::request_options(client);
+        }
+    }
+}
+
+/// potential-expiration-time that is told of a lease: what was set with it; of one that the partner
+/// granted, what the partner announced itself.
+pub(super) fn potential(binding: &Binding) -> Stamp {
+    binding.sent_potential.max(binding.received_potential).max(binding.expires)
+}
+
+impl Received {
+    /// What `update` says, where `known` had the address last.
+    pub(super) fn of(
+        update: &Update,
+        dialect: Dialect,
+        identity: &[IdentityBy],
+        skew: &Skew,
+        known: Option<&Client>,
+    ) -> Self {
+        let correct = |time: Option<Stamp>| time.map(|time| skew.correct(time));
+        let mut received = Self {
+            status: update.status,
+            flags: update.flags,
+            client: client::client_of(update, dialect, identity, known)
+                .filter(|_| update.status != BindingStatus::Abandoned),
+            expires: correct(update.expires),
+            potential: correct(update.potential),
+            starts: correct(update.starts),
+            // 0 is none: dhcpd leaves it out, and nobody was heard in 1970.
+            cltt: correct(update.cltt).filter(|cltt| *cltt != Stamp::ZERO),
+        };
+        if (dialect, update.status) == (Dialect::Dhcpd, BindingStatus::Released) {
+            // dhcpd does not take a DHCPRELEASE for contact with the client, and knows no contact at
+            // all of a lease that we granted; but it says in lease-expiration-time when the client
+            // released (the capture's RELEASED). Without this every release there were outdated.
+            received.cltt = received.cltt.max(received.expires);
+        }
+        received
+    }
+
+    /// What must be there and is not (draft-12 Table 7.1-1).
+    pub(super) fn lacks(&self, update: &Update) -> Option<&'static str> {
+        use BindingStatus::{Active, Expired, Released};
+        let needs_client = matches!(self.status, Active | Expired | Released);
+        if needs_client && (update.hardware.is_none() || self.client.is_none()) {
+            return Some("client-hardware-address is missing");
+        }
+        let needs_end = self.status == Active && self.expires.is_none();
+        needs_end.then_some("lease-expiration-time is missing")
+    }
+}
+
+/// Octets of the update in a message.
+pub(super) fn len(update: &Update) -> usize {
+    let data = |octets: &Option<Box<[u8]>>| octets.as_ref().map(|octets| octets.len());
+    let time = |time: Option<Stamp>| time.map(|_| 4);
+    let flags = (update.flags != IpFlags::default()).then_some(2);
+    [
+        Some(4),
+        Some(1),
+        data(&update.identifier),
+        data(&update.hardware),
+        time(update.expires),
+        time(update.potential),
+        time(update.starts),
+        time(update.cltt),
+        flags,
+        data(&update.request_options).map(|len| MAGIC_LEN + len),
+        data(&update.reply_options).map(|len| MAGIC_LEN + len),
+        update.ddns.as_ref().map(|ddns| 2 + ddns.name.len()),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|len| OPTION_HEADER_LEN + len)
+    .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::ClientKey;
+
+    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 109);
+    const MAC: &[u8] = b"\x01\x02\x00\x00\x00\x01\x01";
+
+    fn telling(dialect: Dialect) -> Telling {
+        Telling { now: Stamp(1_000), role: Role::Primary, dialect, is_reserved: false }
+    }
+
+    fn client() -> Client {
+        let key = ClientKey { kind: ItemKind::Identifier, octets: MAC };
+        Client::builder(key).with(ItemKind::Hardware, MAC).with(ItemKind::HostName, b"h").build()
+    }
+
+    fn lease() -> Binding {
+        Binding {
+            expires: Stamp(0x6b00_a9d1),
+            sent_potential: Stamp(0x6b00_abed),
+            cltt: Stamp(0x6b00_a959),
+            client: Some(client()),
+            ..Binding::new(BindingStatus::Active, Stamp(0x6b00_a959))
+        }
+    }
+
+    /// The lease of the capture, spec §13.
+    #[test]
+    fn a_lease_is_told_dhcpd_as_dhcpd_tells_it() {
+        let update = telling(Dialect::Dhcpd).update(ADDRESS, &lease()).unwrap();
+        let expected = Update {
+            address: ADDRESS,
+            status: BindingStatus::Active,
+            identifier: Some(MAC.into()),
+            hardware: Some(MAC.into()),
+            expires: Some(Stamp(0x6b00_a9d1)),
+            potential: Some(Stamp(0x6b00_abed)),
+            starts: Some(Stamp(0x6b00_a959)),
+            cltt: Some(Stamp(0x6b00_a959)),
+            flags: IpFlags::default(),
+            request_options: None,
+            reply_options: None,
+            ddns: None,
+        };
+        assert_eq!(update, expected);
+        assert_eq!(HEADER_LEN + len(&update), 79, "as captured");
+    }
+
+    /// Spec §2.3: its columns "ISC sends" and "ISC needs".
+    #[test]
+    fn dhcpd_is_told_both_ends_of_every_address_and_none_that_lies_ahead_but_a_leases() {
+        for status in BindingStatus::ALL {
+            let mut binding = Binding { status, starts: Stamp(900), ..lease() };
+            if status == BindingStatus::Abandoned {
+                binding.client = None;
+            }
+            let update = telling(Dialect::Dhcpd).update(ADDRESS, &binding).unwrap();
+            let expected = match status {
+                BindingStatus::Active => (Stamp(0x6b00_a9d1), Stamp(0x6b00_abed)),
+                BindingStatus::Abandoned => (Stamp(0x6b00_a9d1), Stamp(900)),
+                _ => (Stamp(1_000), Stamp(900)),
+            };
+            assert_eq!((update.expires, update.potential), (Some(expected.0), Some(expected.1)));
+            assert_eq!(update.status, status);
+            assert_eq!(update.request_options, None);
+            let is_nobodys = status == BindingStatus::Abandoned;
+            assert_eq!(update.hardware.is_none() && update.identifier.is_none(), is_nobodys);
+        }
+        let unused = Binding::new(BindingStatus::Free, Stamp::ZERO);
+        let update = telling(Dialect::Dhcpd).update(ADDRESS, &unused).unwrap();
+        assert_eq!(HEADER_LEN + len(&update), 0x31, "as captured");
+    }
+
+    /// draft-12 Table 7.1-1.
+    #[test]
+    fn a_partner_of_our_kind_is_told_ends_of_leases_alone_and_all_of_the_client() {
+        for status in BindingStatus::ALL {
+            let binding = Binding { status, ..lease() };
+            let update = telling(Dialect::Tandem).update(ADDRESS, &binding).unwrap();
+            assert_eq!(update.potential.is_some(), status == BindingStatus::Active);
+            let has_end = matches!(status, BindingStatus::Active | BindingStatus::Abandoned);
+            assert_eq!(update.expires.is_some(), has_end);
+            let told = status != BindingStatus::Abandoned;
+            assert_eq!(update.request_options.is_some(), told);
+            assert_eq!(update.cltt.is_some(), told);
+        }
+    }
+
+    #[test]
+    fn a_client_without_hardware_address_cannot_be_told() {
+        let key = ClientKey { kind: ItemKind::CircuitId, octets: b"port 3" };
+        let nameless = Client::builder(key).build();
+        for dialect in [Dialect::Dhcpd, Dialect::Tandem] {
+            for status in BindingStatus::ALL {
+                let binding = Binding { status, client: Some(nameless.clone()), ..lease() };
+                use BindingStatus::{Active, Expired, Released};
+                let is_needed = matches!(status, Active | Expired | Released);
+                assert_eq!(telling(dialect).update(ADDRESS, &binding).is_err(), is_needed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_that_says_too_much_loses_what_decides_nothing_before_its_name() {
+        let key = ClientKey { kind: ItemKind::Identifier, octets: MAC };
+        let talker = |len: usize| {
+            let builder = Client::builder(key).with(ItemKind::Hardware, MAC);
+            builder.with(ItemKind::UserClass, &vec![1; len]).build()
+        };
+        let told = |len: usize| {
+            let binding = Binding { client: Some(talker(len)), ..lease() };
+            telling(Dialect::Tandem).update(ADDRESS, &binding).unwrap()
+        };
+        assert!(told(1_900).request_options.is_some());
+        assert_eq!(told(2_000).request_options, None);
+        assert!(told(2_000).identifier.is_some());
+    }
+
+    /// draft-12 §5.13; spec §11.2.
+    #[test]
+    fn the_primary_shows_a_reserved_address_to_a_partner_of_our_kind_as_backup() {
+        let free = Binding::new(BindingStatus::Free, Stamp(5));
+        let told = |role, dialect| {
+            let telling = Telling { role, is_reserved: true, ..telling(dialect) };
+            let update = telling.update(ADDRESS, &free).unwrap();
+            (update.status, update.flags.reserved)
+        };
+        assert_eq!(told(Role::Primary, Dialect::Tandem), (BindingStatus::Backup, true));
+        assert_eq!(told(Role::Primary, Dialect::Dhcpd), (BindingStatus::Free, false));
+        assert_eq!(told(Role::Secondary, Dialect::Tandem), (BindingStatus::Free, false));
+    }
+
+    #[test]
+    fn dhcpds_release_counts_as_contact_at_the_time_it_names() {
+        let mut update = telling(Dialect::Dhcpd).update(ADDRESS, &lease()).unwrap();
+        update.status = BindingStatus::Released;
+        update.cltt = Some(Stamp(400));
+        update.expires = Some(Stamp(900));
+        let received = |update: &Update, dialect| {
+            Received::of(update, dialect, &[], &Skew::default(), None)
+        };
+        assert_eq!(received(&update, Dialect::Dhcpd).cltt, Some(Stamp(900)));
+        assert_eq!(received(&update, Dialect::Tandem).cltt, Some(Stamp(400)));
+        update.cltt = None;
+        assert_eq!(received(&update, Dialect::Dhcpd).cltt, Some(Stamp(900)));
+    }
+
+    #[test]
+    fn the_partners_times_are_corrected() {
+        let update = telling(Dialect::Tandem).update(ADDRESS, &lease()).unwrap();
+        let ahead = Skew::greeted(30);
+        let received = Received::of(&update, Dialect::Tandem, &[], &ahead, None);
+        assert_eq!(received.expires, Some(Stamp(0x6b00_a9d1 - 30)));
+        assert_eq!(received.potential, Some(Stamp(0x6b00_abed - 30)));
+        assert_eq!(received.starts, Some(Stamp(0x6b00_a959 - 30)));
+        assert_eq!(received.cltt, Some(Stamp(0x6b00_a959 - 30)));
+    }
+
+    #[test]
+    fn what_must_be_there_is_missed() {
+        let whole = telling(Dialect::Tandem).update(ADDRESS, &lease()).unwrap();
+        let lacks = |update: &Update| {
+            Received::of(update, Dialect::Tandem, &[], &Skew::default(), None).lacks(update)
+        };
+        assert_eq!(lacks(&whole), None);
+        assert!(lacks(&Update { hardware: None, ..whole.clone() }).is_some());
+        assert!(lacks(&Update { expires: None, ..whole.clone() }).is_some());
+        let free = Update { status: BindingStatus::Free, hardware: None, expires: None, ..whole };
+        assert_eq!(lacks(&free), None);
+    }
+}

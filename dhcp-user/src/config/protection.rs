@@ -34,9 +34,7 @@ pub(super) fn read(
 
 fn long_enough(value: Value<'_>, secret: &str) -> Option<Secret> {
     if secret.len() < SHORTEST_SECRET {
-        // Not the value itself: mistakes are shown to whoever looks over a shoulder.
-        let message = format!("the secret in `{}` has {} octets", value.key, secret.len());
-        return value.wrong_because(message, format!("{SHORTEST_SECRET} is the least"));
+        return value.wrong(format!("a secret has at least {SHORTEST_SECRET} octets"));
     }
     Some(Secret(secret.as_bytes().into()))
 }

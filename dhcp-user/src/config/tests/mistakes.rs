@@ -23,7 +23,6 @@ const TABLE: &[(&str, &[&str])] = &[
     ("journal = 1", &["1:11 `journal` cannot be `1`: write a table of keys and values"]),
     ("[subnet4]\nsubnet = \"10.0.0.0/8\"", &["1:1 `subnet4` cannot be a table: write [[subnet4]], with double brackets"]),
     ("[[subnet6]]\nsubnet = \"2001:db8::/32\"", &["1:3 `subnet6` is not served by this version: take it out"]),
-    ("[[failover]]\nname = \"metro-1\"", &["1:3 `failover` is not served by this version: take it out"]),
     ("identity = [\"clientid\"]", &["1:13 `identity` cannot be `\"clientid\"`: did you mean \"client-id\"?"]),
     ("identity = [\"hw-address\", \"client-id\"]", &["1:27 `identity` cannot be `\"client-id\"`: every client has a hardware address"]),
     ("identity = [\"remote-id\", \"remote-id\"]", &["1:26 `identity` cannot be `\"remote-id\"`: once is enough"]),

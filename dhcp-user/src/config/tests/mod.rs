@@ -1,5 +1,6 @@
 //! The floor as its users see it: whole files in, a configuration or all mistakes out.
 
+mod failover;
 mod keys;
 mod mistakes;
 mod reservations;

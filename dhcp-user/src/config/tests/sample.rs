@@ -155,6 +155,59 @@ fn the_smaller_sections_are_read() {
 }
 
 #[test]
+fn relationships_have_partners_subnets_and_secrets() {
+    let config = whole();
+    let [metro, edge] = &config.failover[..] else { panic!("{:?}", config.failover) };
+    assert_eq!((metro.name.as_str(), metro.is_primary), ("metro", true));
+    assert_eq!(metro.local.to_string(), "192.0.2.1:647");
+    assert_eq!(metro.peer.to_string(), "192.0.2.2:6470");
+    assert_eq!((metro.mclt, metro.receive_timer), (Seconds(1_800), Seconds(30)));
+    assert_eq!((metro.max_unacked, metro.buckets), (10, [u64::MAX, 0, 0, 0]));
+    assert_eq!((metro.dhcpd_buckets, metro.max_secs), (false, None));
+    assert_eq!(metro.safe_period, Some(Seconds(172_800)));
+    assert_eq!((metro.startup, metro.reconnect), (Seconds(20), Seconds(2)));
+    assert_eq!((metro.max_misbalance, metro.max_ownership), (20, 5));
+    assert_eq!((metro.min_balance, metro.max_balance), (Seconds(20), Seconds(40)));
+    assert!(metro.starts_alone);
+    let secret = metro.secret.as_ref().unwrap();
+    assert_eq!(&*secret.0, b"hw-address,address\n00:00:5e:00:53:09,10.0.9.9", "line's end cut");
+    assert!(!format!("{metro:?}").contains("5e"), "nobody sees a secret by chance");
+    let tls = metro.tls.as_ref().unwrap();
+    assert_eq!(tls.certificate, Path::new("/etc/tandem/server.pem"));
+    assert_eq!(tls.key, Path::new("/etc/tandem/server.key"));
+    assert_eq!((tls.peer_name.as_deref(), tls.is_required), (Some("b.example.net"), false));
+    assert_eq!(edge.local.to_string(), "[2001:db8::1]:700");
+    assert_eq!(edge.peer.to_string(), "[2001:db8::2]:647");
+    assert_eq!(edge.buckets, [u64::MAX, u64::MAX, 0, 1 << 56]);
+    let served: Vec<_> = config
+        .networks
+        .iter()
+        .flat_map(|network| &network.subnets)
+        .map(|subnet| (subnet.prefix.to_string(), subnet.failover))
+        .collect();
+    let expected = [("10.0.0.0/16", Some(0)), ("10.1.0.0/16", Some(0)), ("172.16.0.0/12", Some(1))];
+    assert_eq!(served, expected.map(|(prefix, place)| (prefix.to_owned(), place)));
+}
+
+#[test]
+fn a_relationship_needs_no_more_than_partner_and_subnets() {
+    let config = parse(
+        "[[subnet4]]\nsubnet = \"10.0.0.0/8\"\npools = [\"10.0.0.1\"]\n[[subnet4]]\n\
+         subnet = \"11.0.0.0/8\"\npools = [\"11.0.0.1\"]\n[[failover]]\nname = \"a\"\n\
+         role = \"secondary\"\nlocal = \"192.0.2.2\"\npeer = \"192.0.2.1\"\n\
+         subnets = [\"11.0.0.0/8\"]\n",
+    );
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let only = &config.failover[0];
+    assert!(!only.is_primary && !only.starts_alone && only.dhcpd_buckets);
+    assert_eq!((only.mclt, only.receive_timer), (Seconds(3_600), Seconds(20)));
+    assert_eq!((only.max_unacked, only.max_secs), (100, Some(3)));
+    assert_eq!((only.safe_period, &only.secret, &only.tls), (None, &None, &None));
+    let networks: Vec<_> = config.networks.iter().map(|n| n.subnets[0].failover).collect();
+    assert_eq!(networks, [None, Some(0)]);
+}
+
+#[test]
 fn without_interfaces_those_on_a_subnet_are_served() {
     let on = |name: &str, address: [u8; 4], len| HostInterface {
         name: name.into(),

@@ -31,7 +31,7 @@ enum Command {
     Setup,
     /// Build the XDP object, which the server's build embeds
     Ebpf,
-    /// Start a lab with real clients and show it; with `-- --config FILE`, serve on this host
+    /// Start a failover pair with real clients and show it; with `-- --config FILE`, serve on this host
     Run(run::Arguments),
     /// Check everything that CI checks
     Test(test::Arguments),

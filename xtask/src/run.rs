@@ -1,4 +1,5 @@
-//! `cargo xtask run`: a lab with real clients to watch, or the server on this host's own interfaces.
+//! `cargo xtask run`: a failover pair with real clients to watch and to break, or the server on this
+//! host's own interfaces.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -28,7 +29,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let _ = ebpf::try_build();
     let binary = server::build()?;
     if arguments.serve.is_empty() {
-        return lab::show(binary, arguments.seconds.map(Duration::from_secs));
+        return lab::show(&binary, arguments.seconds.map(Duration::from_secs));
     }
     let error = Command::new(&binary).arg("serve").args(&arguments.serve).exec();
     Err(error).context(binary.display().to_string())

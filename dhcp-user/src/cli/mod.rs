@@ -2,6 +2,7 @@
 
 mod check;
 mod columns;
+mod failover;
 mod leases;
 mod locate;
 mod serve;
@@ -31,6 +32,8 @@ enum Command {
     Status(status::StatusCommand),
     /// List the leases of a running server
     Leases(leases::LeasesCommand),
+    /// Say how a running server and its partners are, or what has become of a partner
+    Failover(failover::FailoverCommand),
 }
 
 impl Arguments {
@@ -42,6 +45,7 @@ impl Arguments {
             Command::Check(check) => check.run(),
             Command::Status(status) => status.run(),
             Command::Leases(leases) => leases.run(),
+            Command::Failover(failover) => failover.run(),
         };
         match outcome {
             Ok(()) => ExitCode::SUCCESS,

@@ -53,6 +53,15 @@ impl fmt::Display for Report<'_> {
             0 => writeln!(f)?,
             refused => writeln!(f, "; {refused} reloads refused, see the log")?,
         }
+        for it in &status.failover {
+            let partner = it.partner_state.as_deref().unwrap_or("unknown");
+            let heard = if it.is_linked() { "" } else { ", NOT HEARD" };
+            writeln!(
+                f,
+                "failover {} ({}): {}; partner {partner}{heard}; {} to be told",
+                it.name, it.role, it.state, it.queued
+            )?;
+        }
         self.interfaces(f)?;
         self.packets(f)?;
         self.pools(f)?;
@@ -158,6 +167,7 @@ impl Report<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Relationship;
     use crate::control::status::{Interface, Journal, Pool};
 
     fn sample() -> Status {
@@ -192,6 +202,23 @@ mod tests {
             assert!(text.contains(part), "no {part:?} in:\n{text}");
         }
         assert!(!text.contains("NOT"), "{text}");
+    }
+
+    #[test]
+    fn a_partner_that_is_not_heard_is_told_in_a_line() {
+        let mut status = sample();
+        status.failover.push(Relationship {
+            name: "metro".into(),
+            role: "primary".into(),
+            state: "communications-interrupted".into(),
+            partner_state: Some("normal".into()),
+            queued: 7,
+            ..Relationship::default()
+        });
+        let text = Report(&status).to_string();
+        let line = "failover metro (primary): communications-interrupted; partner normal, NOT \
+                    HEARD; 7 to be told\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! What the control socket and the metrics port answer.
 //!
 //! ```text
-//! GET /status           one JSON object, see `status`
-//! GET /leases?FILTER    JSON objects, one a line, in order of address, see `leases`
-//! GET /metrics          OpenMetrics text; the only thing on the metrics port
+//! GET  /status                  one JSON object, see `status`
+//! GET  /leases?FILTER           JSON objects, one a line, in order of address, see `leases`
+//! GET  /failover                a JSON array of relationships, see `relationship`
+//! POST /failover/NAME/COMMAND   the relationship after that, see `command`; ?address= for `reset`
+//! GET  /metrics                 OpenMetrics text; the only thing on the metrics port
 //! ```
 
 use std::convert::Infallible;
@@ -12,14 +14,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
 use http_body::Frame;
 
+use super::command::{Details, Wish};
 use super::instance::Instance;
 use super::leases::Filter;
 use super::listing::Listing;
@@ -30,6 +33,8 @@ pub fn control(instance: Arc<Instance>) -> Router {
     Router::new()
         .route("/status", get(status))
         .route("/leases", get(leases))
+        .route("/failover", get(relationships))
+        .route("/failover/{name}/{command}", post(order))
         .route("/metrics", get(scrape))
         .with_state(instance)
 }
@@ -53,6 +58,38 @@ async fn scrape(State(instance): State<Arc<Instance>>) -> Response {
 async fn leases(State(instance): State<Arc<Instance>>, Query(filter): Query<Filter>) -> Response {
     let body = Body::new(Lines(instance.listing(filter)));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+async fn relationships(State(instance): State<Arc<Instance>>) -> impl IntoResponse {
+    Json(instance.relationships())
+}
+
+/// Has one relationship do something, and answers with what it is then: 404 for what there is not,
+/// 409 for what makes no sense as things are.
+async fn order(
+    State(instance): State<Arc<Instance>>,
+    Path((name, command)): Path<(String, String)>,
+    Query(details): Query<Details>,
+) -> Response {
+    let refused = |status: StatusCode, why: String| (status, why).into_response();
+    let find = || instance.relationships().into_iter().find(|it| it.name == name);
+    let Some(wish) = Wish::ALL.into_iter().find(|wish| wish.name() == command) else {
+        return refused(StatusCode::NOT_FOUND, format!("there is no command {command:?}"));
+    };
+    let Some(before) = find() else {
+        return refused(StatusCode::NOT_FOUND, format!("there is no relationship {name:?}"));
+    };
+    if let Some(objection) = wish.objection(&before, details) {
+        return refused(StatusCode::CONFLICT, objection);
+    }
+    let done = match wish.command(details) {
+        Ok(command) => instance.partners.command(&name, command).await,
+        Err(missing) => return refused(StatusCode::BAD_REQUEST, missing),
+    };
+    match done {
+        Ok(()) => Json(find().unwrap_or(before)).into_response(),
+        Err(why) => refused(StatusCode::CONFLICT, why),
+    }
 }
 
 /// A listing as a body. A page is made when the connection has room for it, so a slow reader holds
@@ -219,6 +256,24 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_there_is_not_and_one_for_nobody_are_refused_in_words() {
+        let dir = tempfile::tempdir().unwrap();
+        let instance = Arc::new(Instance::sample(dir.path(), CONFIGURATION));
+        while_answering(dir.path(), control(instance), |client| {
+            assert_eq!(get(&client, "/failover").unwrap(), "[]");
+            for (path, said) in [
+                ("/failover/a%2Fb/pause", "there is no relationship \"a/b\""),
+                ("/failover/a/explode", "there is no command \"explode\""),
+            ] {
+                let refused = client.post(path).unwrap_err();
+                assert!(refused.to_string().contains(said), "{refused}");
+            }
+            let by_get = get(&client, "/failover/a/pause").unwrap_err();
+            assert!(matches!(by_get, ClientError::Refused(_)), "{by_get:?}");
+        });
+    }
+
+    #[test]
     fn the_metrics_port_tells_nothing_about_clients() {
         let dir = tempfile::tempdir().unwrap();
         let instance = instance_with_leases(dir.path());
@@ -226,6 +281,11 @@ mod tests {
             assert!(get(&client, "/metrics").unwrap().contains("tandem_serving 1"));
             assert!(matches!(get(&client, "/leases"), Err(ClientError::Refused(_))));
             assert!(matches!(get(&client, "/status"), Err(ClientError::Refused(_))));
+            assert!(matches!(get(&client, "/failover"), Err(ClientError::Refused(_))));
+            assert!(matches!(
+                client.post("/failover/metro/partner-down"),
+                Err(ClientError::Refused(_))
+            ));
         });
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::runtime;
@@ -62,10 +62,32 @@ impl Client {
     pub fn get(
         &self,
         path_and_query: &str,
+        each: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), ClientError> {
+        self.ask(Method::GET, path_and_query, each)
+    }
+
+    /// Has the server do what `path_and_query` names, and gives back what it says to that.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn post(&self, path_and_query: &str) -> Result<Vec<u8>, ClientError> {
+        let mut answer = Vec::new();
+        self.ask(Method::POST, path_and_query, |piece| {
+            answer.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(answer)
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path_and_query: &str,
         mut each: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> Result<(), ClientError> {
         self.runtime.block_on(async {
-            let mut body = self.send(path_and_query).await?.into_body();
+            let mut body = self.send(method, path_and_query).await?.into_body();
             while let Some(frame) = body.frame().await {
                 if let Some(piece) = frame.map_err(broken)?.data_ref() {
                     each(piece).map_err(ClientError::Output)?;
@@ -75,7 +97,11 @@ impl Client {
         })
     }
 
-    async fn send(&self, path_and_query: &str) -> Result<Response<Incoming>, ClientError> {
+    async fn send(
+        &self,
+        method: Method,
+        path_and_query: &str,
+    ) -> Result<Response<Incoming>, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| {
             let socket = self.socket.clone();
             match error.kind() {
@@ -90,7 +116,9 @@ impl Client {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Its end is seen through the response, or through the response not coming.
         tokio::spawn(connection);
-        let request = Request::get(path_and_query)
+        let request = Request::builder()
+            .method(method)
+            .uri(path_and_query)
             .header(hyper::header::HOST, "tandem")
             .body(Empty::<Bytes>::new())
             .map_err(broken)?;

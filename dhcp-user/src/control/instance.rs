@@ -12,11 +12,13 @@ use super::clock::{self, rfc3339};
 use super::leases::{Filter, Subnets};
 use super::listing::Listing;
 use super::partners::Partners;
+use super::relationship::Relationship;
 use super::status::{
     Configuration, Interface, Journal, Latencies, Latency, Limit, Packets, Pool, Status,
 };
 use crate::config::{Config, model};
 use crate::dataplane::{self, Count, Counters, InterfaceMode, Percentiles, Running};
+use crate::failover;
 use crate::journal::{Health, SharedHealth, Usage};
 use crate::lease::{Limits, PoolId, Table};
 use crate::server::{DropReason, Service};
@@ -130,7 +132,21 @@ impl Instance {
             },
             journal: self.journal(&loaded.config),
             limits: loaded.config.limits.iter().map(Limit::from).collect(),
+            failover: self.relationships(),
         }
+    }
+
+    /// How the relationships with partners are, in the file's order.
+    #[must_use]
+    pub fn relationships(&self) -> Vec<Relationship> {
+        let now = clock::now();
+        let loaded = self.loaded.load();
+        let layout = self.table.layout();
+        let of = |status: &failover::Status| {
+            let configured = loaded.config.failover.iter().find(|it| it.name == status.name)?;
+            Some(Relationship::new(now, status, configured, &layout))
+        };
+        self.partners.status().iter().filter_map(of).collect()
     }
 
     fn packets(&self) -> Packets {

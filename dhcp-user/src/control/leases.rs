@@ -1,14 +1,15 @@
 //! Leases as JSON, one object a line, and which of them are asked for.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::clock::rfc3339;
+use super::escape::escaped;
 use crate::config::Config;
 use crate::config::model::Prefix;
-use crate::lease::{Binding, BindingStatus, ItemKind};
+use crate::lease::{Binding, BindingStatus, ItemKind, Told};
 use crate::wire::Stamp;
 use crate::wire::fqdn::Fqdn;
 
@@ -88,6 +89,18 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "is_false")]
     infinite: bool,
     last_heard: String,
+    /// sent-potential-expiration-time (draft-12 §7.1.5).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tstp: Option<String>,
+    /// acked-potential-expiration-time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    atsfp: Option<String>,
+    /// received-potential-expiration-time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tsfp: Option<String>,
+    /// The partner does not know of this yet.
+    #[serde(skip_serializing_if = "is_false")]
+    untold: bool,
     subnet: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host_name: Option<String>,
@@ -144,13 +157,7 @@ impl Filter {
             query.push(if query.is_empty() { '?' } else { '&' });
             query.push_str(key);
             query.push('=');
-            for octet in value.bytes() {
-                if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
-                    query.push(char::from(octet));
-                } else {
-                    let _ = write!(query, "%{octet:02X}"); // a String takes everything
-                }
-            }
+            query.push_str(&escaped(&value));
         };
         put("address", self.address.map(|address| address.to_string()));
         put("client", self.client.clone().map(String::from));
@@ -289,6 +296,8 @@ pub fn write_line(
     let state = LeaseState::of(now, binding);
     // What an offer promises ends with the promise.
     let end = if state == LeaseState::Offered { binding.offered_until } else { binding.expires };
+    // Without a partner they are never set.
+    let potential = |time: Stamp| (time != Stamp::ZERO).then(|| rfc3339(time));
     let line = Line {
         address,
         state,
@@ -298,6 +307,10 @@ pub fn write_line(
         expires: rfc3339(end),
         infinite: end == Stamp::NEVER,
         last_heard: rfc3339(binding.cltt),
+        tstp: potential(binding.sent_potential),
+        atsfp: potential(binding.acked_potential),
+        tsfp: potential(binding.received_potential),
+        untold: binding.told != Told::Acknowledged,
         subnet: subnets.containing(address).map(|prefix| Subnet(prefix).into()),
         host_name: text(ItemKind::HostName),
         fqdn: item(ItemKind::Fqdn)
@@ -409,6 +422,26 @@ mod tests {
         let line = line(&Binding { expires: Stamp::NEVER, ..leased() });
         assert_eq!(line["expires"], "2106-02-07T06:28:15Z");
         assert_eq!(line["infinite"], true);
+    }
+
+    #[test]
+    fn what_a_partner_was_told_and_said_is_shown_where_there_is_one() {
+        let shared = Binding {
+            sent_potential: Stamp(NOW.0 + 3),
+            acked_potential: Stamp(NOW.0 + 2),
+            received_potential: Stamp(NOW.0 + 1),
+            told: Told::Sent,
+            ..leased()
+        };
+        let line_of = line(&shared);
+        assert_eq!(line_of["tstp"], "2001-09-09T01:46:43Z");
+        assert_eq!(line_of["atsfp"], "2001-09-09T01:46:42Z");
+        assert_eq!(line_of["tsfp"], "2001-09-09T01:46:41Z");
+        assert_eq!(line_of["untold"], true);
+        let alone = line(&leased());
+        for key in ["tstp", "atsfp", "tsfp", "untold"] {
+            assert_eq!(alone.get(key), None, "{key}");
+        }
     }
 
     #[test]

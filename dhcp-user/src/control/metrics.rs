@@ -13,6 +13,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
+use super::relationship::Relationship;
 use super::status::{Latency, Status};
 
 /// The content type of [`text`].
@@ -51,6 +52,7 @@ impl Collector for Scrape {
         out.latency("wire_to_wire", "Request to reply", &status.latency.wire_to_wire)?;
         out.latency("disk_wait", "Grant to stable storage", &status.latency.waiting_for_disk)?;
         out.journal(status)?;
+        out.failover(status)?;
         out.counter("reloads", "Configurations taken", status.configuration.reloads)?;
         let refused = status.configuration.reloads_refused;
         out.counter("reloads_refused", "Configurations refused for their mistakes", refused)
@@ -117,6 +119,83 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
+    /// Labelled by relationship; nothing at all without one.
+    fn failover(&mut self, status: &Status) -> fmt::Result {
+        let all = &status.failover;
+        if all.is_empty() {
+            return Ok(());
+        }
+        let help = "1 for the state that each of the two servers is in, the partner's as last told";
+        let mut family =
+            self.0.encode_descriptor("failover_state", help, None, MetricType::Gauge)?;
+        for it in all {
+            let states = [("self", Some(&it.state)), ("partner", it.partner_state.as_ref())];
+            for (of, state) in states {
+                let Some(state) = state else { continue };
+                let labels =
+                    [("relationship", it.name.as_str()), ("of", of), ("state", state.as_str())];
+                family.encode_family(&labels)?.encode_gauge(&1_u64)?;
+            }
+        }
+        type Number = fn(&Relationship) -> Option<i64>;
+        let gauges: [(&str, &str, Number); 5] = [
+            ("linked", "1 while the partner is heard", |it| Some(it.is_linked().into())),
+            ("queued", "Addresses that the partner must still be told", |it| count(it.queued)),
+            ("unacknowledged", "Addresses told and unanswered", |it| count(it.unacknowledged)),
+            ("skew_seconds", "How far the partner's clock is ahead", |it| Some(it.skew_s)),
+            ("last_contact_age_seconds", "Since the partner was heard", |it| {
+                it.last_contact_age_s.and_then(count)
+            }),
+        ];
+        for (name, help, number) in gauges {
+            let name = format!("failover_{name}");
+            let mut family = self.0.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+            for it in all {
+                let Some(number) = number(it) else { continue };
+                let labels = [("relationship", it.name.as_str())];
+                family.encode_family(&labels)?.encode_gauge(&number)?;
+            }
+        }
+        let help = "Updates answered: ours by the partner, and the partner's by us";
+        let mut family =
+            self.0.encode_descriptor("failover_updates", help, None, MetricType::Counter)?;
+        for it in all {
+            let taken_by_partner = it.acknowledged.saturating_sub(it.refused);
+            for (outcome, count) in [
+                ("acknowledged", taken_by_partner),
+                ("refused", it.refused),
+                ("taken", it.taken),
+                ("rejected", it.rejected),
+            ] {
+                let labels = [("relationship", it.name.as_str()), ("outcome", outcome)];
+                let mut metric = family.encode_family(&labels)?;
+                metric.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+            }
+        }
+        self.failover_pools(all)
+    }
+
+    /// What of a shared pool is not among `pool_addresses`.
+    fn failover_pools(&mut self, all: &[Relationship]) -> fmt::Result {
+        let help = "Addresses of a shared pool in what only a pair has";
+        let mut family =
+            self.0.encode_descriptor("failover_pool_addresses", help, None, MetricType::Gauge)?;
+        for it in all {
+            for pool in &it.pools {
+                for (state, count) in pool.counts() {
+                    let labels = [
+                        ("relationship", it.name.as_str()),
+                        ("first", pool.first.as_str()),
+                        ("last", pool.last.as_str()),
+                        ("state", state),
+                    ];
+                    family.encode_family(&labels)?.encode_gauge(&count)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn latency(&mut self, name: &str, help: &str, latency: &Latency) -> fmt::Result {
         let name = format!("{name}_seconds");
         let mut family = self.0.encode_descriptor(&name, help, None, MetricType::Gauge)?;
@@ -146,10 +225,50 @@ impl Writer<'_, '_> {
     }
 }
 
+/// More than 63 bits hold has nobody counted.
+fn count(number: u64) -> Option<i64> {
+    i64::try_from(number).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::relationship;
     use crate::control::status::Pool;
+
+    #[test]
+    fn each_relationship_has_both_states_its_counters_and_what_only_a_pair_has() {
+        let mut status = Status::default();
+        assert!(!text(status.clone()).unwrap().contains("failover"), "none without a partner");
+        status.failover.push(Relationship {
+            name: "metro".into(),
+            state: "normal".into(),
+            partner_state: Some("normal".into()),
+            communications: "ok".into(),
+            skew_s: -3,
+            acknowledged: 10,
+            refused: 1,
+            last_contact_age_s: Some(2),
+            pools: vec![relationship::Pool {
+                first: "10.0.0.1".into(),
+                backup: 7,
+                ..relationship::Pool::default()
+            }],
+            ..Relationship::default()
+        });
+        let text = text(status).unwrap();
+        for line in [
+            "failover_state{relationship=\"metro\",of=\"self\",state=\"normal\"} 1\n",
+            "failover_state{relationship=\"metro\",of=\"partner\",state=\"normal\"} 1\n",
+            "failover_linked{relationship=\"metro\"} 1\n",
+            "failover_skew_seconds{relationship=\"metro\"} -3\n",
+            "failover_last_contact_age_seconds{relationship=\"metro\"} 2\n",
+            "failover_updates_total{relationship=\"metro\",outcome=\"acknowledged\"} 9\n",
+            "first=\"10.0.0.1\",last=\"\",state=\"backup\"} 7\n",
+        ] {
+            assert!(text.contains(line), "no {line:?} in:\n{text}");
+        }
+    }
 
     #[test]
     fn a_scrape_has_counters_by_label_and_ends_as_openmetrics_does() {

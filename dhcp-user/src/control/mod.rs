@@ -4,6 +4,8 @@
 pub mod api;
 pub mod client;
 pub mod clock;
+pub mod command;
+pub mod escape;
 pub mod instance;
 pub mod leases;
 pub mod listing;
@@ -11,6 +13,7 @@ pub mod logging;
 pub mod maintenance;
 pub mod metrics;
 pub mod partners;
+pub mod relationship;
 pub mod reload;
 pub mod runtime;
 pub mod signals;
@@ -22,6 +25,7 @@ pub use client::{Client, ClientError};
 pub use instance::{Instance, Loaded};
 pub use logging::LogFormat;
 pub use partners::Partners;
+pub use relationship::Relationship;
 pub use status::Status;
 
 /// The control socket's name in the state directory.

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -25,6 +26,8 @@ pub enum Refused {
     Mistakes(Mistakes),
     /// The kernel does not say which addresses the interfaces have.
     Addresses(io::Error),
+    /// Other addresses are shared with a partner than those that it is told of.
+    SharedPools,
 }
 
 /// Reads the instance's file again and takes it if it is right.
@@ -40,7 +43,11 @@ pub fn run(instance: &Instance) -> Result<(), Refused> {
 
 fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>), Refused> {
     let mut config = Config::load(&instance.file).map_err(Refused::Mistakes)?;
-    for key in keep_what_needs_a_restart(&instance.loaded.load().config, &mut config) {
+    let old = instance.loaded.load();
+    if shared_pools(&old.config) != shared_pools(&config) {
+        return Err(Refused::SharedPools);
+    }
+    for key in keep_what_needs_a_restart(&old.config, &mut config) {
         warn!("a change of `{key}` takes effect when the server is started again");
     }
     let addresses = dataplane::addresses(&config).map_err(Refused::Addresses)?;
@@ -58,6 +65,21 @@ fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses]) {
         instance.service.store(Arc::new(service.counting_as(generation)));
     }
     instance.loaded.store(Arc::new(Loaded::new(config, clock::now())));
+}
+
+/// Every range that is shared with a partner, with the name of the relationship, in order.
+fn shared_pools(config: &Config) -> Vec<(&str, Ipv4Addr, Ipv4Addr)> {
+    let mut shared = Vec::new();
+    for subnet in config.networks.iter().flat_map(|network| &network.subnets) {
+        let place = subnet.failover.map(usize::from);
+        let Some(relationship) = place.and_then(|place| config.failover.get(place)) else {
+            continue;
+        };
+        let ranges = subnet.pools.iter().map(|pool| (pool.first, pool.last));
+        shared.extend(ranges.map(|(first, last)| (relationship.name.as_str(), first, last)));
+    }
+    shared.sort_unstable();
+    shared
 }
 
 /// Whether the same leases are counted otherwise.
@@ -88,7 +110,23 @@ fn keep_what_needs_a_restart(old: &Config, new: &mut Config) -> Vec<&'static str
     keep("guard", &old.guard, &mut new.guard, &mut changed);
     keep("journal", &old.journal, &mut new.journal, &mut changed);
     keep("metrics", &old.metrics, &mut new.metrics, &mut changed);
+    // Its subnets refer to it by place, and the shared pools are the same: so are the places, once
+    // relationships are in the old order.
+    if old.failover != new.failover {
+        keep_places(old, new);
+        keep("failover", &old.failover, &mut new.failover, &mut changed);
+    }
     changed
+}
+
+/// Lets the subnets of `new` refer to the relationships of `old`, by name.
+fn keep_places(old: &Config, new: &mut Config) {
+    let place_of = |name: &str| old.failover.iter().position(|it| it.name == name);
+    let places: Vec<_> = new.failover.iter().map(|it| place_of(&it.name)).collect();
+    for subnet in new.networks.iter_mut().flat_map(|network| &mut network.subnets) {
+        let place = subnet.failover.and_then(|place| places.get(usize::from(place)).copied()?);
+        subnet.failover = place.and_then(|place| u16::try_from(place).ok());
+    }
 }
 
 impl fmt::Display for Refused {
@@ -96,6 +134,9 @@ impl fmt::Display for Refused {
         match self {
             Self::Mistakes(mistakes) => write!(f, "{mistakes}"),
             Self::Addresses(error) => write!(f, "addresses of the interfaces: {error}"),
+            Self::SharedPools => f.write_str(
+                "the pools shared with a partner have changed: restart one server after the other",
+            ),
         }
     }
 }
@@ -157,6 +198,49 @@ mod tests {
         let status = instance.status();
         assert_eq!((status.pools[0].first.as_str(), status.pools[0].free), ("10.7.0.30", 10));
         assert_eq!(status.configuration.reloads, 1);
+    }
+
+    fn shared(name: &str, pool: &str) -> String {
+        let pool = configuration(pool);
+        format!(
+            "{pool}[[failover]]\nname = \"{name}\"\nrole = \"primary\"\nlocal = \"192.0.2.1\"\n\
+             peer = \"192.0.2.2\"\nsubnets = [\"10.7.0.0/24\"]\n"
+        )
+    }
+
+    #[test]
+    fn pools_that_a_partner_shares_change_with_a_restart_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let instance = Instance::sample(dir.path(), &shared("a", "10.7.0.10-10.7.0.19"));
+        for changed in [
+            shared("a", "10.7.0.10-10.7.0.29"),
+            shared("b", "10.7.0.10-10.7.0.19"),
+            configuration("10.7.0.10-10.7.0.19"),
+        ] {
+            write(&instance, &changed);
+            let refused = run(&instance).unwrap_err();
+            assert!(matches!(refused, Refused::SharedPools), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_relationship_stays_what_the_endpoint_knows_until_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = shared("a", "10.7.0.10-10.7.0.19");
+        let instance = Instance::sample(dir.path(), &text);
+        // Other subnets in front of it, and another MCLT.
+        let first = "[[subnet4]]\nsubnet = \"10.8.0.0/24\"\npools = []\n[[subnet4]]\n\
+                     subnet = \"10.9.0.0/24\"\npools = []\n";
+        let text = text.replace("subnets =", "mclt = \"1m\"\nsubnets =");
+        write(&instance, &format!("{first}{text}"));
+        run(&instance).unwrap();
+        let loaded = instance.loaded.load();
+        assert_eq!(loaded.config.failover[0].mclt, crate::wire::Seconds(3_600));
+        let places = |subnet: &str| {
+            let mut subnets = loaded.config.networks.iter().flat_map(|network| &network.subnets);
+            subnets.find(|it| it.prefix.to_string() == subnet).unwrap().failover
+        };
+        assert_eq!((places("10.7.0.0/24"), places("10.8.0.0/24")), (Some(0), None));
     }
 
     #[test]

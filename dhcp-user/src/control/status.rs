@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::relationship::Relationship;
+
 /// One look at a running server.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -35,6 +37,8 @@ pub struct Status {
     pub journal: Journal,
     /// Limits on leases for each subscriber, in the file's order.
     pub limits: Vec<Limit>,
+    /// Partners, in the file's order.
+    pub failover: Vec<Relationship>,
 }
 
 /// Which file is in force, and what became of reloads.

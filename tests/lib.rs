@@ -1,5 +1,8 @@
-//! What the tests against the running server share.
+//! What the tests against whole servers share.
 //!
 //! - [`lab`]: network namespaces, veth, real clients and the server in them.
+//! - [`sim`]: a pair of servers, their clients, disks and clocks in one thread under one seed.
 
 pub mod lab;
+#[cfg(feature = "simulation")]
+pub mod sim;

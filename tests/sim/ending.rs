@@ -1,0 +1,121 @@
+//! The end of a scenario: nothing is wrong any more, and both servers must agree about everything.
+
+use std::net::Ipv4Addr;
+
+use dhcp_user::lease::{Binding, BindingStatus};
+use dhcp_user::wire::failover::State;
+
+use super::clock::{HOUR, MINUTE, Millis, SECOND};
+use super::observer::whose;
+use super::packet::pool_begin;
+use super::world::World;
+
+/// How long updates may take once nobody changes anything.
+const QUIET: Millis = 10 * MINUTE;
+
+impl World<'_> {
+    pub(super) fn run_to_the_end(&mut self) {
+        self.run(self.scenario.length);
+        // What began before the end may last longer.
+        let latest = self.scenario.length + 8 * HOUR;
+        while !self.troubles.are_over() && self.now < latest && self.observer.failure.is_none() {
+            self.run(self.now + MINUTE);
+        }
+        self.wait_for_normal();
+        self.wait_for_agreement();
+    }
+
+    /// Without any help: back to NORMAL.
+    fn wait_for_normal(&mut self) {
+        let plans = &self.scenario.servers;
+        let startup = u64::from(plans[0].startup.max(plans[1].startup));
+        let longest = u64::from(self.scenario.mclt) + 3 * startup
+            + 3 * u64::from(self.scenario.receive_timer) + 300;
+        let latest = self.now + longest * SECOND;
+        let are_normal = |world: &Self| {
+            world.servers.iter().all(|server| server.state() == Some(State::Normal))
+        };
+        while !are_normal(self) && self.observer.failure.is_none() {
+            if self.now >= latest {
+                let states = [0, 1].map(|side: usize| self.servers[side].state());
+                let text = format!("after {longest} s without trouble the states are {states:?}");
+                self.observer.fail("back to NORMAL", self.now, text);
+                return;
+            }
+            self.run(self.now + SECOND);
+        }
+        self.run(self.now + MINUTE);
+    }
+
+    /// Nobody says anything: both say the same of every address.
+    fn wait_for_agreement(&mut self) {
+        self.is_quiet = true;
+        let latest = self.now + QUIET;
+        while self.observer.failure.is_none() {
+            self.run(self.now + 5 * SECOND);
+            let Some(difference) = self.difference() else { return };
+            if self.now >= latest {
+                self.observer.fail("both agree once quiet", self.now, difference);
+            }
+        }
+    }
+
+    /// The first thing that the servers do not agree about.
+    fn difference(&self) -> Option<String> {
+        for (network, size) in self.scenario.pools.iter().enumerate() {
+            let first = pool_begin(network).to_bits();
+            for address in (first..first + size).map(Ipv4Addr::from_bits) {
+                let both = [0, 1].map(|side: usize| self.servers[side].binding(address));
+                if let Some(what) = self.differ(&both) {
+                    return Some(format!("{address}: {what}; {both:?}"));
+                }
+            }
+            if let Some(what) = self.is_unbalanced(network) {
+                return Some(format!("network {network}: {what}"));
+            }
+        }
+        None
+    }
+
+    fn differ(&self, both: &[Option<Binding>; 2]) -> Option<&'static str> {
+        let status = |side: usize| both[side].as_ref().map_or(BindingStatus::Free, |it| it.status);
+        if status(0) != status(1) {
+            return Some("status");
+        }
+        if status(0) != BindingStatus::Active {
+            return None;
+        }
+        let [Some(primary), Some(secondary)] = both else { return Some("unknown to one") };
+        if whose(primary) != whose(secondary) {
+            return Some("client");
+        }
+        let clocks = [0, 1].map(|side: usize| i64::from(self.servers[side].clock.at(0).0));
+        let skew = clocks[1] - clocks[0];
+        let apart = i64::from(secondary.expires.0) - i64::from(primary.expires.0) - skew;
+        if apart.abs() > 4 {
+            return Some("end of the lease");
+        }
+        // What one relies on the other has promised to remember.
+        let relies = |own: &Binding, other: &Binding, skew: i64| {
+            let promised = other.received_potential.max(other.sent_potential);
+            i64::from(own.acked_potential.0) + skew <= i64::from(promised.0) + 4
+                || own.acked_potential.0 == 0
+        };
+        if !relies(primary, secondary, skew) || !relies(secondary, primary, -skew) {
+            return Some("acknowledged more than the other remembers");
+        }
+        None
+    }
+
+    /// In NORMAL neither server is left without addresses while the other has some.
+    fn is_unbalanced(&self, network: usize) -> Option<String> {
+        let pool = dhcp_user::lease::PoolId(pool_begin(network));
+        let counts = self.servers[0].core.as_ref()?.table.counts(pool);
+        let (free, backup) = (counts.free.cast_signed(), counts.backup.cast_signed());
+        let all = free + backup;
+        let percent = i64::from(self.servers[0].settings().max_misbalance);
+        let most = 2 * ((all * percent + 99) / 100).max(1) + 2;
+        (free.abs_diff(backup) > most.unsigned_abs())
+            .then(|| format!("{free} free, {backup} backup, {percent} percent allowed"))
+    }
+}

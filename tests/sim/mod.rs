@@ -1,0 +1,104 @@
+//! A pair of servers under one seed: two whole cores with their drivers, disks and clocks, clients,
+//! the network between all of them and an operator; one thread, and time that jumps from one event
+//! to the next.
+//!
+//! ```text
+//! scenario    what a seed stands for            client      RFC 2131, and whims
+//! world       events, one after the other       packet      what clients say and hear
+//! troubles    incidents begin and end           link        the failover connection
+//! server      a core and its driver             disk        durable after a while
+//! observer    which promise was broken          sabotage    deliberate faults
+//! ending      quiet: both must agree            shrink      what a failure needs
+//! ```
+
+mod client;
+mod clock;
+mod disk;
+mod ending;
+mod link;
+mod observer;
+mod packet;
+mod random;
+mod sabotage;
+mod scenario;
+mod server;
+mod shrink;
+mod troubles;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use clock::{Clock, Millis};
+pub use observer::Failure;
+pub use sabotage::Sabotage;
+pub use scenario::{
+    ClientPlan, Incident, NetworkPlan, Scenario, ServerPlan, Side, Time, Trouble,
+};
+pub use shrink::shrink;
+use world::World;
+
+/// How a run went.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The first promise that was broken.
+    pub failure: Option<Failure>,
+    /// What happened, a line each, if it was asked for.
+    pub trace: Vec<String>,
+    /// Leases told to clients.
+    pub exchanges: u64,
+    /// Binding updates sent.
+    pub updates: u64,
+    /// Events.
+    pub steps: u64,
+}
+
+/// Runs a scenario to its end or to the first broken promise.
+#[must_use]
+pub fn run(scenario: &Scenario, sabotage: Option<Sabotage>, traced: bool) -> Report {
+    let mut world = World::new(scenario, sabotage, traced);
+    let ran = catch_unwind(AssertUnwindSafe(|| world.run_to_the_end()));
+    if let Err(panic) = ran {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        world.observer.fail("no panic", world.now, text.unwrap_or_default());
+    }
+    Report {
+        failure: world.observer.failure.take(),
+        exchanges: world.observer.exchanges,
+        updates: world.observer.updates,
+        steps: world.steps,
+        trace: world.trace.take().unwrap_or_default(),
+    }
+}
+
+/// Why a seed fails: what the shrunk scenario breaks, what it needs for that, the end of the trace,
+/// and how to see it again.
+#[must_use]
+pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
+    let whole = Scenario::of(seed, days);
+    let Some(failure) = run(&whole, sabotage, false).failure else {
+        return format!("seed {seed} breaks no promise");
+    };
+    let small = shrink(&whole, &failure, sabotage);
+    let report = run(&small, sabotage, true);
+    let shown = report.failure.as_ref().unwrap_or(&failure);
+    let mut lines = vec![
+        format!("seed {seed}: {failure}"),
+        format!("shrunk to {} clients and {} incidents: {shown}", small.clients.len(), small.incidents.len()),
+        format!("  primary {:?}", small.servers[0]),
+        format!("  secondary {:?}", small.servers[1]),
+        format!(
+            "  mclt {} s, receive-timer {} s, pools {:?}, split {}, {:?}",
+            small.mclt, small.receive_timer, small.pools, small.split, small.network
+        ),
+    ];
+    lines.extend(small.incidents.iter().map(|incident| format!("  {incident}")));
+    let skipped = report.trace.len().saturating_sub(TRACE);
+    lines.push(format!("the last {} of {} lines of the trace:", report.trace.len() - skipped, report.trace.len()));
+    lines.extend(report.trace.into_iter().skip(skipped));
+    lines.push(format!("again: cargo xtask simulate --from {seed} --seeds 1 --days {days} --explain"));
+    lines.join("\n")
+}
+
+/// Lines of a trace that are shown.
+const TRACE: usize = 400;

@@ -1,0 +1,482 @@
+//! Sees everything, believes nobody, and says which promise was broken.
+//!
+//! What it holds the servers to is built from what really left and really arrived, never from what
+//! a server has written down about it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use dhcp_user::lease::{Binding, BindingStatus, ClientKey, ItemKind};
+use dhcp_user::wire::Stamp;
+use dhcp_user::wire::failover::{Message, State, Update};
+
+use super::clock::{Clock, Millis, SECOND};
+use super::packet::hardware;
+use super::scenario::{Scenario, Side, Time};
+use super::server::{Reply, Server};
+
+/// What two clocks that are kept by NTP, whole seconds, slow packets and a disk that holds a reply
+/// back may add up to.
+const SLACK: Millis = 15 * SECOND;
+
+/// A promise was broken.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// Which promise, in short: what a shrunk scenario must break as well.
+    pub promise: &'static str,
+    /// When.
+    pub at: Millis,
+    /// In words.
+    pub text: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", Time(self.at), self.promise, self.text)
+    }
+}
+
+/// A client that may use an address.
+#[derive(Clone, Copy, Debug)]
+struct Claim {
+    client: u16,
+    until: Millis,
+    told: Millis,
+    by: Side,
+}
+
+/// What one server may rely on.
+#[derive(Debug, Default)]
+struct Known {
+    /// The partner's BNDACK for this potential expiration has arrived; by the server's own clock.
+    acknowledged: HashMap<Ipv4Addr, Stamp>,
+    /// The partner's BNDUPD with this one has arrived; as the server's clock has it.
+    announced: HashMap<Ipv4Addr, Stamp>,
+    /// BNDUPDs under way on the connection, by xid.
+    under_way: HashMap<u32, Vec<Update>>,
+    /// What the accept table says of a BNDUPD that has come, by xid and address.
+    expected: HashMap<(u32, Ipv4Addr), bool>,
+    /// What the partner asked for: clients that held an address at that time.
+    asked_for: BTreeMap<Ipv4Addr, (u16, Stamp)>,
+}
+
+/// Sees everything.
+#[derive(Debug)]
+pub(super) struct Observer {
+    claims: HashMap<Ipv4Addr, Vec<Claim>>,
+    known: [Known; 2],
+    clocks: [Clock; 2],
+    mclt: u32,
+    /// Both clocks are the true one: whole seconds must agree exactly.
+    is_exact: bool,
+    /// Since when, and until when, both servers were told that the other is down.
+    pub(super) excused: Option<(Millis, Option<Millis>)>,
+    pub(super) failure: Option<Failure>,
+    pub(super) exchanges: u64,
+    pub(super) updates: u64,
+}
+
+impl Observer {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        let clocks = [scenario.servers[0].clock, scenario.servers[1].clock];
+        Self {
+            claims: HashMap::new(),
+            known: [Known::default(), Known::default()],
+            clocks,
+            mclt: scenario.mclt,
+            is_exact: clocks.iter().all(|clock| *clock == Clock::default()),
+            excused: None,
+            failure: None,
+            exchanges: 0,
+            updates: 0,
+        }
+    }
+
+    pub(super) fn fail(&mut self, promise: &'static str, at: Millis, text: String) {
+        if self.failure.is_none() {
+            self.failure = Some(Failure { promise, at, text });
+        }
+    }
+
+    /// Both servers were told that the other is down though it is not.
+    pub(super) fn excuse(&mut self, now: Millis) {
+        match &mut self.excused {
+            Some((_, until)) => *until = None,
+            None => self.excused = Some((now, None)),
+        }
+    }
+
+    /// Both are in NORMAL again.
+    pub(super) fn agreed(&mut self, now: Millis) {
+        if let Some((_, until @ None)) = &mut self.excused {
+            *until = Some(now);
+        }
+    }
+
+    fn is_excused(&self, told: Millis) -> bool {
+        self.excused
+            .is_some_and(|(from, until)| told >= from && until.is_none_or(|until| told <= until))
+    }
+
+    /// A reply leaves a server: what it tells must be durable, and not promise too much.
+    pub(super) fn replies(&mut self, now: Millis, server: &Server, reply: &Reply) {
+        let Some((address, lease)) = &reply.lease else { return };
+        let side = server.side;
+        let durable = server.disk.bindings.get(address);
+        let is_kept = durable.is_some_and(|durable| {
+            let same = whose(durable) == whose(lease) && durable.expires >= lease.expires;
+            same || durable.is_newer_than(lease)
+        });
+        if !is_kept {
+            let text = format!(
+                "{} told client {} of {address} until {}, and a crash now would forget it",
+                name(side),
+                reply.client,
+                lease.expires.0
+            );
+            self.fail("durable before the ACK", now, text);
+        }
+        if whose(lease) != Some(reply.client) {
+            let text = format!("{address} is told to {} and bound to {:?}", reply.client, whose(lease));
+            self.fail("the binding names its client", now, text);
+        }
+        if !reply.is_alone {
+            self.check_lead(now, side, *address, lease.expires, reply);
+        }
+    }
+
+    /// Invariant 2: at most MCLT beyond what the partner has acknowledged or announced.
+    fn check_lead(
+        &mut self,
+        now: Millis,
+        side: Side,
+        address: Ipv4Addr,
+        expires: Stamp,
+        reply: &Reply,
+    ) {
+        let known = &self.known[side];
+        let of = |map: &HashMap<Ipv4Addr, Stamp>| map.get(&address).copied().unwrap_or(Stamp::ZERO);
+        let (acknowledged, announced) = (of(&known.acknowledged), of(&known.announced));
+        let base = reply.decided.max(acknowledged).max(announced);
+        let tolerance = if self.is_exact { 0 } else { 3 };
+        if expires.0 > base.0.saturating_add(self.mclt + tolerance) {
+            let text = format!(
+                "{} tells client {} of {address} until now + {} s; acknowledged is now + {}, \
+                 announced now + {}, MCLT {}",
+                name(side),
+                reply.client,
+                expires.since(reply.decided).0,
+                acknowledged.since(reply.decided).0,
+                announced.since(reply.decided).0,
+                self.mclt
+            );
+            self.fail("at most MCLT ahead of the partner", now, text);
+        }
+    }
+
+    /// A client takes what it was told: nobody else may have it.
+    pub(super) fn binds(&mut self, now: Millis, client: u16, address: Ipv4Addr, until: Millis, by: Side) {
+        self.exchanges += 1;
+        let claims = self.claims.entry(address).or_default();
+        claims.retain(|claim| claim.until > now && claim.client != client);
+        let new = Claim { client, until, told: now, by };
+        let others: Vec<_> =
+            claims.iter().filter(|claim| claim.until > now + SLACK).copied().collect();
+        claims.push(new);
+        for other in others {
+            if self.is_excused(other.told) || self.is_excused(now) {
+                continue;
+            }
+            let text = format!(
+                "{address} is client {client}'s by {}, while client {} has it by {} since {} for \
+                 {} s more",
+                name(by),
+                other.client,
+                name(other.by),
+                Time(other.told),
+                (other.until - now) / SECOND
+            );
+            self.fail("one address, one client", now, text);
+        }
+    }
+
+    /// A client gives its address back, or finds it in use.
+    pub(super) fn leaves(&mut self, client: u16, address: Ipv4Addr) {
+        if let Some(claims) = self.claims.get_mut(&address) {
+            claims.retain(|claim| claim.client != client);
+        }
+    }
+
+    /// An operator frees an address, whoever has it.
+    pub(super) fn frees(&mut self, address: Ipv4Addr) {
+        self.claims.remove(&address);
+    }
+
+    /// A message leaves a server: what it tells must be durable.
+    pub(super) fn sends(&mut self, now: Millis, server: &Server, xid: u32, message: &Message) {
+        let side = server.side;
+        match message {
+            Message::State(report) if !report.is_startup => {
+                let saved = server.disk.saved.map(|saved| saved.state);
+                if saved != Some(report.state) {
+                    let text = format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
+                    self.fail("durable before the STATE", now, text);
+                }
+            }
+            Message::BindingUpdate(updates) => {
+                self.updates += updates.len() as u64;
+                for update in updates {
+                    self.check_update(now, server, update);
+                }
+                self.known[side].under_way.insert(xid, updates.clone());
+            }
+            Message::BindingAck(answers) => {
+                for answer in answers {
+                    let taken = answer.rejection.is_none();
+                    let update = self.known[1 - side].under_way.get(&xid).and_then(|updates| {
+                        updates.iter().find(|update| update.address == answer.address)
+                    });
+                    if let Some(update) = update.filter(|_| taken).cloned() {
+                        self.check_taken(now, server, &update);
+                    }
+                    let expected = self.known[side].expected.remove(&(xid, answer.address));
+                    if expected.is_some_and(|expected| expected != taken) {
+                        let text = format!(
+                            "{} {} {}, which another client has by its own records",
+                            name(side),
+                            if taken { "takes" } else { "refuses" },
+                            answer.address
+                        );
+                        self.fail("of two clients the primary's has the address", now, text);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is told of a binding must outlast a crash.
+    fn check_update(&mut self, now: Millis, server: &Server, update: &Update) {
+        let durable = server.disk.bindings.get(&update.address);
+        let status = durable.map_or(BindingStatus::Free, |durable| durable.status);
+        let is_kept = match update.status {
+            // A server that has not used an address has no record of it.
+            BindingStatus::Free => true,
+            BindingStatus::Active => durable.is_some_and(|durable| {
+                durable.status != BindingStatus::Active
+                    || durable.sent_potential >= update.potential.unwrap_or(Stamp::ZERO)
+            }),
+            other => other == status || server.binding(update.address).is_some_and(|binding| {
+                binding.status != other && durable.is_some()
+            }),
+        };
+        if !is_kept {
+            let text = format!(
+                "{} tells the partner {:?} of {}; its disk has {status:?}",
+                name(server.side),
+                update.status,
+                update.address
+            );
+            self.fail("durable before the BNDUPD", now, text);
+        }
+    }
+
+    /// What is acknowledged must outlast a crash.
+    fn check_taken(&mut self, now: Millis, server: &Server, update: &Update) {
+        let side = server.side;
+        let durable = server.disk.bindings.get(&update.address);
+        let announced = self.as_clock_of(side, update.potential.unwrap_or(Stamp::ZERO));
+        let tolerance = if self.is_exact { 0 } else { 3 };
+        let is_kept = match update.status {
+            BindingStatus::Active => durable.is_some_and(|durable| {
+                durable.status != BindingStatus::Active
+                    || whose(durable) == hardware_of(update)
+                        && durable.received_potential.0.saturating_add(tolerance) >= announced.0
+            }),
+            BindingStatus::Free | BindingStatus::Expired | BindingStatus::Released
+            | BindingStatus::Reset => true,
+            other => durable.is_some_and(|durable| {
+                durable.status == other
+                    || server.binding(update.address).is_some_and(|it| it.status != other)
+            }),
+        };
+        if !is_kept {
+            let text = format!(
+                "{} takes {:?} of {} until {}; its disk has {:?}",
+                name(side),
+                update.status,
+                update.address,
+                announced.0,
+                durable.map(|durable| (durable.status, whose(durable), durable.received_potential.0))
+            );
+            self.fail("durable before the BNDACK", now, text);
+        }
+    }
+
+    /// A message arrives, before the server knows.
+    pub(super) fn arrives(
+        &mut self,
+        now: Millis,
+        servers: &[Server; 2],
+        to: Side,
+        xid: u32,
+        message: &Message,
+    ) {
+        let server = &servers[to];
+        match message {
+            Message::BindingUpdate(updates) => {
+                for update in updates {
+                    self.expect(now, server, xid, update);
+                }
+            }
+            Message::BindingAck(answers) => {
+                let updates = self.known[to].under_way.remove(&xid).unwrap_or_default();
+                for update in updates {
+                    let answer = answers.iter().find(|answer| answer.address == update.address);
+                    if answer.is_some_and(|answer| answer.rejection.is_none()) {
+                        self.acknowledged(to, &update);
+                    }
+                }
+            }
+            Message::UpdateRequest | Message::UpdateRequestAll => {
+                let all = *message == Message::UpdateRequestAll;
+                self.known[1 - to].asked_for = held(server, all);
+            }
+            Message::UpdateDone => self.check_done(now, servers, to),
+            _ => {}
+        }
+    }
+
+    /// The update is announced, and the accept table says what must become of it.
+    fn expect(&mut self, now: Millis, server: &Server, xid: u32, update: &Update) {
+        let side = server.side;
+        let own = server.binding(update.address);
+        let stamp = self.clocks[side].at(now);
+        // draft-12 §7.1.3, rule 5.
+        let rival = own.filter(|own| {
+            own.status == BindingStatus::Active
+                && update.status == BindingStatus::Active
+                && own.expires > stamp.after(dhcp_user::wire::Seconds(30))
+                && whose(own) != hardware_of(update)
+        });
+        if rival.is_some() {
+            self.known[side].expected.insert((xid, update.address), side == 1);
+        }
+        let announced = self.as_clock_of(side, update.potential.unwrap_or(Stamp::ZERO));
+        if update.status != BindingStatus::Active {
+            self.known[side].acknowledged.remove(&update.address);
+            self.known[side].announced.remove(&update.address);
+        }
+        let known = self.known[side].announced.entry(update.address).or_default();
+        *known = announced.max(*known);
+    }
+
+    fn acknowledged(&mut self, side: Side, update: &Update) {
+        let potential = update.potential.unwrap_or(Stamp::ZERO);
+        if update.status != BindingStatus::Active {
+            self.known[side].announced.remove(&update.address);
+            self.known[side].acknowledged.remove(&update.address);
+        }
+        let known = self.known[side].acknowledged.entry(update.address).or_default();
+        *known = potential.max(*known);
+    }
+
+    /// UPDDONE: what was asked for must be here.
+    fn check_done(&mut self, now: Millis, servers: &[Server; 2], to: Side) {
+        let asked_for = std::mem::take(&mut self.known[to].asked_for);
+        for (address, (client, expires)) in asked_for {
+            let theirs = servers[1 - to].binding(address);
+            let still = theirs.is_some_and(|theirs| {
+                theirs.status == BindingStatus::Active
+                    && whose(&theirs) == Some(client)
+                    && theirs.expires == expires
+            });
+            let ours = servers[to].binding(address);
+            let is_unknown = ours.is_none_or(|ours| ours.is_available());
+            let is_over = expires <= self.clocks[1 - to].at(now).after(dhcp_user::wire::Seconds(30));
+            if still && is_unknown && !is_over {
+                let text = format!(
+                    "{} is told that it has everything, and does not know that client {client} \
+                     has {address}",
+                    name(to)
+                );
+                self.fail("all is sent before UPDDONE", now, text);
+            }
+        }
+    }
+
+    /// The connection is gone, and all that was under way on it.
+    pub(super) fn disconnected(&mut self, side: Side) {
+        let known = &mut self.known[side];
+        known.under_way.clear();
+        known.expected.clear();
+        known.asked_for.clear();
+    }
+
+    /// A time of the other server's, as this one's clock has it.
+    fn as_clock_of(&self, side: Side, theirs: Stamp) -> Stamp {
+        if theirs == Stamp::ZERO || theirs == Stamp::NEVER {
+            return theirs;
+        }
+        // The clocks of a pair differ by what they were set to, and a little more with time.
+        let at = |side: Side| i64::from(self.clocks[side].at(0).0);
+        let moved = i64::from(theirs.0) + at(side) - at(1 - side);
+        Stamp(u32::try_from(moved).unwrap_or(0))
+    }
+
+    /// A server answers though its state does not let it.
+    pub(super) fn answered_in(&mut self, now: Millis, server: &Server, client: u16) {
+        let Some(saved) = server.disk.saved else { return };
+        let is_silent = matches!(
+            saved.state,
+            State::Recover | State::RecoverWait | State::PotentialConflict | State::Paused | State::Shutdown
+        );
+        // The view follows the state by what is durable with it: nothing lies between the two.
+        if is_silent && server.state() == Some(saved.state) {
+            let text = format!("{} in {} answers client {client}", name(server.side), saved.state);
+            self.fail("silent in this state", now, text);
+        }
+    }
+}
+
+/// Addresses that clients hold, and what is untold alone unless `all`.
+fn held(server: &Server, all: bool) -> BTreeMap<Ipv4Addr, (u16, Stamp)> {
+    let mut held = BTreeMap::new();
+    let Some(core) = &server.core else { return held };
+    core.table.for_each(|address, binding| {
+        let is_owed = all || binding.told != dhcp_user::lease::Told::Acknowledged;
+        if let Some(client) = whose(binding).filter(|_| is_owed)
+            && binding.status == BindingStatus::Active
+        {
+            held.insert(address, (client, binding.expires));
+        }
+    });
+    held
+}
+
+/// A server as a trace names it.
+pub(super) fn name(side: Side) -> &'static str {
+    ["primary", "secondary"][side]
+}
+
+/// The number of the client that a binding names.
+pub(super) fn whose(binding: &Binding) -> Option<u16> {
+    let client = binding.client.as_ref()?;
+    let hardware = match client.key() {
+        ClientKey { kind: ItemKind::Hardware, octets } => octets,
+        _ => client.item(ItemKind::Hardware)?,
+    };
+    number_of(hardware)
+}
+
+/// The number of the client that an update names.
+fn hardware_of(update: &Update) -> Option<u16> {
+    number_of(update.hardware.as_deref()?)
+}
+
+fn number_of(typed: &[u8]) -> Option<u16> {
+    let [.., high, low] = typed else { return None };
+    let number = u16::from_be_bytes([*high, *low]);
+    typed.ends_with(&hardware(number)).then_some(number)
+}

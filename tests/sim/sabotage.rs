@@ -1,0 +1,78 @@
+//! Deliberate faults: each breaks one promise at a seam of the core, and some seed must notice.
+//!
+//! The product has no switches for them. What the driver must do is broken in the driver's model;
+//! what the core must do is broken where its inputs and outputs pass.
+
+/// What is broken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sabotage {
+    /// A client hears of its lease before it is durable.
+    AckBeforeFlush,
+    /// The partner hears that its update was taken before that is durable.
+    BindingAckBeforeFlush,
+    /// A state is told before it is durable.
+    StateBeforeFlush,
+    /// Workers may lease for one second longer than the MCLT allows.
+    McltOffByOne,
+    /// Workers forget that there is an MCLT.
+    NoMclt,
+    /// The primary gives BACKUP addresses, which are the secondary's.
+    PrimaryGivesBackup,
+    /// The secondary gives FREE addresses, which are the primary's.
+    SecondaryGivesFree,
+    /// In PARTNER-DOWN the partner's addresses are given without a wait.
+    TakenOverAtOnce,
+    /// A lease that ran out is freed though the partner has not agreed.
+    FreedWithoutAck,
+    /// The potential expiration counts as acknowledged when it is sent.
+    AcknowledgedWhenSent,
+    /// A restart forgets in what state the endpoint was.
+    StateForgotten,
+    /// RECOVER-WAIT is over at once.
+    NoRecoverWait,
+    /// All that was asked for is said to be sent before it is.
+    UpdateDoneEarly,
+    /// What was in flight when the link broke is not sent again.
+    InFlightForgotten,
+    /// What the partner was told of a lease is not on the disk.
+    SentPotentialNotStored,
+    /// Leases are not told to the partner.
+    Untold,
+    /// Clients are answered in every state.
+    NeverSilent,
+    /// Of two clients with one address the primary takes the partner's word for it (rule 5).
+    RuleFiveSwapped,
+    /// What the partner announced is stored later than it announced it.
+    ReceivedPotentialInflated,
+}
+
+impl Sabotage {
+    /// All of them.
+    pub const ALL: [Self; 19] = [
+        Self::AckBeforeFlush,
+        Self::BindingAckBeforeFlush,
+        Self::StateBeforeFlush,
+        Self::McltOffByOne,
+        Self::NoMclt,
+        Self::PrimaryGivesBackup,
+        Self::SecondaryGivesFree,
+        Self::TakenOverAtOnce,
+        Self::FreedWithoutAck,
+        Self::AcknowledgedWhenSent,
+        Self::StateForgotten,
+        Self::NoRecoverWait,
+        Self::UpdateDoneEarly,
+        Self::InFlightForgotten,
+        Self::SentPotentialNotStored,
+        Self::Untold,
+        Self::NeverSilent,
+        Self::RuleFiveSwapped,
+        Self::ReceivedPotentialInflated,
+    ];
+
+    /// The fault of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| format!("{fault:?}").eq_ignore_ascii_case(name))
+    }
+}

@@ -1,0 +1,273 @@
+//! What a seed stands for: two configurations, clients, and what goes wrong when.
+//!
+//! Everything is planned before the run, and each client and each incident has chance of its own, so
+//! that any of them can be taken out to see whether a failure needs it.
+
+use std::fmt;
+
+use super::clock::{Clock, HOUR, MINUTE, Millis, SECOND};
+use super::random::Random;
+
+/// Which of the two servers: the primary is 0.
+pub type Side = usize;
+
+/// A plan for one run.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Where it came from.
+    pub seed: u64,
+    /// Incidents and clients' wishes end here; then both must find back to each other.
+    pub length: Millis,
+    /// The two servers.
+    pub servers: [ServerPlan; 2],
+    /// Addresses of each network, at most 200.
+    pub pools: Vec<u32>,
+    /// `mclt` in seconds, the primary's; the secondary's own is in its plan.
+    pub mclt: u32,
+    /// receive-timer in seconds.
+    pub receive_timer: u32,
+    /// Updates that may wait for their answer.
+    pub max_unacked: u32,
+    /// dhcpd's `split`.
+    pub split: u32,
+    /// Seconds after which a client is anybody's.
+    pub max_secs: u32,
+    /// Seconds in COMMUNICATIONS-INTERRUPTED after which the partner is taken to be down.
+    pub safe_period: Option<u32>,
+    /// Between clients and servers.
+    pub network: NetworkPlan,
+    /// Shortest and longest way of a failover message.
+    pub link: (Millis, Millis),
+    /// Who wants an address.
+    pub clients: Vec<ClientPlan>,
+    /// What goes wrong.
+    pub incidents: Vec<Incident>,
+}
+
+/// One server.
+#[derive(Clone, Debug)]
+pub struct ServerPlan {
+    /// Its clock.
+    pub clock: Clock,
+    /// How long a flush takes, shortest and longest.
+    pub flush: (Millis, Millis),
+    /// `lease-time` in seconds.
+    pub lease_time: u32,
+    /// `mclt` as it stands in its own file.
+    pub mclt: u32,
+    /// `startup` in seconds.
+    pub startup: u32,
+    /// Milliseconds from a change to when the partner's thread looks at it.
+    pub lazy: Millis,
+}
+
+/// What becomes of clients' packets.
+#[derive(Clone, Debug)]
+pub struct NetworkPlan {
+    /// Lost, of a thousand.
+    pub lost: u64,
+    /// Come twice, of a thousand.
+    pub doubled: u64,
+    /// Shortest and longest way.
+    pub delay: (Millis, Millis),
+}
+
+/// One client.
+#[derive(Clone, Debug)]
+pub struct ClientPlan {
+    /// Its name, which its hardware address and its chance are made of.
+    pub number: u16,
+    /// On which network.
+    pub network: usize,
+    /// When it is switched on.
+    pub from: Millis,
+    /// By how many millionths its clock is too slow.
+    pub slow: i64,
+    /// How long it is content before it does something else, about; at least a minute.
+    pub patience: Millis,
+}
+
+/// Something goes wrong, or somebody does something.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// When.
+    pub at: Millis,
+    /// How long until it is over.
+    pub lasts: Millis,
+    /// What.
+    pub what: Trouble,
+}
+
+/// What can go wrong, and what an operator can do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Trouble {
+    /// The failover connection is reset, and can be made anew at once.
+    Reset,
+    /// Nothing passes between the servers, either way.
+    Apart,
+    /// What this server sends does not reach the other; TCP keeps it.
+    Mute(Side),
+    /// A server's process dies; the disk keeps what it has.
+    Die(Side),
+    /// A server's machine loses power: nobody hears of it.
+    PowerOff(Side),
+    /// The same, and the disk comes back empty. Only if the other server is well.
+    LoseDisk(Side),
+    /// A server is stopped in good order.
+    Stop(Side),
+    /// An operator takes a server out of service.
+    Shutdown(Side),
+    /// An operator pauses a server.
+    Pause(Side),
+    /// Flushes take seconds.
+    SlowDisk(Side),
+    /// Clients and this server do not reach each other.
+    Unreachable(Side),
+    /// Clients lose half of their packets.
+    Noise,
+    /// This server's machine loses power; the operator of the other says that it is down.
+    Alone(Side),
+    /// The servers are parted, and both are told that the other is down: the protocol has no help.
+    BothAlone,
+    /// An operator frees this address (of its network).
+    Free(usize, u32),
+    /// An operator has everything told again.
+    Resynchronise(Side),
+}
+
+impl Scenario {
+    /// The plan of a seed, of so many days.
+    #[must_use]
+    pub fn of(seed: u64, days: u32) -> Self {
+        let random = &mut Random::new(seed, 1);
+        let length = Millis::from(days) * 24 * HOUR;
+        let mclt = random.pick(&[120, 300, 600, 1_800, 3_600]);
+        let lease_time = random.pick(&[900, 1_800, 3_600, 7_200, 43_200]);
+        let is_steady = random.chance(400);
+        let server = |random: &mut Random| ServerPlan {
+            clock: if is_steady { Clock::default() } else { clock(random) },
+            flush: random.pick(&[(1, 3), (1, 30), (5, 400)]),
+            lease_time: if random.chance(800) { lease_time } else { 2_700 },
+            mclt: if random.chance(800) { mclt } else { 60 },
+            startup: random.between(5, 20) as u32,
+            lazy: random.pick(&[1, 5, 200, 3_000]),
+        };
+        let servers = [server(random), server(random)];
+        let pools = vec![random.between(6, 24) as u32, random.between(30, 180) as u32];
+        let clients = clients(random, length, &pools);
+        let incidents = incidents(random, length, &pools);
+        Self {
+            seed,
+            length,
+            servers: [ServerPlan { mclt, ..servers[0].clone() }, servers[1].clone()],
+            pools,
+            mclt,
+            receive_timer: random.pick(&[30, 60, 120]),
+            max_unacked: random.pick(&[1, 10, 100]),
+            split: random.pick(&[0, 64, 128, 128, 256]) as u32,
+            max_secs: random.pick(&[1, 3, 10]),
+            safe_period: random.chance(50).then_some(7_200),
+            network: NetworkPlan {
+                lost: random.pick(&[0, 10, 80]),
+                doubled: random.pick(&[0, 20]),
+                delay: random.pick(&[(1, 2), (1, 50), (10, 900)]),
+            },
+            link: random.pick(&[(1, 2), (1, 30), (40, 400)]),
+            clients,
+            incidents,
+        }
+    }
+}
+
+/// Kept by NTP, more or less.
+fn clock(random: &mut Random) -> Clock {
+    Clock {
+        ahead: random.below(80_000).cast_signed() - 40_000,
+        fast: random.below(21).cast_signed() - 10,
+    }
+}
+
+fn clients(random: &mut Random, length: Millis, pools: &[u32]) -> Vec<ClientPlan> {
+    let count = random.between(6, 28) as u16;
+    let restless = random.pick(&[20 * MINUTE, 3 * HOUR, 8 * HOUR]);
+    let client = |number| {
+        // The small network is wanted by more than it holds, now and then.
+        let network = usize::from(!random.chance(500)) % pools.len();
+        ClientPlan {
+            number,
+            network,
+            from: if random.chance(700) { random.below(10 * MINUTE) } else { random.below(length) },
+            slow: random.below(40).cast_signed(),
+            patience: restless,
+        }
+    };
+    (0..count).map(client).collect()
+}
+
+fn incidents(random: &mut Random, length: Millis, pools: &[u32]) -> Vec<Incident> {
+    let mut incidents = Vec::new();
+    // The protocol cannot prevent what two wrong operators do: a labelled minority.
+    if random.chance(60) {
+        let lasts = random.between(MINUTE, 3 * HOUR);
+        incidents.push(Incident { at: random.below(length), lasts, what: Trouble::BothAlone });
+    }
+    for _ in 0..random.between(2, 14) {
+        let at = random.below(length);
+        let lasts = match random.below(10) {
+            0..4 => random.between(SECOND, 2 * MINUTE),
+            4..8 => random.between(MINUTE, HOUR),
+            _ => random.between(HOUR, 5 * HOUR),
+        };
+        incidents.push(Incident { at, lasts, what: trouble(random, pools) });
+        // Troubles seldom come alone.
+        while random.chance(350) {
+            let at = at + random.below(lasts + MINUTE);
+            let lasts = random.between(SECOND, 10 * MINUTE);
+            incidents.push(Incident { at, lasts, what: trouble(random, pools) });
+        }
+    }
+    incidents.sort_by_key(|incident| incident.at);
+    incidents
+}
+
+fn trouble(random: &mut Random, pools: &[u32]) -> Trouble {
+    let side = random.below(2) as Side;
+    match random.below(100) {
+        0..10 => Trouble::Reset,
+        10..22 => Trouble::Apart,
+        22..30 => Trouble::Mute(side),
+        30..40 => Trouble::Die(side),
+        40..52 => Trouble::PowerOff(side),
+        52..58 => Trouble::LoseDisk(side),
+        58..64 => Trouble::Stop(side),
+        64..67 => Trouble::Shutdown(side),
+        67..70 => Trouble::Pause(side),
+        70..75 => Trouble::SlowDisk(side),
+        75..81 => Trouble::Unreachable(side),
+        81..84 => Trouble::Noise,
+        84..94 => Trouble::Alone(side),
+        94..97 => {
+            let network = random.below(pools.len() as u64) as usize;
+            Trouble::Free(network, random.below(u64::from(pools[network])) as u32)
+        }
+        _ => Trouble::Resynchronise(side),
+    }
+}
+
+impl fmt::Display for Incident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} for {} s", Time(self.at), self.what, self.lasts / SECOND)
+    }
+}
+
+/// Time of a scenario as people read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Time(pub Millis);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(time) = *self;
+        let (hours, minutes) = (time / HOUR, time / MINUTE % 60);
+        write!(f, "{hours:02}:{minutes:02}:{:02}.{:03}", time / SECOND % 60, time % SECOND)
+    }
+}

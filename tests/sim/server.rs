@@ -1,0 +1,548 @@
+//! One server: the whole core, and a driver that keeps what the real one promises.
+//!
+//! Nothing leaves before all that its writer appended ahead of it is durable: a worker's replies,
+//! and of the endpoint's actions the messages, the end of the connection and the service view.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use dhcp_user::config::Config;
+use dhcp_user::failover::{
+    Action, Alarm, Command, Dialect, Endpoint, Event, Greeted, Saved, Settings,
+};
+use dhcp_user::lease::{
+    Binding, BindingStatus, Layout, Limits, Owner, PoolId, Table, Told, View, Views, WriterId, in_turn,
+};
+use dhcp_user::server::{
+    Answer, InterfaceAddress, InterfaceAddresses, Service, Workspace, World as Surroundings,
+};
+use dhcp_user::wire::Stamp;
+use dhcp_user::wire::failover::{Message, Rejection, State};
+
+use super::clock::{Clock, Millis};
+use super::disk::{Disk, Record, Sequence};
+use super::packet::{Heard, Request, pool_begin, server_address};
+use super::sabotage::Sabotage;
+use super::scenario::{Scenario, Side};
+
+/// The rings of the journal.
+const WORKER: u16 = 0;
+const MAINTENANCE: u16 = 1;
+const FAILOVER: u16 = 2;
+/// Actions that one turn may make: what the driver's queue holds.
+const ROOM: usize = 64;
+/// A reply that the disk held back for longer is not sent any more.
+const LONGEST_HELD: Millis = 10_000;
+
+/// One server, up or down.
+#[derive(Debug)]
+pub(super) struct Server {
+    pub(super) side: Side,
+    /// Counts starts: what was meant for an earlier life is ignored.
+    pub(super) life: u32,
+    pub(super) clock: Clock,
+    pub(super) disk: Disk,
+    pub(super) core: Option<Core>,
+    pub(super) since: Millis,
+    service: Service,
+    config: Config,
+    settings: Settings,
+    sabotage: Option<Sabotage>,
+}
+
+/// What a crash takes away.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) table: Table,
+    pub(super) views: Views,
+    pub(super) endpoint: Endpoint,
+    /// The endpoint's, by what it said.
+    pub(super) state: State,
+    /// Whose state is on the disk as far as the driver knows.
+    limits: Limits,
+    work: Workspace,
+    /// Of the worker and of the endpoint.
+    appended: [Sequence; 3],
+    held: VecDeque<Held>,
+    outbox: VecDeque<(Sequence, Out)>,
+    actions: Vec<Action>,
+}
+
+#[derive(Debug)]
+struct Held {
+    rests_on: Sequence,
+    since: Millis,
+    reply: Reply,
+}
+
+/// A reply to a client.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) client: u16,
+    pub(super) octets: Vec<u8>,
+    /// When it was decided, by the server's clock.
+    pub(super) decided: Stamp,
+    /// What it tells of a lease: the address as it then stood.
+    pub(super) lease: Option<(Ipv4Addr, Binding)>,
+    /// PARTNER-DOWN.
+    pub(super) is_alone: bool,
+}
+
+/// What waits for the disk behind the endpoint's records.
+#[derive(Clone, Debug)]
+pub(super) enum Out {
+    Send(u32, Message),
+    Close(Option<Rejection>),
+    Publish(View),
+}
+
+/// What leaves a server.
+#[derive(Debug)]
+pub(super) enum Effect {
+    Reply(Reply),
+    Send(u32, Message),
+    Close(Option<Rejection>),
+    Published,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Handled {
+    Silent(&'static str),
+    Done,
+    Answered,
+}
+
+impl Server {
+    pub(super) fn new(scenario: &Scenario, side: Side, sabotage: Option<Sabotage>) -> Self {
+        let config = config(scenario, side);
+        let own = InterfaceAddress { address: server_address(side), prefix_len: 24 };
+        let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
+        let pools = Layout::of(&config).pools().map(|(id, _)| id).collect();
+        let settings = Settings::of(&config.failover[0], pools);
+        Self {
+            side,
+            life: 0,
+            clock: scenario.servers[side].clock,
+            disk: Disk::default(),
+            core: None,
+            since: 0,
+            service,
+            config,
+            settings,
+            sabotage,
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.core.is_some()
+    }
+
+    pub(super) fn state(&self) -> Option<State> {
+        Some(self.core.as_ref()?.state)
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn pools(&self) -> &[PoolId] {
+        &self.settings.pools
+    }
+
+    /// Whether what is published answers anybody at all.
+    pub(super) fn view(&self) -> Option<&View> {
+        self.core.as_ref()?.views.0.first()
+    }
+
+    pub(super) fn binding(&self, address: Ipv4Addr) -> Option<Binding> {
+        let core = self.core.as_ref()?;
+        let guard = core.table.pin();
+        core.table.seen(address, &guard)?.binding().cloned()
+    }
+
+    /// What the greeting agrees on, with `other` on the far end.
+    pub(super) fn greeted(&self, other: &Settings, ahead: i64) -> Greeted {
+        let primary = if self.side == 0 { &self.settings } else { other };
+        Greeted {
+            dialect: Dialect::Tandem,
+            vendor: format!("{}simulated", Dialect::VENDOR),
+            max_unacked: other.max_unacked,
+            partner_receive_timer: other.receive_timer,
+            mclt: primary.mclt,
+            buckets: primary.buckets,
+            ahead,
+            last_xid: u32::from(self.side == 0),
+        }
+    }
+
+    /// Addresses of a network that this server may give to a new client.
+    pub(super) fn available(&self, network: usize) -> u32 {
+        let (Some(core), Some(view)) = (&self.core, self.view()) else { return 0 };
+        let counts = core.table.counts(PoolId(pool_begin(network)));
+        match view.owner {
+            Owner::Primary => counts.free as u32,
+            Owner::Secondary => counts.backup as u32,
+        }
+    }
+
+    /// Addresses of a network that either server may give to a new client.
+    pub(super) fn available_to_both(&self, network: usize) -> u32 {
+        let Some(core) = &self.core else { return 0 };
+        let counts = core.table.counts(PoolId(pool_begin(network)));
+        (counts.free + counts.backup) as u32
+    }
+
+    /// Rule 5 the wrong way round: what this server says of an address counts for nothing.
+    pub(super) fn give_in(&self, message: &Message) {
+        let (Message::BindingUpdate(updates), Some(core), 0) = (message, &self.core, self.side) else {
+            return;
+        };
+        for update in updates.iter().filter(|update| update.status == BindingStatus::Active) {
+            core.alter_if(
+                update.address,
+                |binding| binding.status == BindingStatus::Active,
+                |binding| {
+                    binding.status = BindingStatus::Expired;
+                    binding.cltt = Stamp::ZERO;
+                },
+            );
+        }
+    }
+
+    /// Starts: from what the disk has.
+    pub(super) fn start(&mut self, time: Millis, alarms: &mut Vec<Alarm>) {
+        let table = Table::new(Layout::of(&self.config));
+        for (address, binding) in &self.disk.bindings {
+            table.restore(*address, binding.clone());
+        }
+        table.finish_restore(&in_turn);
+        let mut saved = self.disk.saved;
+        if self.is_broken(Sabotage::StateForgotten) {
+            saved = saved.map(|saved| Saved { state: State::CommunicationsInterrupted, ..saved });
+        }
+        let mut actions = Vec::new();
+        let now = self.clock.at(time);
+        let writer = WriterId(FAILOVER);
+        let endpoint = Endpoint::new(now, self.settings.clone(), saved, writer, &mut actions);
+        self.life += 1;
+        self.since = time;
+        self.core = Some(Core {
+            table,
+            views: Views(vec![View::SILENT]),
+            endpoint,
+            state: State::Startup,
+            limits: Limits::new(),
+            work: Workspace::new(WriterId(WORKER)),
+            appended: [0; 3],
+            held: VecDeque::new(),
+            outbox: VecDeque::new(),
+            actions,
+        });
+        self.carry(alarms);
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.core = None;
+        self.life += 1;
+    }
+
+    /// A client's request.
+    pub(super) fn request(&mut self, time: Millis, client: u16, request: &Request) -> Handled {
+        let now = self.clock.at(time);
+        let sabotage = self.sabotage;
+        let Some(core) = &mut self.core else { return Handled::Silent("down") };
+        let Core { table, views, limits, work, .. } = core;
+        let world = Surroundings { now, service: &self.service, table, limits, views };
+        let mut buffer = [0; 1472];
+        let answer = world.answer(&request.arrival, &request.octets, work, &mut buffer);
+        for change in core.work.changes() {
+            let mut binding = change.binding.clone();
+            if sabotage == Some(Sabotage::SentPotentialNotStored) {
+                binding.sent_potential = Stamp::ZERO;
+            }
+            let record = Record::Binding(change.address, binding);
+            core.appended[usize::from(WORKER)] = self.disk.append(WORKER, record);
+        }
+        if sabotage == Some(Sabotage::Untold) {
+            let changed: Vec<_> = core.work.changes().iter().map(|it| it.address).collect();
+            for address in changed {
+                core.alter(address, |binding| binding.told = Told::Acknowledged);
+            }
+        }
+        let told = match answer {
+            Answer::Drop(reason) => return Handled::Silent(reason.name()),
+            Answer::Done => return Handled::Done,
+            Answer::Probe(_) => return Handled::Silent("probe"),
+            Answer::Reply(told) => told,
+        };
+        let octets = buffer[..told.len].to_vec();
+        let heard = Heard::parse(&octets);
+        let is_lease = heard.kind == dhcp_user::wire::dhcpv4::MessageType::Ack && heard.lease > 0;
+        let lease = is_lease
+            .then(|| {
+                let guard = core.table.pin();
+                core.table.seen(heard.address, &guard)?.binding().cloned()
+            })
+            .flatten()
+            .map(|binding| (heard.address, binding));
+        let changed = !core.work.changes().is_empty();
+        let rests_on = if changed || told.confirms { core.appended[usize::from(WORKER)] } else { 0 };
+        let is_alone = core.views.0[0].takeover.is_some();
+        let reply = Reply { client, octets, decided: now, lease, is_alone };
+        core.held.push_back(Held { rests_on, since: time, reply });
+        Handled::Answered
+    }
+
+    /// Something for the endpoint.
+    pub(super) fn event(&mut self, time: Millis, event: Event<'_>, alarms: &mut Vec<Alarm>) {
+        let mut now = self.clock.at(time);
+        let is_lost = matches!(event, Event::LinkLost(_));
+        let sabotage = self.sabotage;
+        let mclt = self.settings.mclt;
+        let Some(core) = &mut self.core else { return };
+        if sabotage == Some(Sabotage::NoRecoverWait) && core.state == State::RecoverWait {
+            now = now.after(mclt);
+        }
+        if is_lost && sabotage == Some(Sabotage::InFlightForgotten) {
+            for address in core.addresses() {
+                let forget = |binding: &mut Binding| binding.told = Told::Acknowledged;
+                core.alter_if(address, |binding| binding.told == Told::Sent, forget);
+            }
+        }
+        core.endpoint.handle(now, event, &core.table, &mut core.actions);
+        self.carry(alarms);
+        self.pump(time, alarms);
+    }
+
+    pub(super) fn command(&mut self, time: Millis, command: Command, alarms: &mut Vec<Alarm>) {
+        self.event(time, Event::Command(command), alarms);
+    }
+
+    /// Has the endpoint tell what is untold.
+    pub(super) fn pump(&mut self, time: Millis, alarms: &mut Vec<Alarm>) {
+        let now = self.clock.at(time);
+        loop {
+            let Some(core) = &mut self.core else { return };
+            let made = core.actions.len();
+            let more = core.endpoint.pump(now, &core.table, ROOM, &mut core.actions);
+            let has_made = core.actions.len() > made;
+            self.carry(alarms);
+            if !(more && has_made) {
+                return;
+            }
+        }
+    }
+
+    /// Ends what time ends; whether anything did.
+    pub(super) fn sweep(&mut self, time: Millis) -> bool {
+        let now = self.clock.at(time);
+        let sabotage = self.sabotage;
+        let Some(core) = &mut self.core else { return false };
+        let Core { table, views, appended, .. } = core;
+        let disk = &mut self.disk;
+        let mut freed = Vec::new();
+        let writer = WriterId(MAINTENANCE);
+        let sweep = table.expire(now, usize::MAX, writer, views, &mut |address, _, binding| {
+            let record = Record::Binding(address, binding.clone());
+            appended[usize::from(MAINTENANCE)] = disk.append(MAINTENANCE, record);
+            freed.push(address);
+        });
+        if sabotage == Some(Sabotage::FreedWithoutAck) {
+            for address in freed {
+                let is_over = |binding: &Binding| binding.status == BindingStatus::Expired;
+                core.alter_if(address, is_over, |binding| binding.status = BindingStatus::Free);
+            }
+        }
+        sweep.changed > 0
+    }
+
+    /// When the endpoint wants to hear that time has passed.
+    pub(super) fn next_timeout(&self) -> Option<Stamp> {
+        self.core.as_ref()?.endpoint.next_timeout()
+    }
+
+    /// What may leave now.
+    pub(super) fn release(&mut self, time: Millis, effects: &mut Vec<Effect>) {
+        let sabotage = self.sabotage;
+        let side = self.side;
+        let durable = self.disk.durable();
+        let Some(core) = &mut self.core else { return };
+        let eager = sabotage == Some(Sabotage::AckBeforeFlush);
+        while let Some(held) =
+            core.held.pop_front_if(|held| eager || held.rests_on <= durable)
+        {
+            if time - held.since <= LONGEST_HELD {
+                effects.push(Effect::Reply(held.reply));
+            }
+        }
+        while let Some((_, out)) = core.outbox.pop_front_if(|(rests_on, out)| {
+            *rests_on <= durable || sabotage.is_some_and(|fault| fault.lets_go(out))
+        }) {
+            effects.push(match out {
+                Out::Send(xid, message) => {
+                    if sabotage == Some(Sabotage::AcknowledgedWhenSent) {
+                        core.acknowledge(&message);
+                    }
+                    Effect::Send(xid, message)
+                }
+                Out::Close(why) => Effect::Close(why),
+                Out::Publish(view) => {
+                    core.views = Views(vec![sabotaged(view, side, sabotage)]);
+                    Effect::Published
+                }
+            });
+        }
+    }
+
+    fn is_broken(&self, fault: Sabotage) -> bool {
+        self.sabotage == Some(fault)
+    }
+
+    /// Carries out what the endpoint wants, in order, as far as that is possible before the disk.
+    fn carry(&mut self, alarms: &mut Vec<Alarm>) {
+        let Some(core) = &mut self.core else { return };
+        let writer = usize::from(FAILOVER);
+        for action in std::mem::take(&mut core.actions) {
+            let out = match action {
+                Action::Changed { address, mut binding, .. } => {
+                    if self.sabotage == Some(Sabotage::SentPotentialNotStored) {
+                        binding.sent_potential = Stamp::ZERO;
+                    }
+                    let record = Record::Binding(address, binding);
+                    core.appended[writer] = self.disk.append(FAILOVER, record);
+                    continue;
+                }
+                Action::Save(saved) => {
+                    core.appended[writer] = self.disk.append(FAILOVER, Record::Saved(saved));
+                    continue;
+                }
+                Action::Alarm(alarm) => {
+                    if let Alarm::Moved { to, .. } = alarm {
+                        core.state = to;
+                    }
+                    alarms.push(alarm);
+                    continue;
+                }
+                Action::Send(xid, message) => Out::Send(xid, message),
+                Action::Close(why) => Out::Close(why),
+                Action::Publish(view) => Out::Publish(view),
+            };
+            core.outbox.push_back((core.appended[writer], out));
+        }
+    }
+}
+
+impl Core {
+    /// Every address that was ever bound.
+    pub(super) fn addresses(&self) -> Vec<Ipv4Addr> {
+        let mut addresses = Vec::new();
+        self.table.for_each(|address, _| addresses.push(address));
+        addresses
+    }
+
+    pub(super) fn has_outbox(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    fn alter(&self, address: Ipv4Addr, change: impl Fn(&mut Binding)) {
+        self.alter_if(address, |_| true, change);
+    }
+
+    /// Breaks a binding behind the core's back.
+    fn alter_if(
+        &self,
+        address: Ipv4Addr,
+        is_meant: impl Fn(&Binding) -> bool,
+        change: impl Fn(&mut Binding),
+    ) {
+        let guard = self.table.pin();
+        let Some(seen) = self.table.seen(address, &guard) else { return };
+        if let Some(binding) = seen.binding().filter(|binding| is_meant(binding)) {
+            let mut broken = binding.clone();
+            change(&mut broken);
+            // One thread: nobody can have been faster.
+            let _ = self.table.replace(address, seen, broken, &guard);
+        }
+    }
+
+    fn acknowledge(&self, message: &Message) {
+        let Message::BindingUpdate(updates) = message else { return };
+        for update in updates {
+            let potential = update.potential.unwrap_or(Stamp::ZERO);
+            let raise = |binding: &mut Binding| {
+                binding.acked_potential = binding.acked_potential.max(potential);
+            };
+            self.alter(update.address, raise);
+        }
+    }
+}
+
+impl Sabotage {
+    fn lets_go(self, out: &Out) -> bool {
+        match out {
+            Out::Send(_, Message::BindingAck(_)) => self == Self::BindingAckBeforeFlush,
+            Out::Send(_, Message::State(_)) => self == Self::StateBeforeFlush,
+            _ => false,
+        }
+    }
+}
+
+fn sabotaged(mut view: View, side: Side, sabotage: Option<Sabotage>) -> View {
+    use dhcp_user::lease::Answers;
+    use dhcp_user::wire::Seconds;
+    match sabotage {
+        Some(Sabotage::McltOffByOne) => view.mclt = view.mclt.map(|mclt| Seconds(mclt.0 + 1)),
+        Some(Sabotage::NoMclt) => view.mclt = view.mclt.map(|_| Seconds(1_000_000)),
+        Some(Sabotage::PrimaryGivesBackup) if side == 0 => view.owner = Owner::Secondary,
+        Some(Sabotage::SecondaryGivesFree) if side == 1 => view.owner = Owner::Primary,
+        Some(Sabotage::TakenOverAtOnce) => {
+            if let Some(takeover) = &mut view.takeover {
+                takeover.since = Stamp(1);
+            }
+        }
+        Some(Sabotage::NeverSilent) if view.answers == Answers::Nobody => {
+            view.answers = Answers::Everybody;
+        }
+        _ => {}
+    }
+    view
+}
+
+fn config(scenario: &Scenario, side: Side) -> Config {
+    let plan = &scenario.servers[side];
+    let subnets = (0..scenario.pools.len()).map(|network| {
+        let last = 9 + scenario.pools[network];
+        format!(
+            "[[subnet4]]\nsubnet = \"10.{network}.0.0/24\"\n\
+             pools = [\"10.{network}.0.10-10.{network}.0.{last}\"]\n\
+             lease-time = \"{}s\"\n",
+            plan.lease_time
+        )
+    });
+    let names: Vec<_> = (0..scenario.pools.len()).map(|n| format!("\"10.{n}.0.0/24\"")).collect();
+    let role = if side == 0 { "primary" } else { "secondary" };
+    let split = if side == 0 { format!("split = {}\n", scenario.split) } else { String::new() };
+    let safe = scenario.safe_period.map(|time| format!("safe-period = \"{time}s\"\n"));
+    let toml = format!(
+        "[[interface]]\nname = \"eth0\"\n{}[[failover]]\nname = \"pair\"\nrole = \"{role}\"\n\
+         local = \"{}\"\npeer = \"{}\"\nmclt = \"{}s\"\nreceive-timer = \"{}s\"\n\
+         startup = \"{}s\"\nmax-unacked = {}\nload-balance-max-secs = {}\n{split}{}\
+         subnets = [{}]\n",
+        subnets.collect::<String>(),
+        server_address(side),
+        server_address(1 - side),
+        if side == 0 { scenario.mclt } else { plan.mclt },
+        scenario.receive_timer,
+        plan.startup,
+        scenario.max_unacked,
+        scenario.max_secs,
+        safe.unwrap_or_default(),
+        names.join(", "),
+    );
+    let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
+    Config::parse(&toml, Path::new("simulated.toml"), &read)
+        .unwrap_or_else(|mistakes| panic!("the simulation's own configuration: {mistakes}\n{toml}"))
+}

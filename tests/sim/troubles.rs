@@ -1,0 +1,320 @@
+//! Incidents as they begin, go on and end, and what servers owe meanwhile.
+
+use dhcp_user::failover::{Command, Lost};
+use dhcp_user::wire::failover::State;
+
+use super::clock::{MINUTE, Millis, SECOND};
+use super::link::Item;
+use super::observer::name;
+use super::packet::pool_begin;
+use super::random::Random;
+use super::scenario::{Scenario, Side, Trouble};
+use super::world::{Event, World};
+
+/// What is wrong now: how many incidents say so.
+#[derive(Debug)]
+pub(super) struct Troubles {
+    pub(super) unreachable: [u32; 2],
+    pub(super) slow: [u32; 2],
+    pub(super) noise: u32,
+    /// Why a server is not up.
+    pub(super) down: [u32; 2],
+    /// Out of service by an operator's will.
+    pub(super) retired: [u32; 2],
+    /// Both were told that the other is down, and it was not.
+    pub(super) both_alone: bool,
+    /// Since when this one has been told that the other is down.
+    pub(super) told_down: [Option<Millis>; 2],
+    /// Incidents that have begun but had no place.
+    skipped: Vec<bool>,
+    /// Since when somebody has promised to answer each client.
+    pub(super) promised: Vec<Option<Millis>>,
+    /// Since when the link could not be made, and not.
+    parted: Option<Millis>,
+    /// Since when a server is neither up and linked nor serving alone.
+    useless: [Option<Millis>; 2],
+    crashes: Random,
+}
+
+impl Troubles {
+    pub(super) fn new(scenario: &Scenario) -> Self {
+        Self {
+            unreachable: [0; 2],
+            slow: [0; 2],
+            noise: 0,
+            down: [0; 2],
+            retired: [0; 2],
+            both_alone: false,
+            told_down: [None; 2],
+            skipped: vec![false; scenario.incidents.len()],
+            promised: vec![None; scenario.clients.len()],
+            parted: None,
+            useless: [None; 2],
+            crashes: Random::new(scenario.seed, 5),
+        }
+    }
+
+    /// Shortest and longest flush.
+    pub(super) fn flush(&self, scenario: &Scenario, side: Side) -> (Millis, Millis) {
+        if self.slow[side] > 0 { (SECOND, 15 * SECOND) } else { scenario.servers[side].flush }
+    }
+
+    /// Whether nothing is wrong any more.
+    pub(super) fn are_over(&self) -> bool {
+        let all = [self.unreachable, self.slow, self.down, self.retired];
+        self.noise == 0 && all.iter().all(|counts| *counts == [0; 2])
+    }
+}
+
+impl World<'_> {
+    pub(super) fn begin(&mut self, number: usize) {
+        let incident = self.scenario.incidents[number].clone();
+        let may = self.may_begin(incident.what);
+        self.say(|| format!("*** {}{incident}", if may { "" } else { "left out: " }));
+        if !may {
+            self.troubles.skipped[number] = true;
+            return;
+        }
+        let half = incident.lasts / 2;
+        match incident.what {
+            Trouble::Reset => {
+                self.link.drop_all();
+                for side in 0..2 {
+                    self.hang_up(side, Lost::Closed);
+                }
+            }
+            Trouble::Apart => [0, 1].into_iter().for_each(|side| self.link.mute(side)),
+            Trouble::Mute(side) => self.link.mute(side),
+            Trouble::Die(side) => {
+                self.troubles.down[side] += 1;
+                self.crash(side, true);
+            }
+            Trouble::PowerOff(side) => {
+                self.troubles.down[side] += 1;
+                self.crash(side, false);
+            }
+            Trouble::LoseDisk(side) => {
+                self.troubles.down[side] += 1;
+                self.crash(side, false);
+                self.servers[side].disk = super::disk::Disk::default();
+            }
+            Trouble::Stop(side) | Trouble::Shutdown(side) => {
+                self.troubles.down[side] += 1;
+                let is_stop = matches!(incident.what, Trouble::Stop(_));
+                let command = if is_stop { Command::Leave } else { Command::Shutdown };
+                self.troubles.retired[side] += u32::from(!is_stop);
+                self.command(side, command);
+                self.after(2 * SECOND, Event::Proceed(number));
+            }
+            Trouble::Pause(side) => {
+                self.troubles.retired[side] += 1;
+                self.command(side, Command::Pause);
+            }
+            Trouble::SlowDisk(side) => self.troubles.slow[side] += 1,
+            Trouble::Unreachable(side) => self.troubles.unreachable[side] += 1,
+            Trouble::Noise => self.troubles.noise += 1,
+            Trouble::Alone(side) => {
+                self.troubles.down[side] += 1;
+                self.crash(side, half % 2 == 0);
+                self.after(half.min(MINUTE), Event::Proceed(number));
+            }
+            Trouble::BothAlone => {
+                [0, 1].into_iter().for_each(|side| self.link.mute(side));
+                self.after(half.min(5 * MINUTE), Event::Proceed(number));
+            }
+            Trouble::Free(network, index) => {
+                let first = pool_begin(network).to_bits();
+                let address = std::net::Ipv4Addr::from_bits(first + index);
+                if let Some(side) = (0..2).find(|side| self.servers[*side].is_up()) {
+                    self.observer.frees(address);
+                    self.command(side, Command::Reset(address));
+                }
+            }
+            Trouble::Resynchronise(side) => self.command(side, Command::Resynchronise),
+        }
+        self.after(incident.lasts, Event::End(number));
+    }
+
+    /// What an operator would not do, and what the protocol says nothing about, is left out.
+    fn may_begin(&self, trouble: Trouble) -> bool {
+        let is_well = |side: Side| {
+            let saved = self.servers[side].disk.saved.map(|saved| saved.state);
+            self.servers[side].is_up()
+                && matches!(saved, Some(State::Normal | State::CommunicationsInterrupted))
+                && self.servers[side].state() == saved
+        };
+        match trouble {
+            // What the other does not know is lost for good.
+            Trouble::LoseDisk(_) => is_well(0) && is_well(1),
+            Trouble::Alone(side) => is_well(side) && is_well(1 - side),
+            Trouble::BothAlone => is_well(0) && is_well(1),
+            Trouble::Shutdown(side) | Trouble::Stop(side) | Trouble::Pause(side) => is_well(side),
+            _ => true,
+        }
+    }
+
+    /// The second half of an incident.
+    pub(super) fn proceed(&mut self, number: usize) {
+        match self.scenario.incidents[number].what {
+            Trouble::Stop(side) | Trouble::Shutdown(side) => {
+                if self.servers[side].is_up() {
+                    self.hang_up(side, Lost::Asked);
+                    self.servers[side].disk.close();
+                    self.servers[side].stop();
+                    self.say(|| format!("{} has ended", name(side)));
+                }
+            }
+            Trouble::Alone(side) => {
+                let other = 1 - side;
+                let is_down = !self.servers[side].is_up() && self.troubles.down[side] > 0;
+                if is_down && self.servers[other].is_up() {
+                    self.troubles.told_down[other] = Some(self.now);
+                    self.command(other, Command::PartnerDown);
+                }
+            }
+            Trouble::BothAlone => {
+                self.troubles.both_alone = true;
+                self.observer.excuse(self.now);
+                for side in 0..2 {
+                    self.command(side, Command::PartnerDown);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn end(&mut self, number: usize) {
+        let what = self.scenario.incidents[number].what;
+        self.say(|| format!("*** {what:?} is over"));
+        match what {
+            Trouble::Apart | Trouble::BothAlone => {
+                [0, 1].into_iter().for_each(|side| self.unmute(side));
+            }
+            Trouble::Mute(side) => self.unmute(side),
+            Trouble::Die(side)
+            | Trouble::PowerOff(side)
+            | Trouble::LoseDisk(side)
+            | Trouble::Alone(side)
+            | Trouble::Stop(side) => self.come_back(side),
+            Trouble::Shutdown(side) => {
+                self.come_back(side);
+                self.after(MINUTE, Event::Proceed(number));
+                self.troubles.retired[side] -= 1;
+            }
+            Trouble::Pause(side) => {
+                self.troubles.retired[side] -= 1;
+                self.command(side, Command::Resume);
+            }
+            Trouble::SlowDisk(side) => self.troubles.slow[side] -= 1,
+            Trouble::Unreachable(side) => self.troubles.unreachable[side] -= 1,
+            Trouble::Noise => self.troubles.noise -= 1,
+            Trouble::Reset | Trouble::Free(..) | Trouble::Resynchronise(_) => {}
+        }
+    }
+
+    fn come_back(&mut self, side: Side) {
+        self.troubles.down[side] -= 1;
+        self.start_if_wise(side);
+    }
+
+    /// Starts a server unless something keeps it down. One whose partner was told that it is down is
+    /// not started where it could not learn of that (draft-12 §9.4.1): so says every manual.
+    pub(super) fn start_if_wise(&mut self, side: Side) {
+        if self.troubles.down[side] > 0 || self.servers[side].is_up() {
+            return;
+        }
+        let saved = |side: Side| self.servers[side].disk.saved.map(|saved| saved.state);
+        let was_taken_over = saved(1 - side) == Some(State::PartnerDown)
+            && saved(side) != Some(State::PartnerDown);
+        if was_taken_over && !(self.link.is_whole() && self.servers[1 - side].is_up()) {
+            self.after(30 * SECOND, Event::Start(side));
+            return;
+        }
+        self.troubles.told_down[1 - side] = None;
+        self.start(side);
+        if self.servers[side].disk.saved.is_some_and(|saved| {
+            matches!(saved.state, State::Paused | State::Shutdown)
+        }) && self.troubles.retired[side] <= 1
+        {
+            self.command(side, Command::Resume);
+        }
+    }
+
+    fn unmute(&mut self, side: Side) {
+        self.link.unmute(side);
+        self.after(0, Event::Arrive(side));
+    }
+
+    pub(super) fn command(&mut self, side: Side, command: Command) {
+        if !self.servers[side].is_up() {
+            return;
+        }
+        self.say(|| format!("*** the operator of the {}: {command:?}", name(side)));
+        let mut alarms = Vec::new();
+        self.servers[side].command(self.now, command, &mut alarms);
+        self.heed(side, alarms);
+        self.settle(side);
+    }
+
+    fn crash(&mut self, side: Side, is_heard: bool) {
+        if !self.servers[side].is_up() {
+            return;
+        }
+        self.say(|| format!("{} crashes", name(side)));
+        self.servers[side].stop();
+        self.servers[side].disk.crash(&mut self.troubles.crashes);
+        self.observer.disconnected(side);
+        if self.link.open[side] {
+            self.link.close(side);
+            self.link.greeted[side] = false;
+            if is_heard {
+                self.put(side, Item::Closed);
+            }
+        }
+    }
+
+    /// Whether a server that is up, and that nobody holds back, does its work.
+    pub(super) fn look_at_servers(&mut self) {
+        if !self.link.is_whole() || (0..2).any(|side| !self.servers[side].is_up()) {
+            self.troubles.parted.get_or_insert(self.now);
+        } else {
+            self.troubles.parted = None;
+        }
+        for side in 0..2 {
+            let server = &self.servers[side];
+            let state = server.state();
+            let serves = matches!(
+                state,
+                Some(
+                    State::CommunicationsInterrupted
+                        | State::PartnerDown
+                        | State::ResolutionInterrupted
+                        | State::ConflictDone
+                        | State::Recover
+                        | State::RecoverWait
+                        | State::RecoverDone
+                )
+            );
+            let is_held = state.is_none() || self.troubles.retired[side] > 0
+                || matches!(state, Some(State::Paused | State::Shutdown));
+            if is_held || serves || self.troubles.parted.is_none() || self.troubles.slow[side] > 0 {
+                self.troubles.useless[side] = None;
+                continue;
+            }
+            let since = *self.troubles.useless[side].get_or_insert(self.now);
+            let parted = self.troubles.parted.unwrap_or(self.now);
+            let patience = u64::from(self.scenario.receive_timer) * SECOND
+                + u64::from(self.scenario.servers[side].startup) * SECOND
+                + 2 * MINUTE;
+            if self.now - since.max(parted) > patience {
+                let text = format!(
+                    "{} is in {} since {} s, and cannot reach its partner",
+                    name(side),
+                    state.map_or("nothing", State::name),
+                    (self.now - since) / SECOND
+                );
+                self.observer.fail("a server alone serves", self.now, text);
+            }
+        }
+    }
+}

@@ -1,0 +1,598 @@
+//! Two servers, their clients and all that is between them, from one event to the next.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use dhcp_user::failover::{Alarm, Event as Happening, Lost};
+use dhcp_user::wire::dhcpv4::MessageType;
+use dhcp_user::wire::failover::{Message, Packet, State};
+
+use super::clock::{MINUTE, Millis, SECOND};
+use super::client::{Client, Intent, Outcome, Stage, Turn};
+use super::link::{Item, Link};
+use super::observer::{Observer, name, whose};
+use super::packet::{Heard, Request, hardware};
+use super::random::Random;
+use super::sabotage::Sabotage;
+use super::scenario::{Scenario, Side, Time};
+use super::server::{Effect, Handled, Reply, Server};
+use super::troubles::Troubles;
+
+/// Between two attempts to connect, as the product's default.
+const RECONNECT: Millis = 5 * SECOND;
+/// Between two rounds of the sweep.
+const SWEEP: Millis = 5 * SECOND;
+/// More steps than a day can need: something runs in a circle.
+const MOST_STEPS: u64 = 6_000_000;
+
+/// Something that comes at its time.
+#[derive(Debug)]
+pub(super) enum Event {
+    Client(usize, Millis),
+    Request(Side, usize, Request),
+    Reply(usize, Side, Vec<u8>),
+    Flushed(Side, u32),
+    Tick(Side, u32),
+    Pump(Side, u32),
+    Sweep(Side, u32),
+    Connect(Side, u32),
+    /// What this side sent arrives.
+    Arrive(Side),
+    Begin(usize),
+    Proceed(usize),
+    End(usize),
+    Start(Side),
+    Look,
+}
+
+/// An event, its time, and a number that keeps the order of those of one time.
+struct Due(Millis, u64, Event);
+
+/// Everything.
+pub(super) struct World<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) now: Millis,
+    due: BinaryHeap<Reverse<Due>>,
+    numbered: u64,
+    pub(super) servers: [Server; 2],
+    pub(super) clients: Vec<Client>,
+    pub(super) link: Link,
+    pub(super) troubles: Troubles,
+    pub(super) observer: Observer,
+    pub(super) sabotage: Option<Sabotage>,
+    /// Clients say nothing more.
+    pub(super) is_quiet: bool,
+    pub(super) trace: Option<Vec<String>>,
+    /// When the endpoint is woken next.
+    ticks: [Option<Millis>; 2],
+    /// Chance of each server's disk and of each client's packets.
+    disks: [Random; 2],
+    ways: Vec<Random>,
+    pub(super) steps: u64,
+}
+
+impl<'a> World<'a> {
+    pub(super) fn new(scenario: &'a Scenario, sabotage: Option<Sabotage>, traced: bool) -> Self {
+        let seed = scenario.seed;
+        let way = |plan: &super::scenario::ClientPlan| Random::new(seed, 100_000 + u64::from(plan.number));
+        let mut world = Self {
+            scenario,
+            now: 0,
+            due: BinaryHeap::new(),
+            numbered: 0,
+            servers: [0, 1].map(|side| Server::new(scenario, side, sabotage)),
+            clients: scenario.clients.iter().map(|plan| Client::new(seed, plan)).collect(),
+            link: Link::new(seed, scenario.link),
+            troubles: Troubles::new(scenario),
+            observer: Observer::new(scenario),
+            sabotage,
+            is_quiet: false,
+            trace: traced.then(Vec::new),
+            ticks: [None; 2],
+            disks: [Random::new(seed, 3), Random::new(seed, 4)],
+            ways: scenario.clients.iter().map(way).collect(),
+            steps: 0,
+        };
+        for (number, plan) in scenario.clients.iter().enumerate() {
+            world.at(plan.from, Event::Client(number, plan.from));
+        }
+        for (number, incident) in scenario.incidents.iter().enumerate() {
+            world.at(incident.at, Event::Begin(number));
+        }
+        for side in 0..2 {
+            world.start(side);
+        }
+        world.at(10 * SECOND, Event::Look);
+        world
+    }
+
+    pub(super) fn at(&mut self, time: Millis, event: Event) {
+        self.numbered += 1;
+        self.due.push(Reverse(Due(time.max(self.now), self.numbered, event)));
+    }
+
+    pub(super) fn after(&mut self, delay: Millis, event: Event) {
+        self.at(self.now + delay, event);
+    }
+
+    pub(super) fn say(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{} {}", Time(self.now), line()));
+        }
+    }
+
+    /// Goes on until a promise is broken or `until` has come.
+    pub(super) fn run(&mut self, until: Millis) {
+        while self.observer.failure.is_none() {
+            match self.due.peek() {
+                Some(Reverse(Due(time, ..))) if *time <= until => {}
+                _ => break,
+            }
+            let Some(Reverse(Due(time, _, event))) = self.due.pop() else { break };
+            self.now = time;
+            self.steps += 1;
+            if self.steps > MOST_STEPS {
+                self.observer.fail("no circles", time, format!("still {event:?}"));
+            }
+            self.happen(event);
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Client(number, when) => self.client(number, when),
+            Event::Request(side, number, request) => self.request(side, number, &request),
+            Event::Reply(number, from, octets) => self.reply(number, from, &octets),
+            Event::Flushed(side, life) if self.lives(side, life) => {
+                self.servers[side].disk.end_flush();
+                self.settle(side);
+            }
+            Event::Tick(side, life) if self.lives(side, life) => {
+                if self.ticks[side].is_some_and(|time| time <= self.now) {
+                    self.ticks[side] = None;
+                    self.tell(side, Happening::Tick);
+                }
+            }
+            Event::Pump(side, life) if self.lives(side, life) => {
+                let mut alarms = Vec::new();
+                self.servers[side].pump(self.now, &mut alarms);
+                self.heed(side, alarms);
+                self.settle(side);
+            }
+            Event::Sweep(side, life) if self.lives(side, life) => {
+                if self.servers[side].sweep(self.now) {
+                    self.after(self.scenario.servers[side].lazy, Event::Pump(side, life));
+                    self.settle(side);
+                }
+                self.after(SWEEP, Event::Sweep(side, life));
+            }
+            Event::Connect(side, life) if self.lives(side, life) => self.connect(side),
+            Event::Arrive(side) => self.arrive(side),
+            Event::Begin(number) => self.begin(number),
+            Event::Proceed(number) => self.proceed(number),
+            Event::End(number) => self.end(number),
+            Event::Start(side) => self.start_if_wise(side),
+            Event::Look => {
+                self.look();
+                self.after(10 * SECOND, Event::Look);
+            }
+            Event::Flushed(..) | Event::Tick(..) | Event::Pump(..) | Event::Sweep(..) => {}
+            Event::Connect(..) => {}
+        }
+    }
+
+    fn lives(&self, side: Side, life: u32) -> bool {
+        self.servers[side].is_up() && self.servers[side].life == life
+    }
+
+    pub(super) fn start(&mut self, side: Side) {
+        let mut alarms = Vec::new();
+        self.servers[side].start(self.now, &mut alarms);
+        let life = self.servers[side].life;
+        self.say(|| format!("{} starts", name(side)));
+        self.heed(side, alarms);
+        self.after(SWEEP, Event::Sweep(side, life));
+        self.after(100 + 300 * side as u64, Event::Connect(side, life));
+        self.settle(side);
+    }
+
+    /// Tells an endpoint what happened, and carries out what it wants.
+    pub(super) fn tell(&mut self, side: Side, happening: Happening<'_>) {
+        let mut alarms = Vec::new();
+        self.servers[side].event(self.now, happening, &mut alarms);
+        self.heed(side, alarms);
+        self.settle(side);
+    }
+
+    /// Has the disk work, and lets leave what may.
+    pub(super) fn settle(&mut self, side: Side) {
+        let mut effects = Vec::new();
+        loop {
+            if self.servers[side].disk.begin_flush() {
+                let (least, most) = self.troubles.flush(self.scenario, side);
+                let life = self.servers[side].life;
+                let time = self.disks[side].between(least, most);
+                self.after(time, Event::Flushed(side, life));
+            }
+            self.servers[side].release(self.now, &mut effects);
+            if effects.is_empty() {
+                break;
+            }
+            for effect in effects.drain(..) {
+                self.leave(side, effect);
+            }
+        }
+        self.wake(side);
+    }
+
+    /// Sees to it that the endpoint is told when its time has come.
+    fn wake(&mut self, side: Side) {
+        let Some(stamp) = self.servers[side].next_timeout() else { return };
+        let time = self.servers[side].clock.when(stamp, self.now);
+        // One that is in the past again right after a tick must not stop time.
+        let time = time.max(self.now + 100);
+        if self.ticks[side].is_none_or(|next| next > time || next <= self.now) {
+            self.ticks[side] = Some(time);
+            let life = self.servers[side].life;
+            self.at(time, Event::Tick(side, life));
+        }
+    }
+
+    fn leave(&mut self, side: Side, effect: Effect) {
+        match effect {
+            Effect::Published => {}
+            Effect::Reply(reply) => self.reply_leaves(side, &reply),
+            Effect::Send(xid, message) => self.send(side, xid, message),
+            Effect::Close(why) => {
+                if let Some(why) = why {
+                    self.send(side, 0, Message::Disconnect(Some(why)));
+                }
+                self.hang_up(side, Lost::Asked);
+            }
+        }
+    }
+
+    fn send(&mut self, side: Side, xid: u32, message: Message) {
+        if !self.link.greeted[side] {
+            return;
+        }
+        self.say(|| format!("{} -> {message:?} xid {xid}", name(side)));
+        self.observer.sends(self.now, &self.servers[side], xid, &message);
+        let time = self.servers[side].clock.at(self.now);
+        let packet = Box::new(Packet { time, xid, message });
+        self.put(side, Item::Message(packet));
+    }
+
+    pub(super) fn put(&mut self, side: Side, item: Item) {
+        let arrives = self.link.send(self.now, side, item);
+        self.at(arrives, Event::Arrive(side));
+    }
+
+    /// This end is closed; the other learns of it as far as the network lets it.
+    pub(super) fn hang_up(&mut self, side: Side, why: Lost) {
+        if !self.link.open[side] {
+            return;
+        }
+        let was_greeted = self.link.greeted[side];
+        self.link.close(side);
+        self.link.greeted[side] = false;
+        self.put(side, Item::Closed);
+        if was_greeted && self.servers[side].is_up() {
+            self.lost(side, why);
+        }
+    }
+
+    fn lost(&mut self, side: Side, why: Lost) {
+        self.say(|| format!("{} has lost the link: {why:?}", name(side)));
+        self.observer.disconnected(side);
+        self.tell(side, Happening::LinkLost(why));
+    }
+
+    fn connect(&mut self, side: Side) {
+        let life = self.servers[side].life;
+        self.after(RECONNECT, Event::Connect(side, life));
+        let other = &self.servers[1 - side];
+        if other.is_up() && !self.link.open[side] && self.link.connect() {
+            let time = self.servers[0].clock.at(self.now).0;
+            self.put(0, Item::Greeting(time));
+        }
+    }
+
+    /// What `from` sent arrives at the other.
+    fn arrive(&mut self, from: Side) {
+        while let Some(item) = self.link.arrived(self.now, from) {
+            let to = 1 - from;
+            if !self.servers[to].is_up() || !self.link.open[to] {
+                // Nobody is there: RST.
+                if self.link.open[from] && !matches!(item, Item::Closed) {
+                    self.link.close(to);
+                    self.put(to, Item::Closed);
+                }
+                continue;
+            }
+            match item {
+                Item::Closed => {
+                    let was_greeted = self.link.greeted[to];
+                    self.link.close(to);
+                    self.link.greeted[to] = false;
+                    if was_greeted {
+                        self.lost(to, Lost::Closed);
+                    }
+                }
+                Item::Greeting(theirs) => self.greet(to, theirs),
+                Item::Message(packet) => self.message(to, &packet),
+            }
+        }
+        if let Some(next) = self.link.next(from).filter(|_| !self.link.is_muted(from)) {
+            self.at(next, Event::Arrive(from));
+        }
+    }
+
+    fn message(&mut self, to: Side, packet: &Packet) {
+        self.observer.arrives(self.now, &self.servers, to, packet.xid, &packet.message);
+        if self.sabotage == Some(Sabotage::RuleFiveSwapped) {
+            self.servers[to].give_in(&packet.message);
+        }
+        let early = self.sabotage == Some(Sabotage::UpdateDoneEarly)
+            && matches!(packet.message, Message::UpdateRequest | Message::UpdateRequestAll);
+        if early {
+            self.send(to, packet.xid, Message::UpdateDone);
+        }
+        self.tell(to, Happening::Received(packet));
+    }
+
+    fn greet(&mut self, side: Side, theirs: u32) {
+        self.link.greeted[side] = true;
+        let clock = self.servers[side].clock;
+        if side == 1 {
+            let time = clock.at(self.now).0;
+            self.put(1, Item::Greeting(time));
+        }
+        let ahead = i64::from(theirs) - i64::from(clock.at(self.now).0);
+        let greeted = self.servers[side].greeted(self.servers[1 - side].settings(), ahead);
+        self.say(|| format!("{} is connected", name(side)));
+        self.tell(side, Happening::LinkUp(greeted));
+    }
+
+    /// What an endpoint has to say to people.
+    pub(super) fn heed(&mut self, side: Side, alarms: Vec<Alarm>) {
+        for alarm in alarms {
+            self.say(|| format!("{} {alarm:?}", name(side)));
+            if let Alarm::Moved { from, to, .. } = alarm {
+                self.moved(side, from, to);
+            }
+        }
+    }
+
+    fn moved(&mut self, side: Side, from: State, to: State) {
+        let other = &self.servers[1 - side];
+        let other_saved = other.disk.saved.map(|saved| saved.state);
+        if from == State::Startup
+            && other_saved == Some(State::PartnerDown)
+            && !self.link.greeted[side]
+            && to != State::Recover
+        {
+            // It cannot know that it was taken to be down: no operator may let it start so.
+            self.observer.excuse(self.now);
+        }
+        if to == State::PartnerDown && other.is_up() {
+            let may = matches!(
+                other.state(),
+                Some(State::Shutdown | State::Paused | State::Recover | State::RecoverWait | State::Startup)
+            );
+            if self.troubles.both_alone || self.scenario.safe_period.is_some() {
+                self.observer.excuse(self.now);
+            } else if !may && self.troubles.told_down[side].is_none() {
+                let text = format!("{} went to PARTNER-DOWN, and nobody asked it to", name(side));
+                self.observer.fail("PARTNER-DOWN only when told so", self.now, text);
+            }
+        }
+        if to == State::Normal && other.state() == Some(State::Normal) {
+            self.observer.agreed(self.now);
+        }
+    }
+
+    fn client(&mut self, number: usize, when: Millis) {
+        if self.clients[number].next != when || self.is_quiet {
+            return;
+        }
+        let is_over = self.now >= self.scenario.length;
+        let mut say = Vec::new();
+        let client = &mut self.clients[number];
+        let (id, before) = (client.plan.number, client.address);
+        let turn = client.turn(self.now, is_over, &mut say);
+        match turn {
+            Turn::Releases | Turn::Declines => {
+                if let Some(address) = before {
+                    self.observer.leaves(id, address);
+                }
+            }
+            Turn::Lost => {
+                let text = format!("client {id} loses {before:?}");
+                self.say(|| text);
+            }
+            _ => {}
+        }
+        if !matches!(turn, Turn::Waits | Turn::Asks | Turn::Lost) {
+            self.say(|| format!("client {id} {turn:?}"));
+        }
+        self.after_client(number, say);
+    }
+
+    fn after_client(&mut self, number: usize, say: Vec<Intent>) {
+        for intent in say {
+            self.post(number, intent);
+        }
+        let next = self.clients[number].next;
+        self.at(next, Event::Client(number, next));
+    }
+
+    /// A client's packet sets out.
+    fn post(&mut self, number: usize, intent: Intent) {
+        let client = &self.clients[number];
+        let (id, network) = (client.plan.number, client.network);
+        let Intent { words, to, unicast } = intent;
+        self.say(|| format!("client {id} -> {:?} {:?} to {to:?}", words.kind, words.ciaddr.or(words.asked)));
+        for side in 0..2 {
+            if to.is_some_and(|to| to != side) || self.troubles.unreachable[side] > 0 {
+                continue;
+            }
+            let request = words.request(id, network, side, unicast);
+            for delay in self.delays(number) {
+                self.after(delay, Event::Request(side, number, request.clone()));
+            }
+        }
+    }
+
+    /// How long each copy of a packet takes.
+    fn delays(&mut self, number: usize) -> Vec<Millis> {
+        let plan = &self.scenario.network;
+        let lost = if self.troubles.noise > 0 { 500 } else { plan.lost };
+        let way = &mut self.ways[number];
+        let copies = 1 + usize::from(way.chance(plan.doubled));
+        let mut delays = Vec::new();
+        for _ in 0..copies {
+            let delay = way.between(plan.delay.0, plan.delay.1);
+            if !way.chance(lost) {
+                delays.push(delay);
+            }
+        }
+        delays
+    }
+
+    fn request(&mut self, side: Side, number: usize, request: &Request) {
+        let id = self.clients[number].plan.number;
+        let handled = self.servers[side].request(self.now, id, request);
+        match handled {
+            Handled::Silent("down") => return,
+            Handled::Silent(why) => self.say(|| format!("{} is silent to {id}: {why}", name(side))),
+            Handled::Answered => self.observer.answered_in(self.now, &self.servers[side], id),
+            Handled::Done => {}
+        }
+        let life = self.servers[side].life;
+        self.after(self.scenario.servers[side].lazy, Event::Pump(side, life));
+        self.settle(side);
+    }
+
+    fn reply_leaves(&mut self, side: Side, reply: &Reply) {
+        self.observer.replies(self.now, &self.servers[side], reply);
+        let Some(number) = self.clients.iter().position(|it| it.plan.number == reply.client) else {
+            return;
+        };
+        if self.troubles.unreachable[side] > 0 {
+            return;
+        }
+        for delay in self.delays(number) {
+            self.after(delay, Event::Reply(number, side, reply.octets.clone()));
+        }
+    }
+
+    fn reply(&mut self, number: usize, from: Side, octets: &[u8]) {
+        let heard = Heard::parse(octets);
+        let mut say = Vec::new();
+        let client = &mut self.clients[number];
+        let outcome = client.hear(self.now, heard, from, &mut say);
+        let (id, ends) = (client.plan.number, client.ends);
+        if outcome == Outcome::Ignored {
+            return;
+        }
+        self.say(|| {
+            format!("client {id} <- {:?} {} {} s from {}", heard.kind, heard.address, heard.lease, name(from))
+        });
+        if outcome == Outcome::Bound {
+            self.observer.binds(self.now, id, heard.address, ends, from);
+        }
+        debug_assert!(outcome != Outcome::Bound || heard.kind == MessageType::Ack);
+        self.after_client(number, say);
+    }
+
+    /// Whether clients are kept waiting although somebody promised to answer them.
+    fn look(&mut self) {
+        self.look_at_servers();
+        if self.is_quiet {
+            return;
+        }
+        for number in 0..self.clients.len() {
+            let promised = self.is_promised(number);
+            let since = self.troubles.promised[number].filter(|_| promised).unwrap_or(self.now);
+            self.troubles.promised[number] = Some(since);
+            let client = &self.clients[number];
+            let Some(asking) = client.unanswered else { continue };
+            let waited = self.now - asking.max(since);
+            if waited > 6 * MINUTE {
+                let text = format!(
+                    "client {} in {:?} waits since {} for {:?}; states {:?}",
+                    client.plan.number,
+                    client.stage,
+                    Time(asking),
+                    client.address,
+                    [self.servers[0].state(), self.servers[1].state()]
+                );
+                self.observer.fail("every client is served", self.now, text);
+            }
+        }
+    }
+
+    /// Whether a server promises to answer this client now.
+    fn is_promised(&self, number: usize) -> bool {
+        use dhcp_user::lease::Answers;
+        let client = &self.clients[number];
+        if self.troubles.noise > 0 {
+            return false;
+        }
+        let reachable = |side: Side| {
+            self.servers[side].is_up()
+                && self.troubles.unreachable[side] == 0
+                && self.troubles.slow[side] == 0
+        };
+        let both_normal = (0..2).all(|side| {
+            reachable(side) && self.servers[side].state() == Some(State::Normal)
+        });
+        (0..2).any(|side| {
+            let server = &self.servers[side];
+            let Some(view) = server.view().filter(|_| reachable(side)) else { return false };
+            let knows = client.address.and_then(|address| server.binding(address)).is_some_and(|it| {
+                it.status == dhcp_user::lease::BindingStatus::Active
+                    && whose(&it) == Some(client.plan.number)
+                    && it.client.is_some()
+            });
+            match (client.stage, &view.answers) {
+                (_, Answers::Nobody) | (Stage::Off | Stage::Bound | Stage::Renewing, _) => false,
+                (Stage::Rebinding, _) => knows,
+                (_, Answers::Extensions) => false,
+                (_, Answers::Everybody) => server.available(client.network) >= 3,
+                (_, Answers::Shared(_)) => {
+                    let left = server.available_to_both(client.network);
+                    both_normal && left >= 4 + self.scenario.pools[client.network] / 4
+                }
+            }
+        })
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0, self.1) == (other.0, other.1)
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.0, self.1).cmp(&(other.0, other.1))
+    }
+}
+
+/// The address of a client as servers see it, for whoever looks through a trace.
+#[must_use]
+pub(super) fn hardware_text(number: u16) -> String {
+    hardware(number).map(|octet| format!("{octet:02x}")).join(":")
+}

@@ -1,6 +1,6 @@
 //! SIGKILL under load: whatever was acknowledged is there after the restart.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tandem_tests::lab::{self, Load, Mix, Server, Settings, Site};
 
@@ -24,7 +24,7 @@ fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let mut acknowledged = 0;
     for round in 0..ROUNDS {
         let mut server = Server::start(&site.server, settings);
-        if let Err(faults) = load.ledger.check(&server.leases(&[])) {
+        if let Err(faults) = load.ledger.check(SystemTime::now(), &server.listed()) {
             panic!("round {round}, seed {seed}: {} faults\n{}", faults.len(), faults.join("\n"));
         }
         // A different point of the journal's life each time, from the first grants to a rotation.

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tandem_tests::lab::{self, Load, Mix, Namespace, Process, Server, Settings, Site};
 
@@ -59,7 +59,7 @@ impl Rig {
     }
 
     fn check(&self, server: &Server) {
-        if let Err(faults) = self.load.ledger.check(&server.leases(&[])) {
+        if let Err(faults) = self.load.ledger.check(SystemTime::now(), &server.listed()) {
             panic!("{} faults\n{}", faults.len(), faults.join("\n"));
         }
     }

@@ -1,7 +1,7 @@
 //! SIGHUP under load: no packet lost, and a wrong file changes nothing.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tandem_tests::lab::{self, Load, Mix, Server, Settings, Site};
 
@@ -46,7 +46,7 @@ fn a_reload_loses_no_packet_and_a_wrong_file_is_refused_while_the_old_one_serves
     assert!(server.process().output().contains("soon"), "{}", server.process().output());
     let tally = load.run(MIX, 16, |tally| tally.acknowledged >= 200).expect("no address twice");
     assert_eq!(tally.lost, 0);
-    if let Err(faults) = load.ledger.check(&server.leases(&[])) {
+    if let Err(faults) = load.ledger.check(SystemTime::now(), &server.listed()) {
         panic!("{} faults\n{}", faults.len(), faults.join("\n"));
     }
     server.stop();

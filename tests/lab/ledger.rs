@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use super::lease::Lease;
 
 /// A client's hardware address.
 pub(super) type Mac = [u8; 6];
@@ -67,6 +67,11 @@ impl Ledger {
         self.held.get(&client).copied()
     }
 
+    /// How long each lease that has not ended still lasts at `now`, as its client was told.
+    pub fn remaining(&self, now: SystemTime) -> impl Iterator<Item = Duration> {
+        self.held.values().filter_map(move |held| held.ends.duration_since(now).ok())
+    }
+
     /// How many leases it holds the server to.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -79,72 +84,43 @@ impl Ledger {
         self.held.is_empty()
     }
 
-    /// Holds a server's own list (`tandem leases --json`) against what it acknowledged: each lease
+    /// Holds a server's own list against what was acknowledged and has not ended by `now`: each lease
     /// must be there, active, its client's, and end no earlier than the client was told.
     ///
     /// # Errors
     /// Everything that is missing or different.
-    pub fn check(&self, leases: &[Value]) -> Result<(), Vec<String>> {
+    pub fn check(&self, now: SystemTime, leases: &[Lease]) -> Result<(), Vec<String>> {
         let mut faults = Vec::new();
-        let mut listed: HashMap<Ipv4Addr, &Value> = HashMap::new();
-        for lease in leases.iter().filter(|lease| lease["state"] == "active") {
-            let address = lease["address"].as_str().and_then(|text| text.parse().ok());
-            let Some(address) = address else {
-                faults.push(format!("no address in {lease}"));
-                continue;
-            };
-            if let Some(twin) = listed.insert(address, lease) {
-                faults.push(format!("{address} is listed twice: {twin} and {lease}"));
+        let mut listed: HashMap<Ipv4Addr, &Lease> = HashMap::new();
+        for lease in leases.iter().filter(|lease| lease.state == "active") {
+            if let Some(twin) = listed.insert(lease.address, lease) {
+                faults.push(format!("listed twice: {twin:?} and {lease:?}"));
             }
         }
-        for (client, held) in &self.held {
+        for (client, held) in self.held.iter().filter(|(_, held)| held.ends > now) {
             let Some(lease) = listed.get(&held.address) else {
                 faults.push(format!("{} of {client:02x?} is gone", held.address));
                 continue;
             };
             let octets: Vec<String> = client.iter().map(|octet| format!("{octet:02x}")).collect();
-            if lease["hw-address"] != octets.join(":") {
-                faults.push(format!("{} was acknowledged to {client:02x?}: {lease}", held.address));
+            if lease.hardware != octets.join(":") {
+                faults
+                    .push(format!("{} was acknowledged to {client:02x?}: {lease:?}", held.address));
             }
-            let ends = lease["expires"].as_str().and_then(seconds);
             // The ACK was under way for a moment, and both sides count whole seconds.
             let told = held.ends.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            if ends.is_none_or(|ends| ends + 2 < told.as_secs()) {
-                faults.push(format!(
-                    "{} was promised until {}: {lease}",
-                    held.address,
-                    told.as_secs()
-                ));
+            if lease.ends + 2 < told.as_secs() {
+                let told = told.as_secs();
+                faults.push(format!("{} was promised until {told}: {lease:?}", held.address));
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 }
 
-/// Seconds since 1970 of an RFC 3339 time in UTC, such as `2026-11-20T21:40:00Z`.
-pub(super) fn seconds(text: &str) -> Option<u64> {
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let mut date = date.split('-').map(|part| part.parse::<u64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let mut time = time.split(':').map(|part| part.parse::<u64>().ok());
-    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    // Days before the first of March of `year`, counting years from March, in the Gregorian calendar.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
-    Some((days - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_read_as_the_calendar_has_them() {
-        assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0));
-        assert_eq!(seconds("2000-02-29T12:00:00Z"), Some(951_825_600));
-        assert_eq!(seconds("2026-11-20T20:10:12Z"), Some(0x6b00_a924));
-        assert_eq!(seconds("yesterday"), None);
-    }
 
     #[test]
     fn an_address_acknowledged_to_two_clients_is_a_fault() {
@@ -165,6 +141,6 @@ mod tests {
         ledger
             .acknowledge(SystemTime::now(), [1; 6], Ipv4Addr::new(10, 0, 0, 1), hour)
             .expect("free");
-        assert_eq!(ledger.check(&[]).expect_err("it is not listed").len(), 1);
+        assert_eq!(ledger.check(SystemTime::now(), &[]).expect_err("it is not listed").len(), 1);
     }
 }

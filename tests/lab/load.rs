@@ -39,6 +39,8 @@ pub struct Tally {
     pub lost: u64,
     /// RELEASEs sent.
     pub released: u64,
+    /// The longest lease given to a client that held none.
+    pub longest_first: Duration,
 }
 
 /// A relay with `clients` hosts behind it.
@@ -54,6 +56,8 @@ pub struct Load {
     under_way: HashMap<u32, Exchange>,
     /// Clients with an exchange under way: like a real one, none begins a second before it is over.
     busy: HashSet<Mac>,
+    /// Since when a client asks in vain, which it says in `secs`.
+    trying: HashMap<Mac, Instant>,
     /// Whose server identifier the last ACK carried.
     granted_by: HashMap<Mac, Ipv4Addr>,
     next_xid: u32,
@@ -92,6 +96,7 @@ impl Load {
             random: StdRng::seed_from_u64(seed),
             under_way: HashMap::new(),
             busy: HashSet::new(),
+            trying: HashMap::new(),
             granted_by: HashMap::new(),
             next_xid: 1,
         }
@@ -169,6 +174,7 @@ impl Load {
         let exchange = Exchange { client, renewal, asked: Instant::now() };
         self.under_way.insert(message.xid(), exchange);
         self.busy.insert(client);
+        self.trying.entry(client).or_insert_with(Instant::now);
         true
     }
 
@@ -179,6 +185,8 @@ impl Load {
         let mut message = Message::new_with_id(xid, unset, unset, unset, self.relay, &client);
         message.set_opcode(Opcode::BootRequest);
         message.set_hops(1);
+        let trying = self.trying.get(&client).map_or(0, |since| since.elapsed().as_secs());
+        message.set_secs(u16::try_from(trying).unwrap_or(u16::MAX));
         message
     }
 
@@ -239,10 +247,14 @@ impl Load {
                     return Err("an ACK without a lease time".to_owned());
                 };
                 let lease = Duration::from_secs(u64::from(*lease));
+                self.trying.remove(&exchange.client);
                 if let Some(DhcpOption::ServerIdentifier(server)) =
                     answer.opts().get(OptionCode::ServerIdentifier)
                 {
                     self.granted_by.insert(exchange.client, *server);
+                }
+                if self.ledger.held(exchange.client).is_none() {
+                    tally.longest_first = tally.longest_first.max(lease);
                 }
                 self.ledger.acknowledge(
                     SystemTime::now(),

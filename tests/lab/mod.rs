@@ -6,17 +6,18 @@
 
 mod capture;
 mod client;
-#[cfg(feature = "load")]
 mod dhcpd;
 mod frame;
 #[cfg(feature = "load")]
 mod hand;
+mod lease;
 #[cfg(feature = "load")]
 mod ledger;
 #[cfg(feature = "load")]
 mod load;
 mod namespace;
 mod pair;
+mod peer;
 mod perfdhcp;
 mod process;
 #[cfg(feature = "load")]
@@ -30,17 +31,18 @@ mod wiretap;
 
 pub use capture::Capture;
 pub use client::{Client, Event, Kind};
-#[cfg(feature = "load")]
 pub use dhcpd::{Dhcpd, LeaseRecord};
 pub use frame::Headers;
 #[cfg(feature = "load")]
 pub use hand::Hand;
+pub use lease::Lease;
 #[cfg(feature = "load")]
 pub use ledger::Ledger;
 #[cfg(feature = "load")]
 pub use load::{Load, Mix, Tally};
 pub use namespace::Namespace;
 pub use pair::{Host, Pair};
+pub use peer::{Make, Peer};
 pub use perfdhcp::{Perfdhcp, Report};
 pub use process::Process;
 #[cfg(feature = "load")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::lease::Lease;
 use super::namespace::Namespace;
 use super::process::Process;
 use super::site::Site;
@@ -78,6 +79,12 @@ impl Server {
         &mut self.process
     }
 
+    /// What it has logged since its start.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
     /// SIGTERM, and waits for a clean end.
     ///
     /// # Panics
@@ -103,6 +110,15 @@ impl Server {
     pub fn status(&self) -> Value {
         let said = self.tandem(&["status", "--json"]);
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
+    }
+
+    /// All leases that it lists.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    #[must_use]
+    pub fn listed(&self) -> Vec<Lease> {
+        self.leases(&[]).iter().map(Lease::read).collect()
     }
 
     /// `tandem leases --json` with further arguments, a value a line.

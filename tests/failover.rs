@@ -1,0 +1,270 @@
+//! A pair of servers through everything that happens to pairs: Tandem beside Tandem, and either way
+//! round beside ISC dhcpd 4.4.3.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use tandem_tests::lab::{
+    self, Host, Load, Make, Mix, Namespace, Pair, Peer, Relationship, Tally, Wiretap, until,
+};
+
+/// How long a pair may take to agree on something, waits of the protocol aside.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// Who is primary and who secondary.
+const MAKES: [[Make; 2]; 3] =
+    [[Make::Tandem, Make::Tandem], [Make::Tandem, Make::Dhcpd], [Make::Dhcpd, Make::Tandem]];
+const RENEWING: Mix = Mix { renewals: 90, releases: 0 };
+
+/// Two servers of one relationship, A the primary, and their clients.
+struct Duo {
+    pair: Pair,
+    peers: [Peer; 2],
+    wire: Wiretap,
+    /// Where our side must mind what dhcpd bears.
+    ours: Option<Host>,
+    load: Load,
+    _relay: Namespace,
+}
+
+impl Duo {
+    fn new(name: &str, makes: [Make; 2], relationship: &Relationship, clients: u32) -> Self {
+        eprintln!("-- {name}: primary {:?}, secondary {:?}", makes[0], makes[1]);
+        let pair = Pair::new(name);
+        let peers = Host::BOTH.map(|host| {
+            let make = makes[host as usize];
+            Peer::new(&pair, host, make, relationship)
+        });
+        let ours = match makes {
+            [Make::Tandem, Make::Dhcpd] => Some(Host::A),
+            [Make::Dhcpd, Make::Tandem] => Some(Host::B),
+            _ => None,
+        };
+        let relay = pair.site.host("relay", "10.77.0.9");
+        let servers = Host::BOTH.map(Host::address);
+        let load = Load::new(&relay, [10, 77, 0, 9].into(), &servers, clients, lab::seed());
+        let wire = Wiretap::start(&pair);
+        let mut duo = Self { pair, peers, wire, ours, load, _relay: relay };
+        for host in Host::BOTH {
+            duo.start(host);
+        }
+        duo.both_normal();
+        duo
+    }
+
+    fn peer(&mut self, host: Host) -> &mut Peer {
+        &mut self.peers[host as usize]
+    }
+
+    fn start(&mut self, host: Host) {
+        self.peers[host as usize].start(&self.pair);
+    }
+
+    fn both_normal(&mut self) {
+        for host in Host::BOTH {
+            self.peer(host).expect_state(&["normal"], PATIENCE);
+        }
+    }
+
+    /// Has clients served until so many more leases were acknowledged.
+    fn serve(&mut self, mix: Mix, acknowledged: u64) -> Tally {
+        let end = Instant::now() + PATIENCE;
+        let tally = self.load.run(mix, 8, |tally| {
+            assert!(Instant::now() < end, "only {tally:?}\n{}", self.peers[0].output());
+            tally.acknowledged >= acknowledged
+        });
+        tally.unwrap_or_else(|fault| panic!("{fault}"))
+    }
+
+    /// Waits until both list every lease that was acknowledged and has not ended, with its end.
+    fn both_agree(&self) {
+        for peer in &self.peers {
+            let mut faults = Vec::new();
+            let end = Instant::now() + PATIENCE;
+            while let Err(found) = self.load.ledger.check(SystemTime::now(), &peer.leases()) {
+                faults = found;
+                assert!(
+                    Instant::now() < end,
+                    "{:?} lacks:\n{}\n{}",
+                    peer.host,
+                    faults.join("\n"),
+                    peer.output()
+                );
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            drop(faults);
+        }
+    }
+
+    fn finish(mut self) {
+        // Ended, so that nothing is under way any more when the wire is looked at.
+        self.peers.iter_mut().for_each(Peer::kill);
+        if let Some(ours) = self.ours {
+            self.wire.finish(ours);
+        }
+    }
+}
+
+/// Times short enough for a test.
+fn quick() -> Relationship {
+    Relationship { lease_s: 60, mclt_s: 8, receive_timer_s: 4, ..Relationship::default() }
+}
+
+/// A scenario with each pair of makes.
+fn each(name: &str, relationship: &Relationship, clients: u32, scenario: impl Fn(&mut Duo)) {
+    if !lab::available(name) {
+        return;
+    }
+    for makes in MAKES {
+        let mut duo = Duo::new(name, makes, relationship, clients);
+        scenario(&mut duo);
+        duo.finish();
+    }
+}
+
+/// draft-12 §5.2.1: the first lease lasts the MCLT, the renewal the configured time, whoever gave
+/// the first.
+#[test]
+fn what_either_grants_is_known_to_both_with_its_times() {
+    let relationship = Relationship { mclt_s: 10, ..quick() };
+    each("leases", &relationship, 60, |duo| {
+        until("half the pool is the secondary's", PATIENCE, || {
+            duo.peers.iter().all(|peer| {
+                let backup = peer.leases().iter().filter(|lease| lease.state == "backup").count();
+                (250..=262).contains(&backup)
+            })
+        });
+        duo.serve(Mix { renewals: 0, releases: 0 }, 40);
+        let longest = duo.load.ledger.remaining(SystemTime::now()).max();
+        assert!(
+            longest <= Some(Duration::from_secs(10)),
+            "{longest:?} before anybody acknowledged"
+        );
+        duo.both_agree();
+        duo.serve(RENEWING, 200);
+        let longest = duo.load.ledger.remaining(SystemTime::now()).max();
+        assert!(longest > Some(Duration::from_secs(40)), "{longest:?} for a renewal");
+        duo.both_agree();
+    });
+}
+
+#[test]
+fn either_is_killed_and_comes_back_and_nothing_is_lost() {
+    each("kill", &quick(), 60, |duo| {
+        duo.serve(RENEWING, 100);
+        for victim in Host::BOTH {
+            duo.peer(victim).kill();
+            duo.peer(victim.other()).expect_state(&["communications-interrupted"], PATIENCE);
+            duo.serve(RENEWING, 100);
+            duo.start(victim);
+            duo.both_normal();
+            duo.both_agree();
+        }
+    });
+}
+
+#[test]
+fn either_hangs_and_wakes_and_nothing_is_lost() {
+    each("hang", &quick(), 60, |duo| {
+        duo.serve(RENEWING, 100);
+        for victim in Host::BOTH {
+            duo.peer(victim).hang();
+            duo.peer(victim.other()).expect_state(&["communications-interrupted"], PATIENCE);
+            duo.serve(RENEWING, 100);
+            duo.peer(victim).wake();
+            duo.both_normal();
+            duo.both_agree();
+        }
+    });
+}
+
+#[test]
+fn the_wire_between_them_is_cut_and_joined_and_nothing_is_lost() {
+    each("cut", &quick(), 60, |duo| {
+        duo.serve(RENEWING, 100);
+        duo.pair.cut();
+        for host in Host::BOTH {
+            duo.peer(host).expect_state(&["communications-interrupted"], PATIENCE);
+        }
+        duo.serve(RENEWING, 200);
+        duo.pair.restore();
+        duo.both_normal();
+        duo.both_agree();
+    });
+}
+
+/// draft-12 §9.4: in PARTNER-DOWN, and the MCLT later, the survivor has the whole pool.
+#[test]
+fn a_survivor_told_so_takes_the_whole_pool_and_gives_it_back() {
+    let relationship =
+        Relationship { last: [10, 77, 4, 63].into(), mclt_s: 6, lease_s: 90, ..quick() };
+    for survivor in Host::BOTH {
+        each("partner-down", &relationship, 56, |duo| {
+            duo.serve(RENEWING, 30);
+            duo.peer(survivor.other()).kill();
+            duo.peer(survivor).expect_state(&["communications-interrupted"], PATIENCE);
+            duo.peers[survivor as usize].partner_down(&duo.pair);
+            duo.peer(survivor).expect_state(&["partner-down"], PATIENCE);
+            let end = Instant::now() + PATIENCE;
+            while duo.load.ledger.len() < 50 {
+                assert!(Instant::now() < end, "{} served", duo.load.ledger.len());
+                duo.serve(RENEWING, 20);
+            }
+            duo.start(survivor.other());
+            duo.both_normal();
+            duo.both_agree();
+        });
+    }
+}
+
+#[test]
+fn either_loses_its_disk_and_is_told_everything() {
+    each("lost-disk", &quick(), 60, |duo| {
+        duo.serve(RENEWING, 150);
+        duo.both_agree();
+        for victim in Host::BOTH {
+            duo.peer(victim).kill();
+            duo.peer(victim.other()).expect_state(&["communications-interrupted"], PATIENCE);
+            duo.peer(victim).lose_disk();
+            duo.start(victim);
+            duo.both_normal();
+            duo.both_agree();
+            duo.serve(RENEWING, 100);
+        }
+    });
+}
+
+/// draft-12 §9.7: each was told that the other is down, and neither was.
+#[test]
+fn both_served_alone_and_agree_again() {
+    each("conflict", &quick(), 60, |duo| {
+        duo.serve(RENEWING, 100);
+        duo.pair.cut();
+        for host in Host::BOTH {
+            duo.peer(host).expect_state(&["communications-interrupted"], PATIENCE);
+        }
+        for host in Host::BOTH {
+            duo.peers[host as usize].partner_down(&duo.pair);
+            duo.peer(host).expect_state(&["partner-down"], PATIENCE);
+        }
+        duo.pair.restore();
+        duo.both_normal();
+        duo.both_agree();
+        duo.serve(RENEWING, 100);
+        duo.both_agree();
+    });
+}
+
+/// A stop that was asked for is said to the partner, which then need not wait for a timer.
+#[test]
+fn an_orderly_stop_is_told() {
+    each("stop", &quick(), 60, |duo| {
+        duo.serve(RENEWING, 100);
+        for victim in Host::BOTH {
+            duo.peer(victim).stop();
+            duo.peer(victim.other()).expect_state(&["communications-interrupted"], PATIENCE);
+            duo.serve(RENEWING, 50);
+            duo.start(victim);
+            duo.both_normal();
+            duo.both_agree();
+        }
+    });
+}

@@ -377,7 +377,7 @@ pub struct Identity {
 }
 
 /// One way to tell a client.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum IdentityBy {
     /// Option 61 (the default, with `Hardware` behind it; RFC 2131 §4.2).
     Identifier,

@@ -5,7 +5,7 @@ use crate::wire::{BindingStatus, IpFlags, Seconds, Stamp};
 
 /// What one address is used for at one moment. Immutable: a change is a new value, one
 /// [`version`](Self::version) later, swapped into the address's slot.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Binding {
     /// Grows by one with every change of this address, and from the largest to zero; of two records
     /// the [newer](Self::is_newer_than) one holds.

@@ -109,6 +109,11 @@ fn forget_potential(binding: &mut Binding) {
     binding.received_potential = Stamp::ZERO;
 }
 
+/// Whether the record of the binding may still be on its way to disk from another writer.
+pub(super) fn is_anothers(binding: &Binding, writer: WriterId) -> bool {
+    binding.writer.is_some_and(|other| other != writer)
+}
+
 /// Whether both are somebody, and the same.
 pub(super) fn is_same(one: Option<&Client>, other: Option<&Client>) -> bool {
     matches!((one, other), (Some(one), Some(other)) if one.is_same(other))

@@ -1,74 +1,174 @@
 //! Binding updates of one relationship: what the partner says, what it is told, and what is owed.
+//!
+//! ```text
+//! receive    BNDUPD: taken or refused        send       what goes out, and BNDACK
+//!   conflict   whose word holds                flight     what is not answered yet
+//!   merge      what an address becomes         walk       what the partner asked for
+//! translate  a binding on the wire             client     its client there
+//! ```
 
+mod client;
+mod conflict;
+mod flight;
+mod merge;
+mod receive;
+mod send;
+#[cfg(test)]
+mod tests;
+mod translate;
+mod walk;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use super::event::Action;
+use self::flight::Flight;
+use self::walk::Walk;
+use super::balance::Balance;
+use super::event::{Action, Alarm};
 use super::moment::{Moment, Xids};
-use super::settings::{Dialect, Settings};
-use super::status::Status;
-use crate::lease::{Table, WriterId};
-use crate::wire::Stamp;
-use crate::wire::failover::{Acknowledgement, Update};
+use super::settings::{Dialect, Role, Settings};
+use super::status::{Conflict, PoolStatus, Status};
+use crate::config::model::IdentityBy;
+use crate::lease::{Binding, BindingStatus, Client, Layout, PoolId, Range, Table, Told, WriterId};
+use crate::wire::failover::{Message, State};
+use crate::wire::{Seconds, Stamp};
+
+/// Most messages that we have unanswered, whatever the partner takes: what is on its way is kept.
+const WINDOW_MAX: u32 = 1_000;
+/// After so long a refused update is sent once more: whoever refused it may have changed its mind
+/// (draft-12 §7.2: "with a considerable delay").
+const RETRY: Seconds = Seconds(300);
+/// Addresses that are remembered as the partner's client's; more are forgotten, and told.
+const CONTESTED_MAX: usize = 1 << 16;
 
 /// Binding updates of one relationship.
 #[derive(Clone, Debug, Hash)]
-pub(super) struct Updates {}
+pub(super) struct Updates {
+    role: Role,
+    pools: Vec<PoolId>,
+    writer: WriterId,
+    identity: Vec<IdentityBy>,
+    dialect: Dialect,
+    /// Messages that may be unanswered; none without a link.
+    window: usize,
+    flight: Flight,
+    /// Addresses to be told next: what changed while it was on its way, what is untold, and what was
+    /// asked for.
+    ready: VecDeque<Ready>,
+    /// Where the round over what is untold goes on: which range, and where in it.
+    round: (usize, Ipv4Addr),
+    walk: Option<Walk>,
+    /// UPDREQALL is not answered in full.
+    owes_all: bool,
+    /// The operator wants everything told again.
+    wants_all: bool,
+    /// What was refused is to be told again.
+    wants_refused: bool,
+    /// When the first was refused of what is refused and not told again.
+    refused_at: Option<Stamp>,
+    /// Whose the partner says an address is, that we lease to another.
+    contested: BTreeMap<Ipv4Addr, Client>,
+    balance: Balance,
+    counters: Counters,
+    conflict: Option<(Stamp, Ipv4Addr, String)>,
+}
+
+/// An address to be told.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Ready {
+    address: Ipv4Addr,
+    /// Though the partner may know.
+    again: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Hash)]
+struct Counters {
+    acknowledged: u64,
+    refused: u64,
+    taken: u64,
+    rejected: u64,
+}
 
 impl Updates {
     /// Nothing told, nothing owed but, if `owes_all`, everything at the partner's next request.
     /// Swaps bindings as `writer`.
     pub(super) fn new(settings: &Settings, writer: WriterId, owes_all: bool) -> Self {
-        let _ = (settings, writer, owes_all);
-        Self {}
+        Self {
+            role: settings.role,
+            pools: settings.pools.clone(),
+            writer,
+            identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
+            dialect: Dialect::default(),
+            window: 0,
+            flight: Flight::default(),
+            ready: VecDeque::new(),
+            round: (0, Ipv4Addr::UNSPECIFIED),
+            walk: None,
+            owes_all,
+            wants_all: false,
+            wants_refused: false,
+            refused_at: None,
+            contested: BTreeMap::new(),
+            balance: Balance::new(settings, writer),
+            counters: Counters::default(),
+            conflict: None,
+        }
+    }
+
+    /// How clients are told apart that a partner tells by identifier and hardware address alone.
+    #[must_use]
+    pub(super) fn identified_by(mut self, order: Vec<IdentityBy>) -> Self {
+        self.identity = order;
+        self
     }
 
     /// A connection is the link. Nothing is sent before [`Moment::is_heard`].
     pub(super) fn link_up(&mut self, dialect: Dialect, max_unacked: u32) {
-        let _ = (dialect, max_unacked);
+        self.dialect = dialect;
+        self.window = max_unacked.min(WINDOW_MAX) as usize;
+        // What this partner refused it may take now.
+        self.retry_refused();
+    }
+
+    /// The hash buckets in force, the primary's: bit h set, the primary serves clients with hash h.
+    pub(super) fn share(&mut self, buckets: [u64; 4]) {
+        self.balance.share(buckets);
     }
 
     /// The link is gone: what was not acknowledged is untold again, requests are forgotten.
     pub(super) fn link_lost(&mut self, table: &Table) {
-        let _ = table;
+        let flight = std::mem::take(&mut self.flight);
+        flight.addresses().for_each(|address| table.mark_untold(address));
+        self.ready.drain(..).for_each(|ready| table.mark_untold(ready.address));
+        self.walk = None;
+        self.window = 0;
+        self.balance.stop();
     }
 
     /// The endpoint has gone over to [`Moment::state`]; its STATE is among `actions` already. In
     /// NORMAL: balance, and a secondary sends POOLREQ.
     pub(super) fn entered(&mut self, at: &Moment<'_>, xids: &mut Xids, actions: &mut Vec<Action>) {
-        let _ = (at, xids, actions);
-    }
-
-    /// BNDUPD: swaps what is taken, and BNDACK.
-    pub(super) fn on_update(
-        &mut self,
-        at: &Moment<'_>,
-        xid: u32,
-        updates: &[Update],
-        actions: &mut Vec<Action>,
-    ) {
-        let _ = (at, xid, updates, actions);
-    }
-
-    /// BNDACK.
-    pub(super) fn on_acknowledgement(
-        &mut self,
-        at: &Moment<'_>,
-        xid: u32,
-        acknowledgements: &[Acknowledgement],
-        actions: &mut Vec<Action>,
-    ) {
-        let _ = (at, xid, acknowledgements, actions);
+        if at.state != State::Normal {
+            self.balance.stop();
+            return;
+        }
+        self.retry_refused();
+        self.balance.begin(at.now);
+        if self.role == Role::Secondary && at.is_heard {
+            actions.push(Action::Send(xids.next(), Message::PoolRequest));
+        }
     }
 
     /// UPDREQ, or with `all` UPDREQALL: [`pump`](Self::pump) answers it, and sends UPDDONE with its
     /// xid. A new one replaces an unfinished one, whose xid is not answered.
     pub(super) fn on_request(&mut self, at: &Moment<'_>, xid: u32, all: bool) {
-        let _ = (at, xid, all);
+        self.owes_all |= all;
+        self.walk = Some(Walk::new(Some(xid), self.owes_all, self.ranges(&at.table.layout())));
     }
 
     /// POOLREQ: balances, and POOLRESP.
     pub(super) fn on_pool_request(&mut self, at: &Moment<'_>, xid: u32, actions: &mut Vec<Action>) {
-        let _ = (at, xid, actions);
+        self.balance.on_request(at, xid, actions);
     }
 
     /// POOLRESP.
@@ -79,62 +179,132 @@ impl Updates {
         xids: &mut Xids,
         actions: &mut Vec<Action>,
     ) {
-        let _ = (at, transferred, xids, actions);
+        // draft-12 §7.7.2: more may be had while some are given.
+        if transferred > 0 && self.role == Role::Secondary && at.state == State::Normal {
+            actions.push(Action::Send(xids.next(), Message::PoolRequest));
+        }
     }
 
-    /// Time has passed: the balance.
-    pub(super) fn on_tick(&mut self, at: &Moment<'_>, xids: &mut Xids, actions: &mut Vec<Action>) {
-        let _ = (at, xids, actions);
+    /// Time has passed: the balance, and what was refused long ago.
+    pub(super) fn on_tick(&mut self, at: &Moment<'_>, _: &mut Xids, _: &mut Vec<Action>) {
+        if at.state == State::Normal {
+            self.balance.on_tick(at.now, at.table);
+        }
+        if self.retry_at().is_some_and(|due| due <= at.now) && at.tells {
+            self.retry_refused();
+        }
     }
 
     /// Everything is untold again (an operator's wish).
-    pub(super) fn resynchronise(&mut self, at: &Moment<'_>) {
-        let _ = at;
+    pub(super) fn resynchronise(&mut self, _: &Moment<'_>) {
+        self.wants_all = true;
     }
 
     /// RESET of one address (an operator's wish).
     pub(super) fn reset(&mut self, at: &Moment<'_>, address: Ipv4Addr, actions: &mut Vec<Action>) {
-        let _ = (at, address, actions);
-    }
-
-    /// As [`Endpoint::pump`](super::Endpoint::pump). What the partner asked for is sent whenever it
-    /// is heard, what is untold only if [`Moment::tells`].
-    pub(super) fn pump(
-        &mut self,
-        at: &Moment<'_>,
-        room: usize,
-        xids: &mut Xids,
-        actions: &mut Vec<Action>,
-    ) -> bool {
-        let _ = (at, room, xids, actions);
-        false
+        let guard = at.table.pin();
+        let Some(mut seen) = at.table.seen(address, &guard) else { return };
+        while let Some(before) = seen.binding().filter(|binding| !binding.is_available()) {
+            let mut new = Binding {
+                status: BindingStatus::Reset,
+                starts: at.now,
+                told: Told::Unsent,
+                offered_until: Stamp::ZERO,
+                writer: Some(self.writer),
+                ..before.clone()
+            };
+            new.expires = new.expires.min(at.now);
+            match at.table.replace(address, seen, new, &guard) {
+                Ok(now) => {
+                    changed(address, Some(before), now.binding(), actions);
+                    return;
+                }
+                Err(now) => seen = now,
+            }
+        }
     }
 
     /// When [`on_tick`](Self::on_tick) is wanted.
     pub(super) fn next_timeout(&self) -> Option<Stamp> {
-        None
+        [self.balance.next_timeout(), self.retry_at()].into_iter().flatten().min()
     }
 
     /// When the update that has waited longest for its BNDACK was sent. The endpoint alarms, and
     /// gives the link up (spec §2.2).
     pub(super) fn oldest_unacknowledged(&self) -> Option<Stamp> {
-        None
+        self.flight.oldest()
     }
 
     /// Whether an UPDREQALL of the partner's is not yet answered in full. The endpoint saves it when
     /// it changes.
     pub(super) fn owes_all(&self) -> bool {
-        false
+        self.owes_all
     }
 
     /// Whether the partner has no address left to give in some pool.
     pub(super) fn is_partner_starved(&self, table: &Table) -> bool {
-        let _ = table;
-        false
+        let partner = self.balance.partner();
+        self.pools.iter().any(|pool| table.is_exhausted(*pool, partner))
     }
 
     /// Fills in what is counted here, the pools and the last conflict.
     pub(super) fn report(&self, table: &Table, status: &mut Status) {
-        let _ = (table, status);
+        status.queued = {
+            let ranges = self.ranges(&table.layout());
+            ranges.into_iter().map(|range| table.count_untold(range)).sum::<u64>()
+        } + self.ready.len() as u64;
+        status.unacknowledged = self.flight.addresses().count() as u64;
+        status.acknowledged = self.counters.acknowledged;
+        status.refused = self.counters.refused;
+        status.taken = self.counters.taken;
+        status.rejected = self.counters.rejected;
+        status.conflict = self.conflict.clone().map(|(at, address, what)| Conflict { at, address, what });
+        status.pools = self
+            .pools
+            .iter()
+            .map(|pool| PoolStatus { pool: *pool, counts: table.counts(*pool) })
+            .collect();
+    }
+
+    /// All addresses of the relationship: its subnets, as reserved addresses lie outside of pools.
+    fn ranges(&self, layout: &Layout) -> VecDeque<Range> {
+        self.place(layout).map_or_else(VecDeque::new, |place| layout.ranges_of(place).collect())
+    }
+
+    /// The relationship by its place in the configuration, which a reload may change.
+    fn place(&self, layout: &Layout) -> Option<u16> {
+        self.pools.iter().find_map(|pool| layout.relationship_of(pool.0))
+    }
+
+    fn retry_at(&self) -> Option<Stamp> {
+        self.refused_at.map(|at| at.after(RETRY))
+    }
+
+    /// What was refused is told once more: of a walk over all, the part that the partner does not
+    /// know.
+    fn retry_refused(&mut self) {
+        // An answer to a request tells it too.
+        if self.refused_at.take().is_some() && self.walk.is_none() {
+            self.wants_refused = true;
+        }
+    }
+
+    /// Two ideas of one address.
+    fn alarm(&mut self, now: Stamp, address: Ipv4Addr, what: String, actions: &mut Vec<Action>) {
+        self.conflict = Some((now, address, what.clone()));
+        actions.push(Action::Alarm(Alarm::Conflict { address, what }));
+    }
+}
+
+/// Has the binding journalled that was just swapped in, or may not be durable yet.
+fn changed(
+    address: Ipv4Addr,
+    before: Option<&Binding>,
+    binding: Option<&Binding>,
+    actions: &mut Vec<Action>,
+) {
+    if let Some(binding) = binding {
+        let (before, binding) = (before.cloned(), binding.clone());
+        actions.push(Action::Changed { address, before, binding });
     }
 }

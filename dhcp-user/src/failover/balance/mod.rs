@@ -1,0 +1,362 @@
+//! Both servers have addresses to give: an even share of what is available (draft-12 §5.4; spec §7).
+//!
+//! Each gives to the other what it has too much of, by swapping FREE and BACKUP; nobody takes. A look
+//! at all pools is cut in pieces, each as long as its caller has room for records.
+
+mod formula;
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+use std::ops::ControlFlow;
+
+use dhcp_ebpf::balance::bucket_of;
+
+use self::formula::Shares;
+use super::event::{Action, Alarm};
+use super::moment::{Moment, Xids};
+use super::settings::{Role, Settings};
+use crate::lease::{
+    Binding, BindingStatus, Client, Guard, ItemKind, Owner, PoolId, Seen, Table, Told, WriterId,
+};
+use crate::wire::failover::{Message, State};
+use crate::wire::{Seconds, Stamp};
+
+/// Addresses that one pass looks at in one call: a millisecond or two.
+const LOOKS: usize = 1 << 14;
+/// Addresses that became free and wait to be given to their clients' server; more wait for the next
+/// look.
+const FREED_MAX: usize = 1 << 12;
+
+/// The balance of one relationship's pools.
+#[derive(Clone, Debug, Hash)]
+pub(super) struct Balance {
+    role: Role,
+    writer: WriterId,
+    misbalance: u8,
+    ownership: u8,
+    min: Seconds,
+    max: Seconds,
+    /// Bit h set: the primary serves clients with hash h.
+    buckets: [u64; 4],
+    /// In the order of the configuration.
+    pools: Vec<Pool>,
+    /// A look at the pools that is not over.
+    look: Option<Look>,
+    /// When the last look began.
+    looked: Stamp,
+    /// When the counts are compared next; `None` outside of NORMAL.
+    next: Option<Stamp>,
+    /// Addresses that became available, whose last clients may be the partner's.
+    freed: VecDeque<Ipv4Addr>,
+}
+
+#[derive(Clone, Debug, Hash)]
+struct Pool {
+    id: PoolId,
+    /// As of the last look, and what has been given since.
+    shares: Shares,
+    /// The surplus that the last look left.
+    left: i64,
+}
+
+/// A look at all pools.
+#[derive(Clone, Debug, Default, Hash)]
+struct Look {
+    /// POOLREQs to be answered at its end.
+    answers: Vec<u32>,
+    /// Whether it may end with a POOLREQ: one that the clock began (spec §7.4).
+    asks: bool,
+    /// Some pool has far too little.
+    panics: bool,
+    /// The pool that it is at.
+    pool: usize,
+    pass: Pass,
+    moved: u32,
+}
+
+/// What is given in turn (spec §7.3).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+enum Pass {
+    /// Nothing yet: count.
+    #[default]
+    Count,
+    /// Addresses whose last client the partner serves.
+    ItsClients,
+    /// Any.
+    Any,
+}
+
+impl Balance {
+    pub(super) fn new(settings: &Settings, writer: WriterId) -> Self {
+        let pool = |id: &PoolId| Pool { id: *id, shares: Shares::default(), left: 0 };
+        Self {
+            role: settings.role,
+            writer,
+            misbalance: settings.max_misbalance,
+            ownership: settings.max_ownership,
+            min: settings.min_balance,
+            max: settings.max_balance,
+            buckets: settings.buckets,
+            pools: settings.pools.iter().map(pool).collect(),
+            look: None,
+            looked: Stamp::ZERO,
+            next: None,
+            freed: VecDeque::new(),
+        }
+    }
+
+    /// The hash buckets in force.
+    pub(super) fn share(&mut self, buckets: [u64; 4]) {
+        self.buckets = buckets;
+    }
+
+    /// Whose addresses are the partner's to give.
+    pub(super) fn partner(&self) -> Owner {
+        if self.role == Role::Primary { Owner::Secondary } else { Owner::Primary }
+    }
+
+    fn own(&self) -> Owner {
+        if self.role == Role::Primary { Owner::Primary } else { Owner::Secondary }
+    }
+
+    /// NORMAL begins: look at all pools. No POOLREQ comes of it.
+    pub(super) fn begin(&mut self, now: Stamp) {
+        self.look = Some(Look::default());
+        self.looked = now;
+        self.next = Some(now.after(self.min));
+    }
+
+    /// NORMAL is over, or the link: nothing is given any more.
+    pub(super) fn stop(&mut self) {
+        self.look = None;
+        self.next = None;
+        self.freed.clear();
+    }
+
+    /// POOLREQ: look, and answer with what was moved; outside of NORMAL nothing is.
+    pub(super) fn on_request(&mut self, at: &Moment<'_>, xid: u32, actions: &mut Vec<Action>) {
+        if at.state != State::Normal {
+            actions.push(Action::Send(xid, Message::PoolResponse { transferred: 0 }));
+            return;
+        }
+        if self.look.is_none() {
+            self.looked = at.now;
+        }
+        self.look.get_or_insert_default().answers.push(xid);
+    }
+
+    /// A binding changed by what the partner said: an address that becomes free may go at once to the
+    /// server that its last client belongs to (spec §7.4), which keeps clients at their addresses.
+    pub(super) fn on_change(&mut self, address: Ipv4Addr, before: &Binding, now: &Binding) {
+        let is_freed = !before.is_available() && now.status == BindingStatus::Free;
+        let is_ours = self.role == Role::Primary && self.next.is_some();
+        if is_freed && is_ours && self.freed.len() < FREED_MAX {
+            self.freed.push_back(address);
+        }
+    }
+
+    /// Time has passed: look if a count has changed much, or after long.
+    pub(super) fn on_tick(&mut self, now: Stamp, table: &Table) {
+        if self.next.is_none_or(|next| next > now) || self.look.is_some() {
+            return;
+        }
+        self.next = Some(now.after(self.min));
+        let is_due = self.looked.after(self.max) <= now;
+        let has_changed = |pool: &Pool| {
+            let shares = self.shares(pool.id, table);
+            (shares.surplus - pool.left).abs() > shares.threshold || shares.surplus < shares.panic
+        };
+        if is_due || self.pools.iter().any(has_changed) {
+            self.look = Some(Look { asks: true, ..Look::default() });
+            self.looked = now;
+        }
+    }
+
+    /// When [`on_tick`](Self::on_tick) is wanted.
+    pub(super) fn next_timeout(&self) -> Option<Stamp> {
+        self.next
+    }
+
+    /// Gives what is to be given, making at most `room` actions; true if it had more to do. The
+    /// partner is told as of every other change.
+    pub(super) fn work(
+        &mut self,
+        at: &Moment<'_>,
+        room: usize,
+        xids: &mut Xids,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let limit = actions.len().saturating_add(room);
+        while actions.len() < limit {
+            let Some(address) = self.freed.pop_front() else { break };
+            self.give_freed(at, address, actions);
+        }
+        while let Some(mut look) = self.look.take() {
+            // The answers and a POOLREQ of our own must fit as well.
+            let most = limit.saturating_sub(look.answers.len() + 2);
+            if actions.len() >= most {
+                self.look = Some(look);
+                return true;
+            }
+            let Some(pool) = self.pools.get(look.pool) else {
+                self.finish(look, xids, actions);
+                break;
+            };
+            match look.pass {
+                Pass::Count => {
+                    let shares = self.shares(pool.id, at.table);
+                    self.pools[look.pool].shares = shares;
+                    look.panics |= shares.surplus < shares.panic;
+                    look.pass = Pass::ItsClients;
+                }
+                pass => {
+                    let before = actions.len();
+                    let is_done = self.give_of(at, look.pool, pass, most, actions);
+                    look.moved += (actions.len() - before) as u32; // at most `room`
+                    if is_done && pass == Pass::ItsClients {
+                        look.pass = Pass::Any;
+                    } else if !is_done {
+                        self.look = Some(look);
+                        return true;
+                    } else {
+                        let pool = &mut self.pools[look.pool];
+                        pool.left = pool.shares.surplus;
+                        look.pool += 1;
+                        look.pass = Pass::Count;
+                    }
+                }
+            }
+            self.look = Some(look);
+        }
+        !self.freed.is_empty()
+    }
+
+    fn finish(&mut self, look: Look, xids: &mut Xids, actions: &mut Vec<Action>) {
+        let was_asked = !look.answers.is_empty();
+        for xid in look.answers {
+            let answer = Message::PoolResponse { transferred: look.moved };
+            actions.push(Action::Send(xid, answer));
+        }
+        if was_asked && look.moved == 0 && self.pools.iter().any(|pool| pool.shares.surplus < 0) {
+            actions.push(Action::Alarm(Alarm::NothingToGive));
+        }
+        if look.asks && look.panics && self.role == Role::Secondary {
+            actions.push(Action::Send(xids.next(), Message::PoolRequest));
+        }
+    }
+
+    fn shares(&self, pool: PoolId, table: &Table) -> Shares {
+        let counts = table.counts(pool);
+        let (own, other) = match self.role {
+            Role::Primary => (counts.free, counts.backup),
+            Role::Secondary => (counts.backup, counts.free),
+        };
+        Shares::of(own, other, self.misbalance, self.ownership)
+    }
+
+    /// One pass over a pool; true if there is no more to give in it.
+    fn give_of(
+        &mut self,
+        at: &Moment<'_>,
+        number: usize,
+        pass: Pass,
+        limit: usize,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let Pool { id, mut shares, .. } = self.pools[number];
+        let guard = at.table.pin();
+        let before = actions.len();
+        let (mut has_room, mut is_over) = (true, false);
+        let is_whole = at.table.for_available(id, self.own(), LOOKS, &guard, &mut |address, seen| {
+            let used = seen.binding().is_some_and(|binding| binding.client.is_some());
+            let (wants, ends) = match pass {
+                Pass::Any => (shares.gives(used), !shares.gives(false)),
+                _ => (self.is_its_clients(seen.binding()), !shares.gives_to_its_client()),
+            };
+            if ends {
+                is_over = true;
+                return ControlFlow::Break(());
+            }
+            if actions.len() >= limit {
+                has_room = false;
+                return ControlFlow::Break(());
+            }
+            if wants && self.give(at, address, seen, &guard, actions) {
+                shares.surplus -= 1;
+            }
+            ControlFlow::Continue(())
+        });
+        self.pools[number].shares = shares;
+        // A large pool is looked at in parts, for as long as something comes of it.
+        is_whole || is_over || has_room && actions.len() == before
+    }
+
+    /// An address that became free, to its last client's server.
+    fn give_freed(&mut self, at: &Moment<'_>, address: Ipv4Addr, actions: &mut Vec<Action>) {
+        let id = {
+            let layout = at.table.layout();
+            layout.pool_of(address).filter(|_| !layout.is_reserved(address))
+        };
+        let Some(number) = self.pools.iter().position(|pool| Some(pool.id) == id) else { return };
+        let guard = at.table.pin();
+        let Some(seen) = at.table.seen(address, &guard) else { return };
+        if self.pools[number].shares.gives_to_its_client()
+            && self.is_its_clients(seen.binding())
+            && self.give(at, address, seen, &guard, actions)
+        {
+            self.pools[number].shares.surplus -= 1;
+        }
+    }
+
+    /// Gives one of our available addresses; false if it is none, or somebody else was faster.
+    fn give<'g>(
+        &self,
+        at: &Moment<'_>,
+        address: Ipv4Addr,
+        seen: Seen<'g>,
+        guard: &'g Guard,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let (from, to) = match self.role {
+            Role::Primary => (BindingStatus::Free, BindingStatus::Backup),
+            Role::Secondary => (BindingStatus::Backup, BindingStatus::Free),
+        };
+        let before = seen.binding();
+        let is_ours = before.map_or(from == BindingStatus::Free, |before| before.status == from);
+        if !is_ours || before.is_some_and(|before| before.is_offered(at.now)) {
+            return false;
+        }
+        let mut new = before.cloned().unwrap_or_else(|| Binding::new(to, at.now));
+        new.status = to;
+        new.starts = at.now;
+        new.told = Told::Unsent;
+        new.offered_until = Stamp::ZERO;
+        new.writer = Some(self.writer);
+        let Ok(now) = at.table.replace(address, seen, new, guard) else { return false };
+        if let Some(binding) = now.binding().cloned() {
+            actions.push(Action::Changed { address, before: before.cloned(), binding });
+        }
+        true
+    }
+
+    /// Whether the partner serves the last client of the address under load balancing.
+    fn is_its_clients(&self, binding: Option<&Binding>) -> bool {
+        let client = binding.filter(|binding| !binding.flags.bootp && !binding.flags.reserved);
+        let Some(bucket) = client.and_then(|binding| bucket(binding.client.as_ref()?)) else {
+            return false;
+        };
+        let is_primarys = self.buckets[usize::from(bucket / 64)] >> (bucket % 64) & 1 == 1;
+        is_primarys != (self.role == Role::Primary)
+    }
+}
+
+/// The hash bucket of a client: of its identifier whole, or of its hardware address without the type
+/// (spec §8.2).
+fn bucket(client: &Client) -> Option<u8> {
+    let identifier = client.item(ItemKind::Identifier).filter(|octets| !octets.is_empty());
+    let hardware = || client.item(ItemKind::Hardware).map(|octets| octets.get(1..).unwrap_or(&[]));
+    identifier.or_else(hardware).map(bucket_of)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! BNDUPD: what the partner says of addresses (draft-12 §7.1.3).
+
+use super::conflict::{self, Ours, Refusal, Theirs};
+use super::translate::Received;
+use super::{CONTESTED_MAX, Updates, changed, merge};
+use crate::failover::event::Action;
+use crate::failover::moment::Moment;
+use crate::lease::{Binding, BindingStatus};
+use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
+
+/// Refusals of one message that are explained in words; a BNDACK of more would not hold them.
+const EXPLAINED_MAX: usize = 16;
+
+impl Updates {
+    /// BNDUPD: swaps what is taken, and BNDACK.
+    pub(in crate::failover) fn on_update(
+        &mut self,
+        at: &Moment<'_>,
+        xid: u32,
+        updates: &[Update],
+        actions: &mut Vec<Action>,
+    ) {
+        let mut answers = Vec::with_capacity(updates.len());
+        for update in updates {
+            let refusal = self.receive(at, update, actions).err();
+            match refusal {
+                None => self.counters.taken += 1,
+                Some(_) => self.counters.rejected += 1,
+            }
+            let rejection = refusal.map(|(reason, text)| {
+                let text = if updates.len() <= EXPLAINED_MAX { text } else { "" };
+                Rejection { reason, text: text.to_owned() }
+            });
+            answers.push(Acknowledgement { address: update.address, rejection });
+        }
+        actions.push(Action::Send(xid, Message::BindingAck(answers)));
+    }
+
+    fn receive(
+        &mut self,
+        at: &Moment<'_>,
+        update: &Update,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        const UNKNOWN: Refusal = (Reject::UnknownAddress, "the address is not of this relationship");
+        let address = update.address;
+        let is_reserved = {
+            let layout = at.table.layout();
+            let place = layout.relationship_of(address).ok_or(UNKNOWN)?;
+            if self.place(&layout) != Some(place) {
+                return Err(UNKNOWN);
+            }
+            layout.is_reserved(address)
+        };
+        let guard = at.table.pin();
+        let mut seen = at.table.seen(address, &guard).ok_or(UNKNOWN)?;
+        let (before, now) = loop {
+            let before = seen.binding();
+            let known = before.and_then(|before| before.client.as_ref());
+            let theirs = Received::of(update, self.dialect, &self.identity, at.skew, known);
+            if let Some(what) = theirs.lacks(update) {
+                return Err((Reject::MissingInformation, what));
+            }
+            self.judge(at, update, before, &theirs, is_reserved, actions)?;
+            let new =
+                merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
+            let is_nothing = match before {
+                Some(before) => merge::lasts_alike(before, &new),
+                None => new.status == BindingStatus::Free && new.client.is_none(),
+            };
+            if is_nothing {
+                // Durable it must be nevertheless, and another's record may not be.
+                if let Some(before) = before.filter(|before| merge::is_anothers(before, self.writer)) {
+                    changed(address, Some(before), Some(before), actions);
+                }
+                break (before, before);
+            }
+            match at.table.replace(address, seen, new, &guard) {
+                Ok(now) => {
+                    changed(address, before, now.binding(), actions);
+                    break (before, now.binding());
+                }
+                Err(now) => seen = now,
+            }
+        };
+        self.flight.forget(address);
+        self.contested.remove(&address);
+        if let (Some(before), Some(now)) = (before, now) {
+            self.balance.on_change(address, before, now);
+        }
+        Ok(())
+    }
+
+    /// Whether the update is taken; of one that is not, whether an operator should know.
+    fn judge(
+        &mut self,
+        at: &Moment<'_>,
+        update: &Update,
+        before: Option<&Binding>,
+        theirs: &Received,
+        is_reserved: bool,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        let address = update.address;
+        let ours = Ours {
+            role: self.role,
+            binding: before,
+            outstanding: self.flight.outstanding(address),
+        };
+        let judged = conflict::judge(
+            at.now,
+            ours,
+            Theirs {
+                status: theirs.status,
+                cltt: theirs.cltt,
+                client: theirs.client.as_ref(),
+                is_oddly_reserved: theirs.flags.reserved && !is_reserved,
+            },
+        );
+        if theirs.status != BindingStatus::Active {
+            self.contested.remove(&address);
+        }
+        let active = BindingStatus::Active;
+        let Some(before) = before.filter(|before| (before.status, theirs.status) == (active, active))
+        else {
+            return judged;
+        };
+        if merge::is_same(before.client.as_ref(), theirs.client.as_ref()) {
+            return judged;
+        }
+        let who = if judged.is_ok() { "the partner's has it now" } else { "ours keeps it" };
+        let what = format!("both servers lease the address to different clients; {who}");
+        self.alarm(at.now, address, what, actions);
+        if judged.is_err()
+            && let Some(client) = theirs.client.clone()
+            && self.contested.len() < CONTESTED_MAX
+        {
+            self.contested.insert(address, client);
+        }
+        judged
+    }
+}

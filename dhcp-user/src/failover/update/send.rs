@@ -1,0 +1,323 @@
+//! What goes out, and what the partner answers (draft-12 §7.1, §7.2).
+
+use std::net::Ipv4Addr;
+
+use super::flight::Sent;
+use super::translate::{self, HEADER_LEN, MESSAGE_MAX, Telling};
+use super::walk::Walk;
+use super::{Ready, Updates, changed, merge};
+use crate::failover::event::{Action, Alarm};
+use crate::failover::moment::{Moment, Xids};
+use crate::failover::Dialect;
+use crate::lease::{Binding, BindingStatus, Told};
+use crate::wire::failover::{Acknowledgement, Message, Update};
+
+/// Addresses that are made ready at a time.
+const READY: usize = 256;
+/// Steps over addresses that need not be told, in one call.
+const STEPS: usize = 64;
+/// Actions that telling one address may make: a record, and the message.
+const EACH: usize = 2;
+
+/// What came of looking for something to send.
+enum Next {
+    Message(u32, Vec<Update>),
+    /// Nothing is to be told now.
+    Nothing,
+    /// There may be more; looking has taken long enough.
+    Later,
+}
+
+impl Updates {
+    /// As [`Endpoint::pump`](crate::failover::Endpoint::pump). What the partner asked for is sent
+    /// whenever it is heard, what is untold only if [`Moment::tells`].
+    pub(in crate::failover) fn pump(
+        &mut self,
+        at: &Moment<'_>,
+        room: usize,
+        xids: &mut Xids,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        if !at.is_heard {
+            return false;
+        }
+        let limit = actions.len().saturating_add(room);
+        // Half of the room: what is given must go out as well.
+        let moves = self.balance.work(at, room / 2, xids, actions);
+        if at.tells && self.walk.is_none() && (self.wants_all || self.wants_refused) {
+            let ranges = self.ranges(&at.table.layout());
+            self.walk = Some(Walk::new(None, self.wants_all, ranges));
+            self.wants_refused = false;
+        }
+        let mut steps = STEPS;
+        while self.flight.messages() < self.window {
+            if actions.len() + EACH > limit {
+                return true;
+            }
+            match self.next_message(at, limit, &mut steps, xids, actions) {
+                Next::Message(xid, updates) => {
+                    actions.push(Action::Send(xid, Message::BindingUpdate(updates)));
+                }
+                Next::Nothing => break,
+                Next::Later => return true,
+            }
+        }
+        if actions.len() < limit {
+            self.finish_walk(actions);
+        }
+        moves
+    }
+
+    /// As many updates as one message holds.
+    fn next_message(
+        &mut self,
+        at: &Moment<'_>,
+        limit: usize,
+        steps: &mut usize,
+        xids: &mut Xids,
+        actions: &mut Vec<Action>,
+    ) -> Next {
+        let mut message: Option<(u32, Vec<Update>)> = None;
+        let mut len = HEADER_LEN;
+        while actions.len() + EACH <= limit {
+            if self.ready.is_empty() && !self.refill(at) {
+                return message.map_or(Next::Nothing, |(xid, updates)| Next::Message(xid, updates));
+            }
+            let Some(ready) = self.ready.pop_front() else {
+                match steps.checked_sub(1) {
+                    Some(left) => *steps = left,
+                    None => break,
+                }
+                continue;
+            };
+            let Some((update, binding)) = self.tell(at, ready, actions) else { continue };
+            len += translate::len(&update);
+            if len > MESSAGE_MAX && message.is_some() {
+                // Nothing but a record more has come of it; it is the next message's first.
+                self.ready.push_front(Ready { again: true, ..ready });
+                break;
+            }
+            let (xid, updates) = message.get_or_insert_with(|| (xids.next(), Vec::new()));
+            self.flight.add(at.now, *xid, &update, binding);
+            updates.push(update);
+            if self.dialect == Dialect::Dhcpd {
+                break;
+            }
+        }
+        message.map_or(Next::Later, |(xid, updates)| Next::Message(xid, updates))
+    }
+
+    /// Looks for more addresses; false if there are none for now. What clients do is told before
+    /// what was asked for, but a share of each at a time.
+    fn refill(&mut self, at: &Moment<'_>) -> bool {
+        let mut more = at.tells && self.take_untold(at);
+        if let Some(walk) = self.walk.as_mut().filter(|walk| !walk.is_over()) {
+            let again = walk.all;
+            let ready = &mut self.ready;
+            walk.step(at.table, &mut |address| ready.push_back(Ready { address, again }));
+            more = true;
+        }
+        more
+    }
+
+    /// One look around all that is untold; false if nothing was found.
+    fn take_untold(&mut self, at: &Moment<'_>) -> bool {
+        let ranges = self.ranges(&at.table.layout());
+        // The range that the round is in comes twice: behind where it is, and before.
+        for _ in 0..=ranges.len() {
+            let (number, from) = self.round;
+            let Some(range) = ranges.get(number).copied() else {
+                self.round = (0, Ipv4Addr::UNSPECIFIED);
+                continue;
+            };
+            let before = self.ready.len();
+            let ready = &mut self.ready;
+            let next = at.table.take_untold(range, from, READY, &mut |address| {
+                ready.push_back(Ready { address, again: false });
+            });
+            self.round = next.map_or((number + 1, Ipv4Addr::UNSPECIFIED), |next| (number, next));
+            if self.ready.len() > before {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The update of one address as it is now, if it is to be sent now.
+    fn tell(
+        &mut self,
+        at: &Moment<'_>,
+        ready: Ready,
+        actions: &mut Vec<Action>,
+    ) -> Option<(Update, Binding)> {
+        let address = ready.address;
+        let guard = at.table.pin();
+        let mut seen = at.table.seen(address, &guard)?;
+        loop {
+            let binding = seen.binding()?;
+            if let Some(sent) = self.flight.get_mut(address) {
+                sent.compare(binding);
+                return None;
+            }
+            if binding.told == Told::Acknowledged && !ready.again {
+                return None;
+            }
+            let update = match self.translate(at, address, binding)? {
+                Ok(update) => update,
+                Err(what) => {
+                    self.alarm(at.now, address, format!("the partner cannot be told: {what}"), actions);
+                    return None;
+                }
+            };
+            let is_final = matches!(
+                binding.status,
+                BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
+            );
+            if is_final && binding.told != Told::Sent {
+                // From now on its client must not have it back (draft-12 §5.2.2), whoever asks,
+                // over a restart too.
+                let sent = Binding {
+                    told: Told::Sent,
+                    writer: Some(self.writer),
+                    ..binding.clone()
+                };
+                match at.table.replace(address, seen, sent, &guard) {
+                    Ok(now) => changed(address, Some(binding), now.binding(), actions),
+                    Err(now) => {
+                        seen = now;
+                        continue;
+                    }
+                }
+            } else if merge::is_anothers(binding, self.writer) {
+                changed(address, Some(binding), Some(binding), actions);
+            }
+            return Some((update, binding.clone()));
+        }
+    }
+
+    /// As the partner would be told; `None` if it is not to be.
+    fn translate(
+        &mut self,
+        at: &Moment<'_>,
+        address: Ipv4Addr,
+        binding: &Binding,
+    ) -> Option<Result<Update, translate::Untellable>> {
+        let layout = at.table.layout();
+        if layout.relationship_of(address) != self.place(&layout) {
+            return None;
+        }
+        // Host declarations are outside of dhcpd's failover (spec §11.2).
+        if self.dialect == Dialect::Dhcpd && layout.pool_of(address).is_none() {
+            return None;
+        }
+        if self.dialect == Dialect::Dhcpd
+            && binding.status == BindingStatus::Active
+            && let Some(theirs) = self.contested.get(&address)
+            && !merge::is_same(Some(theirs), binding.client.as_ref())
+        {
+            // dhcpd would believe us, and its client would lose the address (spec §6.2).
+            return Some(Err("it leases the address to another client"));
+        }
+        let telling = Telling {
+            now: at.now,
+            role: self.role,
+            dialect: self.dialect,
+            is_reserved: layout.is_reserved(address),
+        };
+        Some(telling.update(address, binding))
+    }
+
+    /// UPDDONE, when everything that the walk found is answered.
+    fn finish_walk(&mut self, actions: &mut Vec<Action>) {
+        let Some(walk) = self.walk.as_mut().filter(|walk| walk.is_over()) else { return };
+        if !walk.is_closed {
+            if !self.ready.is_empty() || self.flight.is_stale() {
+                return;
+            }
+            walk.is_closed = true;
+            self.flight.owe();
+        }
+        if self.flight.owes() {
+            return;
+        }
+        if let Some(xid) = walk.xid {
+            actions.push(Action::Send(xid, Message::UpdateDone));
+        }
+        if walk.all {
+            self.owes_all &= walk.xid.is_none();
+            self.wants_all = false;
+        }
+        self.walk = None;
+    }
+
+    /// BNDACK.
+    pub(in crate::failover) fn on_acknowledgement(
+        &mut self,
+        at: &Moment<'_>,
+        xid: u32,
+        acknowledgements: &[Acknowledgement],
+        actions: &mut Vec<Action>,
+    ) {
+        for Acknowledgement { address, rejection } in acknowledgements {
+            let Some(sent) = self.flight.answered(xid, *address) else { continue };
+            self.counters.acknowledged += 1;
+            let mut is_stale = sent.is_stale;
+            match rejection {
+                _ if sent.is_forgotten => {}
+                None => is_stale |= !self.agree(at, *address, &sent, actions),
+                Some(rejection) => {
+                    self.counters.refused += 1;
+                    self.refused_at.get_or_insert(at.now);
+                    let (address, rejection) = (*address, rejection.clone());
+                    actions.push(Action::Alarm(Alarm::Refused { address, rejection }));
+                }
+            }
+            if is_stale {
+                self.ready.push_front(Ready { address: *address, again: false });
+            }
+        }
+    }
+
+    /// The partner has taken what was sent. False if something else is to be told by now.
+    fn agree(
+        &mut self,
+        at: &Moment<'_>,
+        address: Ipv4Addr,
+        sent: &Sent,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let guard = at.table.pin();
+        let Some(mut seen) = at.table.seen(address, &guard) else { return true };
+        while let Some(before) = seen.binding() {
+            let is_as_sent = merge::tells_alike(&sent.binding, before);
+            let new = if is_as_sent {
+                merge::agreed(at.now, self.writer, before, sent.potential)
+            } else if (before.status, sent.binding.status)
+                == (BindingStatus::Active, BindingStatus::Active)
+            {
+                // The same client's, renewed since; another's would have had to wait.
+                Binding {
+                    acked_potential: sent.potential,
+                    writer: Some(self.writer),
+                    ..before.clone()
+                }
+            } else {
+                return false;
+            };
+            if merge::lasts_alike(before, &new) {
+                return is_as_sent;
+            }
+            match at.table.replace(address, seen, new, &guard) {
+                Ok(now) => {
+                    changed(address, Some(before), now.binding(), actions);
+                    if let Some(now) = now.binding() {
+                        self.balance.on_change(address, before, now);
+                    }
+                    return is_as_sent;
+                }
+                Err(now) => seen = now,
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,60 @@
+//! A walk over the addresses of a relationship: everything the partner asked for (draft-12 §7.3, §7.4),
+//! or everything it refused, once more.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+use crate::lease::{Binding, BindingStatus, Range, Table, Told};
+
+/// Addresses looked at in one step: a chunk of the table.
+const STEP: usize = 1 << 10;
+
+/// A walk over the addresses of a relationship.
+#[derive(Clone, Debug, Hash)]
+pub(super) struct Walk {
+    /// UPDREQ's or UPDREQALL's, for UPDDONE; `None` if nobody asked.
+    pub(super) xid: Option<u32>,
+    /// Everything, and not only what is not acknowledged.
+    pub(super) all: bool,
+    /// What is still to be walked.
+    ranges: VecDeque<Range>,
+    /// Everything found was sent: UPDDONE waits for answers.
+    pub(super) is_closed: bool,
+    /// Where to go on in the first of them.
+    from: Ipv4Addr,
+}
+
+impl Walk {
+    pub(super) fn new(xid: Option<u32>, all: bool, ranges: VecDeque<Range>) -> Self {
+        Self { xid, all, ranges, is_closed: false, from: Ipv4Addr::UNSPECIFIED }
+    }
+
+    /// Whether all addresses were looked at.
+    pub(super) fn is_over(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Looks at some more addresses, and hands out those that are to be told.
+    pub(super) fn step(&mut self, table: &Table, each: &mut impl FnMut(Ipv4Addr)) {
+        let Some(range) = self.ranges.front().copied() else { return };
+        let from = self.from.max(range.first);
+        let all = self.all;
+        let next = table.visit(from, STEP, &mut |address, binding| {
+            if range.contains(address) && is_wanted(binding, all) {
+                each(address);
+            }
+        });
+        match next.filter(|next| *next <= range.last) {
+            Some(next) => self.from = next,
+            None => {
+                self.ranges.pop_front();
+            }
+        }
+    }
+}
+
+/// What was never used may be left out (draft-12 §5.16).
+fn is_wanted(binding: &Binding, all: bool) -> bool {
+    let is_virgin = binding.status == BindingStatus::Free && binding.client.is_none();
+    binding.told != Told::Acknowledged || all && !is_virgin
+}

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_user::failover::Saved;
 use dhcp_user::lease::Binding;
+use dhcp_user::wire::failover::State;
 
 use super::random::Random;
 
@@ -18,6 +19,8 @@ pub(super) struct Disk {
     pub(super) bindings: BTreeMap<Ipv4Addr, Binding>,
     /// The endpoint's own state.
     pub(super) saved: Option<Saved>,
+    /// All that it was since the last restart: one flush may take up several.
+    pub(super) states: Vec<State>,
     /// Given to the operating system, and not yet known to be durable.
     flushing: Vec<(u16, Record)>,
     /// In the writers' rings.
@@ -94,7 +97,10 @@ impl Disk {
                     self.bindings.insert(address, binding);
                 }
             }
-            Record::Saved(saved) => self.saved = Some(saved),
+            Record::Saved(saved) => {
+                self.saved = Some(saved);
+                self.states.push(saved.state);
+            }
         }
     }
 }

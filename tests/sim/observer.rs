@@ -218,8 +218,8 @@ impl Observer {
         let side = server.side;
         match message {
             Message::State(report) if !report.is_startup => {
-                let saved = server.disk.saved.map(|saved| saved.state);
-                if saved != Some(report.state) {
+                if !server.disk.states.contains(&report.state) {
+                    let saved = server.disk.saved.map(|saved| saved.state);
                     let text = format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
                     self.fail("durable before the STATE", now, text);
                 }
@@ -265,7 +265,8 @@ impl Observer {
             BindingStatus::Free => true,
             BindingStatus::Active => durable.is_some_and(|durable| {
                 durable.status != BindingStatus::Active
-                    || durable.sent_potential >= update.potential.unwrap_or(Stamp::ZERO)
+                    || durable.sent_potential.max(durable.expires)
+                        >= update.potential.unwrap_or(Stamp::ZERO)
             }),
             other => other == status || server.binding(update.address).is_some_and(|binding| {
                 binding.status != other && durable.is_some()

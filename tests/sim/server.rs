@@ -58,9 +58,6 @@ pub(super) struct Core {
     pub(super) table: Table,
     pub(super) views: Views,
     pub(super) endpoint: Endpoint,
-    /// The endpoint's, by what it said.
-    pub(super) state: State,
-    /// Whose state is on the disk as far as the driver knows.
     limits: Limits,
     work: Workspace,
     /// Of the worker and of the endpoint.
@@ -141,15 +138,11 @@ impl Server {
     }
 
     pub(super) fn state(&self) -> Option<State> {
-        Some(self.core.as_ref()?.state)
+        Some(self.core.as_ref()?.endpoint.state())
     }
 
     pub(super) fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    pub(super) fn pools(&self) -> &[PoolId] {
-        &self.settings.pools
     }
 
     /// Whether what is published answers anybody at all.
@@ -164,7 +157,7 @@ impl Server {
     }
 
     /// What the greeting agrees on, with `other` on the far end.
-    pub(super) fn greeted(&self, other: &Settings, ahead: i64) -> Greeted {
+    pub(super) fn greeted(&self, other: &Settings, ahead: i64, partner_time: Stamp) -> Greeted {
         let primary = if self.side == 0 { &self.settings } else { other };
         Greeted {
             dialect: Dialect::Tandem,
@@ -174,6 +167,7 @@ impl Server {
             mclt: primary.mclt,
             buckets: primary.buckets,
             ahead,
+            partner_time,
             last_xid: u32::from(self.side == 0),
         }
     }
@@ -220,6 +214,7 @@ impl Server {
         }
         table.finish_restore(&in_turn);
         let mut saved = self.disk.saved;
+        self.disk.states = saved.iter().map(|saved| saved.state).collect();
         if self.is_broken(Sabotage::StateForgotten) {
             saved = saved.map(|saved| Saved { state: State::CommunicationsInterrupted, ..saved });
         }
@@ -233,7 +228,6 @@ impl Server {
             table,
             views: Views(vec![View::SILENT]),
             endpoint,
-            state: State::Startup,
             limits: Limits::new(),
             work: Workspace::new(WriterId(WORKER)),
             appended: [0; 3],
@@ -303,7 +297,7 @@ impl Server {
         let sabotage = self.sabotage;
         let mclt = self.settings.mclt;
         let Some(core) = &mut self.core else { return };
-        if sabotage == Some(Sabotage::NoRecoverWait) && core.state == State::RecoverWait {
+        if sabotage == Some(Sabotage::NoRecoverWait) && core.endpoint.state() == State::RecoverWait {
             now = now.after(mclt);
         }
         if is_lost && sabotage == Some(Sabotage::InFlightForgotten) {
@@ -420,9 +414,6 @@ impl Server {
                     continue;
                 }
                 Action::Alarm(alarm) => {
-                    if let Alarm::Moved { to, .. } = alarm {
-                        core.state = to;
-                    }
                     alarms.push(alarm);
                     continue;
                 }
@@ -441,10 +432,6 @@ impl Core {
         let mut addresses = Vec::new();
         self.table.for_each(|address, _| addresses.push(address));
         addresses
-    }
-
-    pub(super) fn has_outbox(&self) -> bool {
-        !self.outbox.is_empty()
     }
 
     fn alter(&self, address: Ipv4Addr, change: impl Fn(&mut Binding)) {

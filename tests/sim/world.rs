@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use dhcp_user::failover::{Alarm, Event as Happening, Lost};
+use dhcp_user::wire::Stamp;
 use dhcp_user::wire::dhcpv4::MessageType;
 use dhcp_user::wire::failover::{Message, Packet, State};
 
@@ -11,7 +12,7 @@ use super::clock::{MINUTE, Millis, SECOND};
 use super::client::{Client, Intent, Outcome, Stage, Turn};
 use super::link::{Item, Link};
 use super::observer::{Observer, name, whose};
-use super::packet::{Heard, Request, hardware};
+use super::packet::{Heard, Request};
 use super::random::Random;
 use super::sabotage::Sabotage;
 use super::scenario::{Scenario, Side, Time};
@@ -350,7 +351,10 @@ impl<'a> World<'a> {
             self.put(1, Item::Greeting(time));
         }
         let ahead = i64::from(theirs) - i64::from(clock.at(self.now).0);
-        let greeted = self.servers[side].greeted(self.servers[1 - side].settings(), ahead);
+        let greeted = {
+            let other = self.servers[1 - side].settings();
+            self.servers[side].greeted(other, ahead, Stamp(theirs))
+        };
         self.say(|| format!("{} is connected", name(side)));
         self.tell(side, Happening::LinkUp(greeted));
     }
@@ -589,10 +593,4 @@ impl Ord for Due {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.0, self.1).cmp(&(other.0, other.1))
     }
-}
-
-/// The address of a client as servers see it, for whoever looks through a trace.
-#[must_use]
-pub(super) fn hardware_text(number: u16) -> String {
-    hardware(number).map(|octet| format!("{octet:02x}")).join(":")
 }

@@ -96,6 +96,7 @@ impl<'a> Exchange<'a> {
         new.told = view.told();
         new.expires = self.now;
         new.offered_until = Stamp::ZERO;
+        new.writer = Some(self.writer);
         self.swap(candidate, new, &[], output, Journalled::Yes)
     }
 
@@ -110,6 +111,7 @@ impl<'a> Exchange<'a> {
         new.told = self.view(candidate.site).told();
         new.expires = self.now.after(time);
         new.offered_until = Stamp::ZERO;
+        new.writer = Some(self.writer);
         new.client = None;
         self.swap(candidate, new, &[], output, Journalled::Yes)
     }

@@ -265,7 +265,7 @@ impl Observer {
             BindingStatus::Free => true,
             BindingStatus::Active => durable.is_some_and(|durable| {
                 durable.status != BindingStatus::Active
-                    || durable.sent_potential.max(durable.expires)
+                    || durable.sent_potential.max(durable.expires).max(durable.received_potential)
                         >= update.potential.unwrap_or(Stamp::ZERO)
             }),
             other => other == status || server.binding(update.address).is_some_and(|binding| {

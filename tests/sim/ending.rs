@@ -18,11 +18,16 @@ impl World<'_> {
         self.run(self.scenario.length);
         // What began before the end may last longer.
         let latest = self.scenario.length + 8 * HOUR;
-        while !self.troubles.are_over() && self.now < latest && self.observer.failure.is_none() {
+        while !self.is_over() && self.now < latest && self.observer.failure.is_none() {
             self.run(self.now + MINUTE);
         }
         self.wait_for_normal();
         self.wait_for_agreement();
+    }
+
+    /// Whether nothing is wrong any more.
+    fn is_over(&self) -> bool {
+        self.troubles.are_over() && self.link.is_whole()
     }
 
     /// Without any help: back to NORMAL.

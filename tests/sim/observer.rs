@@ -239,6 +239,7 @@ impl Observer {
                     });
                     if let Some(update) = update.filter(|_| taken).cloned() {
                         self.check_taken(now, server, &update);
+                        self.announced(side, &update);
                     }
                     let expected = self.known[side].expected.remove(&(xid, answer.address));
                     if expected.is_some_and(|expected| expected != taken) {
@@ -364,6 +365,10 @@ impl Observer {
         if rival.is_some() {
             self.known[side].expected.insert((xid, update.address), side == 1);
         }
+    }
+
+    /// The server has taken the update: from now on it may rely on what it says.
+    fn announced(&mut self, side: Side, update: &Update) {
         let announced = self.as_clock_of(side, update.potential.unwrap_or(Stamp::ZERO));
         if update.status != BindingStatus::Active {
             self.known[side].acknowledged.remove(&update.address);

@@ -198,7 +198,6 @@ impl World<'_> {
             | Trouble::Stop(side) => self.come_back(side),
             Trouble::Shutdown(side) => {
                 self.come_back(side);
-                self.after(MINUTE, Event::Proceed(number));
                 self.troubles.retired[side] -= 1;
             }
             Trouble::Pause(side) => {

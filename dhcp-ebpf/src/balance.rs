@@ -59,19 +59,29 @@ pub const fn client_bucket(identifier: Option<&[u8]>, chaddr: &[u8; 16], hlen: u
     bucket_of(chaddr.split_at(len).0)
 }
 
+/// Longest key, in octets, that [`bucket_in`] takes: its loop must have an end that the verifier sees
+/// soon.
+pub const KEY_IN_PACKET_MAX: u8 = 64;
+
 /// [`bucket_of`] the `len` octets that come next in `packet`, for the kernel's verifier; or `None`
-/// where fewer are left.
+/// where fewer are left, and for more than [`KEY_IN_PACKET_MAX`].
 #[inline(always)]
 #[must_use]
 pub fn bucket_in(packet: &Cursor<'_>, len: u8) -> Option<u8> {
-    let mut hash = len;
-    for after in 1..=u8::MAX {
-        if after > len {
+    if len > KEY_IN_PACKET_MAX {
+        return None;
+    }
+    let len = usize::from(len);
+    let mut hash = len as u8;
+    // A word as counter, and no inclusive range: one of octets comes round, and never ends for all
+    // that the verifier can tell.
+    for done in 0..usize::from(KEY_IN_PACKET_MAX) {
+        if done >= len {
             break;
         }
         // A cursor reads forward only, and so each octet gets one of its own.
         let mut octet = *packet;
-        octet.skip(usize::from(len - after));
+        octet.skip(len - 1 - done);
         let [octet] = octet.take()?;
         hash = step(hash, octet);
     }
@@ -140,10 +150,11 @@ mod tests {
     #[test]
     fn a_key_inside_a_packet_has_the_same_bucket() {
         let packet: [u8; 255] = core::array::from_fn(|at| (at * 7 + 3) as u8);
-        for len in 0..=u8::MAX {
+        for len in 0..=KEY_IN_PACKET_MAX {
             let (key, _) = packet.split_at(usize::from(len));
             assert_eq!(bucket_in(&Cursor::of(&packet), len), Some(bucket_of(key)), "{len}");
         }
+        assert_eq!(bucket_in(&Cursor::of(&packet), KEY_IN_PACKET_MAX + 1), None);
         assert_eq!(bucket_in(&Cursor::of(&packet[..7]), 8), None);
     }
 

@@ -6,6 +6,7 @@
 //! - [`settings`]: what user space tells the program
 //! - [`steer`]: which worker a client belongs to
 //! - [`balance`]: which of two partners a client belongs to
+//! - [`discover`]: requests that are left to the partner
 //! - [`parse`]: from a frame to a request
 //! - [`guard`]: the flood guard's buckets
 //! - [`arrival`]: when a packet came in, written in front of it
@@ -15,6 +16,7 @@
 
 pub mod arrival;
 pub mod balance;
+pub mod discover;
 pub mod guard;
 pub mod map;
 pub mod packet;
@@ -28,6 +30,7 @@ mod pod;
 
 pub use arrival::Arrival;
 pub use balance::{bucket_in, bucket_of, client_bucket};
+pub use discover::Balance;
 pub use guard::{Bucket, PortKey, Rate};
 pub use settings::{Service, Settings};
 pub use steer::{client_hash, socket_index, worker_of};

@@ -1,5 +1,6 @@
 //! What user space tells the program.
 
+use crate::discover::Balance;
 use crate::guard::Rate;
 
 /// The one entry of the [`SETTINGS`](crate::map::SETTINGS) map.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub v6: Service,
     /// Zero. There is no padding, so that the kernel never sees an octet that was not written.
     pub reserved: u32,
+    /// DHCPv4: whose DHCPDISCOVERs are left to the partner.
+    pub balance: Balance,
 }
 
 /// What the server does for one protocol now.
@@ -49,6 +52,7 @@ mod tests {
     #[test]
     fn settings_have_no_padding() {
         let fields = 2 * size_of::<Rate>() + 2 * size_of::<Service>() + 2 * size_of::<u32>();
+        let fields = fields + 4 * size_of::<u64>() + 2 * size_of::<u32>();
         assert_eq!(size_of::<Settings>(), fields);
     }
 
@@ -56,6 +60,7 @@ mod tests {
     fn a_fresh_map_serves_nothing_and_guards_nothing() {
         let fresh = Settings::default();
         assert_eq!((fresh.v4, fresh.v6), (Service::ABSENT, Service::ABSENT));
+        assert!(fresh.balance.is_off());
         assert!(fresh.client_rate.is_off() && fresh.port_rate.is_off());
     }
 }

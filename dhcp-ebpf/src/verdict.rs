@@ -28,11 +28,13 @@ pub enum Verdict {
     ClientFlood = 10,
     /// Dropped: the relay, or the port, sends more than the guard lets it.
     PortFlood = 11,
+    /// Dropped: by load balancing the partner answers this client.
+    PartnersClient = 12,
 }
 
 impl Verdict {
     /// All of them; each one's place is its number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Taken,
         Self::Other,
         Self::Elsewhere,
@@ -45,6 +47,7 @@ impl Verdict {
         Self::Silenced,
         Self::ClientFlood,
         Self::PortFlood,
+        Self::PartnersClient,
     ];
 
     /// As status and metrics name it.
@@ -63,6 +66,7 @@ impl Verdict {
             Self::Silenced => "silenced",
             Self::ClientFlood => "client-flood",
             Self::PortFlood => "port-flood",
+            Self::PartnersClient => "partners-client",
         }
     }
 
@@ -71,7 +75,9 @@ impl Verdict {
     pub const fn fate(self) -> Fate {
         match self {
             Self::Taken => Fate::Taken,
-            Self::Silenced | Self::ClientFlood | Self::PortFlood => Fate::Dropped,
+            Self::Silenced | Self::ClientFlood | Self::PortFlood | Self::PartnersClient => {
+                Fate::Dropped
+            }
             _ => Fate::Passed,
         }
     }
@@ -109,9 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn only_silence_and_the_guard_drop() {
+    fn only_silence_the_guard_and_the_partners_clients_drop() {
         let dropped: Vec<_> =
             Verdict::ALL.into_iter().filter(|verdict| verdict.fate() == Fate::Dropped).collect();
-        assert_eq!(dropped, [Verdict::Silenced, Verdict::ClientFlood, Verdict::PortFlood]);
+        let (client, port) = (Verdict::ClientFlood, Verdict::PortFlood);
+        assert_eq!(dropped, [Verdict::Silenced, client, port, Verdict::PartnersClient]);
     }
 }

@@ -13,7 +13,9 @@ use aya::maps::{Array, HashMap, PerCpuArray, XskMap};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use dhcp_ebpf::verdict::Fate;
-use dhcp_ebpf::{Arrival, Rate, Service, Settings, Verdict, client_hash, map, worker_of};
+use dhcp_ebpf::{
+    Arrival, Balance, Rate, Service, Settings, Verdict, bucket_of, client_hash, map, worker_of,
+};
 use frames::*;
 use socket2::{Domain, Socket, Type};
 
@@ -25,6 +27,7 @@ const SERVING: Settings = Settings {
     v4: Service::SERVING,
     v6: Service::SERVING,
     reserved: 0,
+    balance: Balance { theirs: [0; 4], max_secs: 0, reserved: 0 },
 };
 /// Three at once, then one an hour: no pause of the test's machine earns another.
 const SLOWEST: Rate = Rate::every(Duration::from_secs(3_600), 3);
@@ -222,6 +225,44 @@ fn a_silent_server_drops_and_an_absent_one_passes_what_it_would_take() {
     assert_eq!(program.verdict(&discover()), Verdict::NotServed);
     program.set(Settings { workers: 0, ..SERVING });
     assert_eq!(program.verdict(&discover()), Verdict::NotServed);
+}
+
+#[test]
+fn a_discover_of_the_partners_client_ends_here_and_all_else_is_taken() {
+    let Some(mut program) = Program::load() else { return };
+    let of = |bucket: u8| {
+        let mut words = [0; 4];
+        words[usize::from(bucket / 64)] = 1 << (bucket % 64);
+        words
+    };
+    let to_all =
+        |tags: &[u16], message: &[u8]| ethernet(tags, 0x0800, &ipv4(BROADCAST, &udp(67, message)));
+    let with_options = |options: &[u8]| {
+        let mut message = request(&ALICE, [0; 4]);
+        message.truncate(240);
+        message.extend(options);
+        message
+    };
+    let theirs = of(bucket_of(&ALICE));
+    let balance = Balance { theirs, max_secs: 3, reserved: 0 };
+    program.set(Settings { balance, ..SERVING });
+    let discover = with_options(&[53, 1, 1, 255, 0]);
+    for tags in [&[][..], &[7], &[7, 8]] {
+        assert_eq!(program.verdict(&to_all(tags, &discover)), Verdict::PartnersClient, "{tags:?}");
+    }
+    let identifier: Vec<u8> = (0..64).collect();
+    let identified =
+        with_options(&[&[55, 2, 1, 3, 53, 1, 1, 61, 64][..], &identifier, &[255, 0]].concat());
+    assert_eq!(program.verdict(&to_all(&[], &identified)), Verdict::Taken);
+    let waiting = with(discover.clone(), 9, 4);
+    assert_eq!(program.verdict(&to_all(&[], &waiting)), Verdict::Taken);
+    let selecting = with_options(&[53, 1, 3, 255, 0]);
+    assert_eq!(program.verdict(&to_all(&[], &selecting)), Verdict::Taken);
+
+    let balance = Balance { theirs: of(bucket_of(&identifier)), ..balance };
+    program.set(Settings { balance, ..SERVING });
+    assert_eq!(program.verdict(&to_all(&[], &identified)), Verdict::PartnersClient);
+    assert_eq!(program.verdict(&to_all(&[], &discover)), Verdict::Taken);
 }
 
 #[test]

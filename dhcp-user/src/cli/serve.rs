@@ -1,14 +1,20 @@
 //! `tandem serve`: puts the floors together, answers clients, and takes everything down again.
 //!
 //! ```text
-//! configuration → journal (locked, recovered into the table) → limits → service → control socket
-//!   → commit thread → data plane → maintenance thread → control thread → ready
+//! configuration → journal (locked, recovered into the table) → failover endpoints → limits → service
+//!   → control socket → commit thread → data plane → failover thread → maintenance thread
+//!   → control thread → ready
 //! ```
 //!
+//! Ready means that clients are answered, or would be if the failover state let them: a partner is
+//! not waited for, and until the failover thread has said what it lets the workers do, they do
+//! nothing with the addresses of a relationship.
+//!
 //! Each step can refuse, and what came before it is then taken down by being dropped. The way down
-//! is the same in reverse: no request is taken any more, replies that wait for the disk get it, the
-//! journal is flushed.
+//! is the same in reverse: no request is taken any more, replies that wait for the disk get it,
+//! partners are told, the journal is flushed.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
@@ -22,13 +28,17 @@ use tracing::{info, warn};
 use super::Failure;
 use crate::config::Config;
 use crate::control::maintenance::Maintenance;
+use crate::control::partners::{Parts, Prepared, Running};
 use crate::control::runtime::{Control, bind_metrics};
 use crate::control::socket::{ControlSocket, Openness};
 use crate::control::{Instance, Loaded, LogFormat, Partners, clock, logging};
 use crate::dataplane::{self, Counters, InterfaceMode, Latencies};
-use crate::journal::{Committer, Health, Journal};
-use crate::lease::{Layout, Limits, Table, Views};
+use crate::journal::{Appender, Committer, Health, Journal};
+use crate::lease::{Layout, Limits, Table, WriterId};
 use crate::server::{DropReason, Service};
+
+/// Notes by name, as the journal found them.
+type Notes = BTreeMap<String, Vec<u8>>;
 
 /// Arguments of `tandem serve`.
 #[derive(Debug, clap::Args)]
@@ -48,10 +58,16 @@ impl Serve {
         logging::start(self.log_format);
         let control = Control::new().map_err(|error| because("signals", &error))?;
 
-        let (journal, table) = recover(&config)?;
+        let (journal, table, notes) = recover(&config)?;
         let Journal { mut appenders, committer, snapshotter, health } = journal;
-        let maintenance_appender =
-            appenders.pop().ok_or_else(|| Failure::other("the journal has no appenders"))?;
+        let mut appender =
+            || appenders.pop().ok_or_else(|| Failure::other("the journal lacks an appender"));
+        let maintenance_appender = appender()?;
+        let failover_appender = (!config.failover.is_empty()).then(appender).transpose()?;
+        // Workers' numbers are those of the appenders that are left, from 0 up.
+        let writer = WriterId(u16::try_from(appenders.len()).unwrap_or(u16::MAX - 1));
+        let prepared = Prepared::new(&config, &notes, writer).map_err(Failure::other)?;
+        let views = prepared.as_ref().map(Prepared::views).unwrap_or_default();
 
         let addresses = dataplane::addresses(&config)
             .map_err(|error| because("addresses of the interfaces", &error))?;
@@ -76,7 +92,7 @@ impl Serve {
                 service: Arc::clone(&service),
                 table: Arc::clone(&table),
                 limits: Arc::clone(&limits),
-                views: Arc::new(ArcSwap::from_pointee(Views::default())),
+                views: Arc::clone(&views),
                 appenders,
                 health: Arc::clone(&health),
                 counters: Arc::clone(&counters),
@@ -95,13 +111,17 @@ impl Serve {
             counters,
             latencies,
             health,
-            partners: Partners::none(),
+            views,
+            partners: prepared.as_ref().map_or_else(Partners::none, Prepared::face),
             interfaces: modes,
             dataplane: Mutex::new(Some(running)),
             loaded: ArcSwap::from_pointee(Loaded::new(config, now)),
             reloads: AtomicU64::new(0),
             reloads_refused: AtomicU64::new(0),
         });
+        let failover = (prepared.zip(failover_appender))
+            .map(|(prepared, appender)| begin_failover(prepared, appender, &instance))
+            .transpose()?;
         let maintenance =
             Maintenance::start(Arc::clone(&instance), maintenance_appender, snapshotter)
                 .map_err(|error| because("the maintenance thread", &error))?;
@@ -116,6 +136,9 @@ impl Serve {
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
         instance.stop_dataplane();
         maintenance.stop();
+        if let Some(failover) = failover {
+            failover.stop();
+        }
         finish(commit)?;
         match asked {
             Ok(outcome) => outcome.map_err(|error| because("the control thread", &error)),
@@ -125,7 +148,7 @@ impl Serve {
 }
 
 /// Locks the state directory and reads all that is in it into a table.
-fn recover(config: &Config) -> Result<(Journal, Arc<Table>), Failure> {
+fn recover(config: &Config) -> Result<(Journal, Arc<Table>, Notes), Failure> {
     let state_dir = &config.state_dir;
     let openness =
         ControlSocket::prepare_dir(state_dir).map_err(|error| because_of_dir(state_dir, &error))?;
@@ -137,9 +160,10 @@ fn recover(config: &Config) -> Result<(Journal, Arc<Table>), Failure> {
     }
     let cores = dataplane::cores(config).map_err(Failure::other)?;
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    // One appender for each worker, one for the maintenance thread.
-    let recovery =
-        Journal::open(state_dir, &config.journal, cores.len() + 1).map_err(Failure::other)?;
+    // One appender for each worker, one for the failover thread if there is one, one for the
+    // maintenance thread.
+    let appenders = cores.len() + usize::from(!config.failover.is_empty()) + 1;
+    let recovery = Journal::open(state_dir, &config.journal, appenders).map_err(Failure::other)?;
     let table = Arc::new(Table::new(Layout::of(config)));
     let (journal, found) = recovery.load(&*table, threads).map_err(Failure::other)?;
     for torn in &found.torn {
@@ -147,7 +171,24 @@ fn recover(config: &Config) -> Result<(Journal, Arc<Table>), Failure> {
         warn!("{path}: a write was cut short at offset {offset}, before anybody was told of it");
     }
     info!(snapshot = found.from_snapshot, segments = found.from_segments, "bindings recovered");
-    Ok((journal, table))
+    Ok((journal, table, found.notes))
+}
+
+/// Begins to talk to partners.
+fn begin_failover(
+    prepared: Prepared,
+    appender: Appender,
+    instance: &Arc<Instance>,
+) -> Result<Running, Failure> {
+    let parts = Parts {
+        table: Arc::clone(&instance.table),
+        limits: Arc::clone(&instance.limits),
+        service: Arc::clone(&instance.service),
+        health: Arc::clone(&instance.health),
+        appender,
+        announce: Box::new(|_| {}),
+    };
+    prepared.start(parts).map_err(|error| because("the failover thread", &error))
 }
 
 fn commit_thread(committer: Committer) -> Result<JoinHandle<Health>, Failure> {

@@ -99,7 +99,7 @@ fn partner_down(now: &Relationship, state: State) -> Option<String> {
         let partner = now.partner_state.as_deref().unwrap_or("an unknown state");
         return Some(format!(
             "the partner {} is heard, and in {partner}: it is not down. If it must not serve, stop \
-             it first",
+             it first; if it hangs, wait for `receive-timer`",
             now.partner
         ));
     }
@@ -108,6 +108,9 @@ fn partner_down(now: &Relationship, state: State) -> Option<String> {
         State::Paused | State::Shutdown => {
             Some(format!("this server is in {state}: `resume` first"))
         }
+        State::Recover | State::RecoverWait => Some(format!(
+            "this server is in {state}: it would give leases again that only the partner knows"
+        )),
         _ => None,
     }
 }
@@ -159,7 +162,8 @@ mod tests {
         for state in [State::CommunicationsInterrupted, State::ResolutionInterrupted] {
             assert!(!objects(Wish::PartnerDown, state, "interrupted"), "{state}");
         }
-        for state in [State::PartnerDown, State::Startup, State::Paused, State::Shutdown] {
+        use State::{PartnerDown, Paused, Recover, RecoverWait, Shutdown, Startup};
+        for state in [PartnerDown, Startup, Paused, Shutdown, Recover, RecoverWait] {
             assert!(objects(Wish::PartnerDown, state, "interrupted"), "{state}");
         }
     }

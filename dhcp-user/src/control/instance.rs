@@ -20,7 +20,7 @@ use crate::config::{Config, model};
 use crate::dataplane::{self, Count, Counters, InterfaceMode, Percentiles, Running};
 use crate::failover;
 use crate::journal::{Health, SharedHealth, Usage};
-use crate::lease::{Limits, PoolId, Table};
+use crate::lease::{Limits, PoolId, Table, Views};
 use crate::server::{DropReason, Service};
 use crate::wire::Stamp;
 
@@ -42,6 +42,8 @@ pub struct Instance {
     pub latencies: Arc<dataplane::Latencies>,
     /// Whether grants can be made durable.
     pub health: Arc<SharedHealth>,
+    /// What may be done with the addresses of each relationship; the failover thread replaces it.
+    pub views: Arc<ArcSwap<Views>>,
     /// The relationships.
     pub partners: Partners,
     /// What each interface came up with.
@@ -283,6 +285,7 @@ impl Instance {
             counters: Arc::new(Counters::new(1, DropReason::ALL.len())),
             latencies: Arc::new(dataplane::Latencies::new()),
             health: journal.health,
+            views: Arc::default(),
             partners: Partners::none(),
             interfaces: Vec::new(),
             dataplane: Mutex::new(None),

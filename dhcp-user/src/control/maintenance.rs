@@ -14,7 +14,7 @@ use tracing::{error, info};
 use super::instance::Instance;
 use crate::dataplane::SteadyClock;
 use crate::journal::{Appender, Health, Snapshotter, Tended};
-use crate::lease::{Binding, BindingStatus, Views, WriterId};
+use crate::lease::{Binding, BindingStatus, WriterId};
 
 /// Between two rounds when nothing is waiting.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -103,7 +103,7 @@ impl Caretaker {
         let Some(_counting) = instance.limits.hold(service.generation()) else {
             return false; // a reload counts leases anew
         };
-        let views = Views::default();
+        let views = instance.views.load();
         let changed = &mut |address, old: &Binding, new: &Binding| {
             if old.status == BindingStatus::Active {
                 service.uncount_lease(&instance.limits, old);

@@ -145,9 +145,8 @@ impl Endpoint {
             return false;
         }
         let from = actions.len();
-        let has_more = self.with_updates(now, table, |updates, at, xids| {
-            updates.pump(at, room, xids, actions)
-        });
+        let has_more = self
+            .with_updates(now, table, |updates, at, xids| updates.pump(at, room, xids, actions));
         self.note_sent(now, &actions[from..]);
         self.save_if_changed(now, actions);
         has_more

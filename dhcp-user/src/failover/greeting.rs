@@ -120,12 +120,7 @@ impl Greeting {
     }
 
     /// draft-12 §7.8.2, in its order.
-    fn on_connect(
-        &self,
-        packet: &Packet,
-        connect: &Connect,
-        ahead: i64,
-    ) -> Said {
+    fn on_connect(&self, packet: &Packet, connect: &Connect, ahead: i64) -> Said {
         match self.judge(packet, connect, ahead) {
             Err((reason, text)) => {
                 let rejection = Rejection { reason, text: text.to_owned() };
@@ -196,12 +191,7 @@ impl Greeting {
     }
 
     /// draft-12 §7.9.2, behind what dhcpd looks at first.
-    fn on_connect_ack(
-        &self,
-        packet: &Packet,
-        ack: &ConnectAck,
-        ahead: i64,
-    ) -> Said {
+    fn on_connect_ack(&self, packet: &Packet, ack: &ConnectAck, ahead: i64) -> Said {
         if self.settings.role == Role::Secondary || packet.xid != self.xid {
             return Said::Send(Vec::new());
         }

@@ -9,7 +9,11 @@ mod dhcpd;
 mod endpoint;
 mod event;
 mod greeting;
+#[cfg(not(loom))]
+pub mod link;
 mod moment;
+#[cfg(test)]
+mod pair_tests;
 mod partner;
 mod saved;
 mod session;

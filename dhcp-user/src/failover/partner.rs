@@ -138,13 +138,7 @@ impl Endpoint {
         }
     }
 
-    fn on_updates_done(
-        &mut self,
-        now: Stamp,
-        xid: u32,
-        table: &Table,
-        actions: &mut Vec<Action>,
-    ) {
+    fn on_updates_done(&mut self, now: Stamp, xid: u32, table: &Table, actions: &mut Vec<Action>) {
         let Some(session) = &mut self.session else { return };
         // An older request is not answered any more; a stray UPDDONE answers none.
         let Some(request) = session.request.take_if(|request| request.xid == xid) else { return };
@@ -152,8 +146,7 @@ impl Endpoint {
             self.saved.wants_all = false;
         }
         // Two servers that both recover have nobody to wait for (spec §4.5, §12.5).
-        let is_fellow =
-            matches!(self.saved.partner, Some(State::Recover | State::RecoverDone));
+        let is_fellow = matches!(self.saved.partner, Some(State::Recover | State::RecoverDone));
         let must_wait = !is_fellow && now < self.wait_ends();
         let next = state::on_updates_done(self.saved.state, self.settings.role, must_wait);
         if let Some(next) = next {
@@ -163,12 +156,7 @@ impl Endpoint {
     }
 
     /// In RECOVER-DONE, which the partner may have been waiting for in a state that it told long ago.
-    pub(super) fn consider_again(
-        &mut self,
-        now: Stamp,
-        table: &Table,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn consider_again(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
         let partner = self.saved.partner.filter(|_| self.is_heard());
         if let Some(partner) = partner.filter(|_| self.state() == State::RecoverDone) {
             self.consider(now, partner, false, table, actions);

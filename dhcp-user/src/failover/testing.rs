@@ -1,1 +1,282 @@
-//! A pair of servers in one process.
+//! A pair of servers in one process: two endpoints, two tables, one clock, one link that can be cut
+//! with whatever is on it.
+
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Lost, Role, Said, Saved};
+use super::{Settings, Tls};
+use crate::lease::{Layout, NetworkId, PoolId, Range, Table, View, WriterId};
+use crate::wire::failover::{Message, Packet, State};
+use crate::wire::{Seconds, Stamp};
+
+/// MCLT of [`settings`].
+pub(super) const MCLT: Seconds = Seconds(120);
+/// When the virtual clock starts.
+pub(super) const START: Stamp = Stamp(1_000_000);
+
+/// A relationship over the pool of [`table`].
+pub(super) fn settings(role: Role) -> Settings {
+    Settings {
+        name: "fo4".to_owned(),
+        role,
+        mclt: MCLT,
+        receive_timer: Seconds(30),
+        max_unacked: 10,
+        buckets: [u64::MAX, u64::MAX, 0, 0],
+        dhcpd_buckets: true,
+        max_secs: Some(3),
+        safe_period: None,
+        startup: Seconds(10),
+        max_misbalance: 15,
+        max_ownership: 10,
+        min_balance: Seconds(20),
+        max_balance: Seconds(40),
+        starts_alone: false,
+        pools: vec![PoolId(address(0))],
+    }
+}
+
+/// The nth address of the pool.
+pub(super) fn address(number: u32) -> Ipv4Addr {
+    Ipv4Addr::from_bits(Ipv4Addr::new(10, 77, 0, 100).to_bits() + number)
+}
+
+/// A table of one pool of so many addresses, in the first relationship.
+pub(super) fn table(count: u32) -> Table {
+    let network = NetworkId(Ipv4Addr::new(10, 77, 0, 0));
+    let all = Range { first: network.0, last: Ipv4Addr::new(10, 77, 255, 255) };
+    let pool = Range { first: address(0), last: address(count - 1) };
+    let layout = Layout::new(vec![(all, network)], vec![pool], Vec::new());
+    Table::new(layout.with_relationships(vec![(all, 0)]))
+}
+
+/// One server.
+pub(super) struct Side {
+    pub(super) settings: Settings,
+    pub(super) endpoint: Endpoint,
+    pub(super) table: Table,
+    /// As workers have it.
+    pub(super) view: View,
+    /// As its disk has it.
+    pub(super) saved: Option<Saved>,
+    /// All since it was made.
+    pub(super) alarms: Vec<Alarm>,
+    /// What it has sent since it was made, on whatever link.
+    pub(super) sent: Vec<Message>,
+    /// What is on its way to it.
+    inbox: VecDeque<Arrival>,
+}
+
+enum Arrival {
+    Message(Packet),
+    End,
+}
+
+/// Two of them: first the primary.
+pub(super) struct Pair {
+    pub(super) now: Stamp,
+    pub(super) sides: [Side; 2],
+    /// The link is cut once so many messages more have been delivered.
+    pub(super) cut_after: Option<usize>,
+    is_linked: bool,
+}
+
+impl Side {
+    /// A server whose disk has `saved`.
+    pub(super) fn new(now: Stamp, settings: Settings, saved: Option<Saved>) -> Self {
+        let mut actions = Vec::new();
+        let endpoint =
+            Endpoint::new(now, settings.clone(), saved, WriterId(9), &mut actions);
+        let mut side = Self {
+            settings,
+            endpoint,
+            table: table(8),
+            view: View::SILENT,
+            saved,
+            alarms: Vec::new(),
+            sent: Vec::new(),
+            inbox: VecDeque::new(),
+        };
+        side.carry_out(actions);
+        side
+    }
+
+    /// Hands an event in, pumps, and carries out what is to be done. What goes to the partner is
+    /// given back, and whether the link is to be closed.
+    pub(super) fn handle(&mut self, now: Stamp, event: Event<'_>) -> (Vec<(u32, Message)>, bool) {
+        let mut actions = Vec::new();
+        self.endpoint.handle(now, event, &self.table, &mut actions);
+        for _ in 0..100 {
+            if !self.endpoint.pump(now, &self.table, 100, &mut actions) {
+                break;
+            }
+        }
+        self.carry_out(actions)
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>) -> (Vec<(u32, Message)>, bool) {
+        let (mut sent, mut closes) = (Vec::new(), false);
+        for action in actions {
+            match action {
+                Action::Changed { .. } => {}
+                Action::Save(saved) => self.saved = Some(saved),
+                Action::Send(xid, message) => {
+                    assert!(!closes, "nothing is sent on a link that is closed");
+                    self.sent.push(message.clone());
+                    sent.push((xid, message));
+                }
+                Action::Close(_) => closes = true,
+                Action::Publish(view) => self.view = view,
+                Action::Alarm(alarm) => self.alarms.push(alarm),
+            }
+        }
+        (sent, closes)
+    }
+}
+
+impl Pair {
+    /// Two servers whose disks are empty.
+    pub(super) fn fresh() -> Self {
+        Self::new([None, None])
+    }
+
+    /// Two servers whose disks have this.
+    pub(super) fn new(saved: [Option<Saved>; 2]) -> Self {
+        let [primary, secondary] = saved;
+        let primary = Side::new(START, settings(Role::Primary), primary);
+        let secondary = Side::new(START, settings(Role::Secondary), secondary);
+        Self { now: START, sides: [primary, secondary], cut_after: None, is_linked: false }
+    }
+
+    /// Both in NORMAL, balanced.
+    pub(super) fn in_normal() -> Self {
+        let mut pair = Self::fresh();
+        pair.link();
+        pair.settle();
+        assert_eq!(pair.states(), [State::Normal; 2]);
+        pair
+    }
+
+    /// Greets, and brings the link up at both ends.
+    pub(super) fn link(&mut self) {
+        let [primary, secondary] = greet(self.now, [&self.sides[0], &self.sides[1]]);
+        self.is_linked = true;
+        self.happens(1, Event::LinkUp(secondary));
+        self.happens(0, Event::LinkUp(primary));
+    }
+
+    /// Cuts the link; what is on it is lost.
+    pub(super) fn cut(&mut self) {
+        if std::mem::take(&mut self.is_linked) {
+            for side in [0, 1] {
+                self.sides[side].inbox.clear();
+                self.happens(side, Event::LinkLost(Lost::Closed));
+            }
+        }
+    }
+
+    /// Delivers everything, and what it gives rise to, in turns; at once, unless the link is to be cut.
+    pub(super) fn settle(&mut self) {
+        for turn in 0..10_000 {
+            if self.sides.iter().all(|side| side.inbox.is_empty()) {
+                return;
+            }
+            self.deliver(turn % 2);
+        }
+        panic!("the two never come to rest");
+    }
+
+    /// Lets time pass, second by second.
+    pub(super) fn pass(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.now = Stamp(self.now.0 + 1);
+            for side in [0, 1] {
+                let due = self.sides[side].endpoint.next_timeout();
+                if due.is_some_and(|due| due <= self.now) {
+                    self.happens(side, Event::Tick);
+                }
+            }
+            self.settle();
+        }
+    }
+
+    /// An operator's word.
+    pub(super) fn command(&mut self, side: usize, command: Command) {
+        self.happens(side, Event::Command(command));
+        self.settle();
+    }
+
+    /// A crash: the link is cut, and the server starts with what its disk has, or with nothing.
+    pub(super) fn restart(&mut self, side: usize, keeps_storage: bool) {
+        self.cut();
+        let saved = self.sides[side].saved.filter(|_| keeps_storage);
+        let settings = self.sides[side].settings.clone();
+        let old = std::mem::replace(&mut self.sides[side], Side::new(self.now, settings, saved));
+        if keeps_storage {
+            self.sides[side].table = old.table;
+        }
+    }
+
+    /// First the primary's.
+    pub(super) fn states(&self) -> [State; 2] {
+        [0, 1].map(|side| self.sides[side].endpoint.state())
+    }
+
+    /// Something happens to one of the two.
+    pub(super) fn happens(&mut self, side: usize, event: Event<'_>) {
+        let now = self.now;
+        let (sent, closes) = self.sides[side].handle(now, event);
+        if !self.is_linked {
+            assert!(sent.is_empty(), "nothing is sent without a link: {sent:?}");
+            return;
+        }
+        let inbox = &mut self.sides[1 - side].inbox;
+        inbox.extend(
+            sent.into_iter()
+                .map(|(xid, message)| Arrival::Message(Packet { time: now, xid, message })),
+        );
+        if closes {
+            inbox.push_back(Arrival::End);
+            self.sides[side].inbox.clear();
+            self.happens(side, Event::LinkLost(Lost::Asked));
+        }
+    }
+
+    fn deliver(&mut self, side: usize) {
+        let Some(arrival) = self.sides[side].inbox.pop_front() else { return };
+        match arrival {
+            Arrival::Message(packet) => self.happens(side, Event::Received(&packet)),
+            Arrival::End => {
+                self.sides[1 - side].inbox.clear();
+                self.is_linked = false;
+                self.happens(side, Event::LinkLost(Lost::Closed));
+            }
+        }
+        if let Some(left) = &mut self.cut_after {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                self.cut_after = None;
+                self.cut();
+            }
+        }
+    }
+}
+
+/// What both ends make of a greeting that nothing disturbs.
+fn greet(now: Stamp, [primary, secondary]: [&Side; 2]) -> [Greeted; 2] {
+    let mut caller = Greeting::new(&primary.settings, Tls::Off);
+    let mut called = Greeting::new(&secondary.settings, Tls::Off);
+    let only = |said: Vec<(u32, Message)>| {
+        let (xid, message) = said.into_iter().next().expect("a message");
+        Packet { time: now, xid, message }
+    };
+    let Said::Send(connect) = caller.begin() else { panic!("no CONNECT") };
+    let Said::Done(ack, at_secondary) = called.handle(now, &only(connect)) else {
+        panic!("CONNECT is not taken")
+    };
+    let Said::Done(_, at_primary) = caller.handle(now, &only(ack)) else {
+        panic!("CONNECTACK is not taken")
+    };
+    [at_primary, at_secondary]
+}

@@ -93,8 +93,7 @@ impl Endpoint {
         let is_heard = self.is_heard();
         let oldest = self.updates.oldest_unacknowledged().filter(|_| is_heard);
         let has_alarmed = session.is_some_and(|session| session.has_alarmed);
-        let is_recording =
-            is_heard || super::state::is_operational(self.state());
+        let is_recording = is_heard || super::state::is_operational(self.state());
         [
             (Due::Startup, self.startup),
             (
@@ -110,18 +109,12 @@ impl Endpoint {
                 Due::Unanswered,
                 oldest.filter(|_| !has_alarmed).map(|oldest| oldest.after(UNANSWERED)),
             ),
-            (
-                Due::UnansweredTooLong,
-                oldest.map(|oldest| oldest.after(UNANSWERED_TOO_LONG)),
-            ),
+            (Due::UnansweredTooLong, oldest.map(|oldest| oldest.after(UNANSWERED_TOO_LONG))),
             (Due::Wait, (self.state() == State::RecoverWait).then(|| self.wait_ends())),
             (Due::SafePeriod, self.safe_period_ends()),
             (Due::Record, is_recording.then(|| self.stored.1.after(RECORD_EVERY))),
             (Due::Updates, self.updates.next_timeout().filter(|_| is_heard)),
-            (
-                Due::Contact,
-                session.map(|session| session.sent.after(session.contact_every)),
-            ),
+            (Due::Contact, session.map(|session| session.sent.after(session.contact_every))),
         ]
         .into_iter()
         .filter_map(|(due, at)| Some((due, at?)))
@@ -170,13 +163,7 @@ impl Endpoint {
     }
 
     /// DISCONNECT 17 (draft-12 §8.3), and what follows from the loss.
-    fn give_link_up(
-        &mut self,
-        now: Stamp,
-        why: &str,
-        table: &Table,
-        actions: &mut Vec<Action>,
-    ) {
+    fn give_link_up(&mut self, now: Stamp, why: &str, table: &Table, actions: &mut Vec<Action>) {
         let rejection = Rejection { reason: Reject::NoTraffic, text: why.to_owned() };
         self.close(now, Some(rejection), table, actions);
     }

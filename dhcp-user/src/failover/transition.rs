@@ -106,16 +106,10 @@ impl Endpoint {
     }
 
     /// STARTUP ends because the partner was not heard in time.
-    pub(super) fn give_startup_up(
-        &mut self,
-        now: Stamp,
-        table: &Table,
-        actions: &mut Vec<Action>,
-    ) {
+    pub(super) fn give_startup_up(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
         let own = self.saved.state;
-        let is_alone = self.settings.starts_alone
-            && own == State::Recover
-            && self.saved.partner.is_none();
+        let is_alone =
+            self.settings.starts_alone && own == State::Recover && self.saved.partner.is_none();
         self.saved.operational = self.granted;
         let next = if is_alone { State::PartnerDown } else { own };
         self.leave_startup_for(now, next, "the partner is not heard", table, actions);
@@ -144,8 +138,7 @@ impl Endpoint {
     /// may be.
     pub(super) fn speak(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
         let own = self.saved.state;
-        let is_recovering =
-            matches!(own, State::Recover | State::RecoverWait | State::RecoverDone);
+        let is_recovering = matches!(own, State::Recover | State::RecoverWait | State::RecoverDone);
         let partner = self.saved.partner.filter(|_| self.is_heard() && !is_recovering);
         if self.startup.is_none() && self.is_forbidden(own) {
             let turn = partner.map(|its| state::on_partner_state(own, its, self.dialect()));
@@ -162,9 +155,9 @@ impl Endpoint {
 
     /// Whether telling this state could end the partner (spec §4.6).
     fn is_forbidden(&self, own: State) -> bool {
-        self.session.as_ref().is_some_and(|session| {
-            session.dialect == Dialect::Dhcpd && session.guard.forbids(own)
-        })
+        self.session
+            .as_ref()
+            .is_some_and(|session| session.dialect == Dialect::Dhcpd && session.guard.forbids(own))
     }
 
     /// STATE, if there is a link and it may be said.

@@ -73,6 +73,19 @@ fn next(seen: Option<&Binding>, filler: usize) -> Binding {
     binding
 }
 
+const NAMES: [&str; 3] = ["failover/north", "failover/south", ""];
+
+/// A note says which of its name it is.
+fn octets(count: u64, filler: usize) -> Vec<u8> {
+    let mut octets = count.to_le_bytes().to_vec();
+    octets.resize(8 + filler, count as u8);
+    octets
+}
+
+fn count(octets: &[u8]) -> u64 {
+    u64::from_le_bytes(*octets.first_chunk().expect("what `octets` made"))
+}
+
 /// A running server, as far as the journal sees one.
 struct Server {
     disk: SimulatedDisk,
@@ -82,6 +95,10 @@ struct Server {
     waiting: Vec<Vec<(Sequence, Ipv4Addr, Binding)>>,
     /// What was seen durable: of each address the newest.
     told: BTreeMap<Ipv4Addr, Binding>,
+    notes: Vec<Vec<(Sequence, &'static str, Vec<u8>)>>,
+    /// How many notes of each name there were.
+    counts: BTreeMap<&'static str, u64>,
+    told_notes: BTreeMap<String, Vec<u8>>,
 }
 
 impl Server {
@@ -97,8 +114,20 @@ impl Server {
         let recovery = Journal::open_on(Arc::new(disk.clone()), &settings, 2);
         let (journal, recovered) = recovery.load(&table, 2)?;
         let waiting = vec![Vec::new(), Vec::new()];
-        let disk = disk.clone();
-        Ok((Self { disk, table, journal, waiting, told: BTreeMap::new() }, recovered))
+        let server = Self {
+            disk: disk.clone(),
+            table,
+            journal,
+            waiting,
+            told: BTreeMap::new(),
+            notes: vec![Vec::new(), Vec::new()],
+            counts: NAMES
+                .into_iter()
+                .map(|name| (name, recovered.notes.get(name).map_or(0, |octets| count(octets))))
+                .collect(),
+            told_notes: BTreeMap::new(),
+        };
+        Ok((server, recovered))
     }
 
     fn change(&mut self, appender: usize, address: Ipv4Addr, filler: usize) {
@@ -107,6 +136,14 @@ impl Server {
         self.table.0.lock().unwrap().insert(address, binding.clone());
         let sequence = self.journal.appenders[appender].append(address, &binding).unwrap();
         self.waiting[appender].push((sequence, address, binding));
+    }
+
+    fn note(&mut self, appender: usize, name: &'static str, filler: usize) {
+        let count = self.counts.entry(name).or_default();
+        *count += 1;
+        let octets = octets(*count, filler);
+        let sequence = self.journal.appenders[appender].note(name, &octets).unwrap();
+        self.notes[appender].push((sequence, name, octets));
     }
 
     fn commit(&mut self) -> Round {
@@ -130,12 +167,25 @@ impl Server {
                 !is_durable
             });
         }
+        for (appender, waiting) in self.journal.appenders.iter().zip(&mut self.notes) {
+            let durable = appender.durable();
+            for (_, name, octets) in waiting.extract_if(.., |(at, ..)| *at <= durable) {
+                let told = self.told_notes.entry(name.to_owned()).or_default();
+                if told.is_empty() || count(told) < count(&octets) {
+                    *told = octets;
+                }
+            }
+        }
     }
 
     /// A step that a seed chooses. False when the power has failed.
     fn step(&mut self, chance: &mut Chance) -> bool {
         match chance.below(10) {
-            0..6 => {
+            0 => {
+                let name = NAMES[chance.below(NAMES.len())];
+                self.note(chance.below(2), name, chance.below(200));
+            }
+            1..6 => {
                 let address = Ipv4Addr::from_bits(0x0a00_0000 + chance.below(40) as u32);
                 let most = if chance.below(8) == 0 { 7_000 } else { 200 };
                 let filler = chance.below(most);
@@ -164,6 +214,18 @@ fn assert_kept(told: &BTreeMap<Ipv4Addr, Binding>, server: &Server, what: &str) 
     }
 }
 
+/// Of a note too: this one or one that followed it.
+fn assert_noted(told: &BTreeMap<String, Vec<u8>>, recovered: &Recovered, what: &str) {
+    for (name, told) in told {
+        let found = recovered.notes.get(name);
+        let found = found.unwrap_or_else(|| panic!("{what}: note {name:?} is forgotten"));
+        assert!(count(found) >= count(told), "{what}: note {name:?} went back");
+        if count(found) == count(told) {
+            assert_eq!(found, told, "{what}: note {name:?} changed");
+        }
+    }
+}
+
 #[test]
 fn whatever_was_told_survives_power_failures_at_every_write() {
     for seed in 0..20 {
@@ -172,17 +234,18 @@ fn whatever_was_told_survives_power_failures_at_every_write() {
             let mut chance = Chance(seed);
             let disk = SimulatedDisk::new();
             disk.fail_power_after(cut);
-            let mut told = BTreeMap::new();
+            let (mut told, mut told_notes) = (BTreeMap::new(), BTreeMap::new());
             let mut ran_out = false;
             if let Ok((mut server, _)) = Server::start(&disk) {
                 ran_out = !(0..300).any(|_| !server.step(&mut chance));
-                told = server.told;
+                (told, told_notes) = (server.told, server.told_notes);
             }
             let mut chance = Chance(seed ^ cut << 8);
             let what = format!("seed {seed}, cut at change {cut}");
-            let (server, _) = Server::start(&disk.crashed(&mut chance))
+            let (server, recovered) = Server::start(&disk.crashed(&mut chance))
                 .unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_kept(&told, &server, &what);
+            assert_noted(&told_notes, &recovered, &what);
             if ran_out {
                 assert!(cut > 100, "a history has many changes, not {cut}");
                 break;
@@ -197,15 +260,17 @@ fn kills_and_power_failures_one_after_another_lose_nothing() {
     for seed in 0..400 {
         let mut chance = Chance(seed);
         let mut disk = SimulatedDisk::new();
-        let mut told = BTreeMap::new();
+        let (mut told, mut told_notes) = (BTreeMap::new(), BTreeMap::new());
         for life in 0..8 {
             let what = format!("seed {seed}, life {life}");
             disk.fail_power_after(chance.below(120) as u64);
             match Server::start(&disk) {
-                Ok((mut server, _)) => {
+                Ok((mut server, recovered)) => {
                     assert_kept(&told, &server, &what);
+                    assert_noted(&told_notes, &recovered, &what);
                     while server.step(&mut chance) {}
                     told.extend(server.told);
+                    told_notes.extend(server.told_notes);
                 }
                 Err(OpenError::Io { .. }) => {}
                 Err(error) => panic!("{what}: {error}"),
@@ -319,6 +384,66 @@ fn snapshots_begin_by_themselves_once_enough_was_written() {
     assert!(disk.list().unwrap().len() <= 20, "{:?}", disk.list());
 }
 
+#[test]
+fn of_the_notes_of_one_name_the_last_holds_whichever_ring_is_written_first() {
+    for [first, second] in [[0, 1], [1, 0]] {
+        let disk = SimulatedDisk::new();
+        let (mut server, _) = Server::start(&disk).unwrap();
+        // Both go in one batch, in the order of the rings; then in a batch each.
+        server.note(first, NAMES[0], 10);
+        server.note(second, NAMES[0], 10);
+        assert_eq!(server.commit(), Round::Committed);
+        server.note(second, NAMES[1], 0);
+        assert_eq!(server.commit(), Round::Committed);
+        server.note(first, NAMES[1], 5);
+        assert_eq!(server.commit(), Round::Committed);
+        let (_, recovered) = Server::start(&disk.crashed(&mut Chance(1))).unwrap();
+        let expected = [(NAMES[0], octets(2, 10)), (NAMES[1], octets(2, 5))];
+        let expected = expected.map(|(name, octets)| (name.to_owned(), octets));
+        assert_eq!(recovered.notes, BTreeMap::from(expected));
+    }
+}
+
+#[test]
+fn notes_outlive_the_segments_they_were_written_in_and_restarts() {
+    let disk = SimulatedDisk::new();
+    let (mut server, _) = Server::start(&disk).unwrap();
+    server.note(0, NAMES[0], 10);
+    for round in 0..400 {
+        server.change(round % 2, Ipv4Addr::from_bits(0x0a00_0000 + round as u32 % 50), 3_000);
+        assert_eq!(server.commit(), Round::Committed);
+    }
+    assert_eq!(server.journal.snapshotter.write(&server.table).unwrap(), 50);
+    let (mut server, recovered) = Server::start(&disk).unwrap();
+    assert_eq!((recovered.from_snapshot, &recovered.notes[NAMES[0]]), (51, &octets(1, 10)));
+    // What is written now is newer than what the snapshot has.
+    server.note(1, NAMES[0], 3);
+    assert_eq!(server.commit(), Round::Committed);
+    let (mut server, recovered) = Server::start(&disk.crashed(&mut Chance(1))).unwrap();
+    assert_eq!(recovered.notes[NAMES[0]], octets(2, 3));
+    assert_eq!(server.journal.snapshotter.write(&server.table).unwrap(), 50);
+    let (_, recovered) = Server::start(&disk.crashed(&mut Chance(1))).unwrap();
+    assert_eq!(recovered.notes[NAMES[0]], octets(2, 3));
+}
+
+#[test]
+fn a_note_that_does_not_fit_leaves_the_last_one() {
+    let disk = SimulatedDisk::new();
+    let (mut server, _) = Server::start(&disk).unwrap();
+    server.note(0, NAMES[0], 10);
+    let appender = &mut server.journal.appenders[0];
+    assert_eq!(appender.note(NAMES[0], &vec![0; MAX_NOTE_LEN + 1]), Err(AppendError::TooLong));
+    assert_eq!(appender.note(&"n".repeat(MAX_NAME_LEN + 1), &[]), Err(AppendError::TooLong));
+    while appender.room() > 0 {
+        appender.note("other", &[7; MAX_NOTE_LEN]).unwrap();
+    }
+    let refused = std::iter::from_fn(|| appender.note(NAMES[0], &[1; MAX_NOTE_LEN]).err()).next();
+    assert_eq!(refused, Some(AppendError::NoRoom));
+    assert_eq!(server.journal.snapshotter.write(&server.table).unwrap(), 0);
+    let (_, recovered) = Server::start(&disk.killed()).unwrap();
+    assert_eq!(recovered.notes[NAMES[0]], octets(1, 10));
+}
+
 /// A journal of three batches in one segment, with its name, the offsets at which they begin, and
 /// where the last one ends.
 fn three_batches() -> (SimulatedDisk, String, [usize; 3], usize) {
@@ -326,6 +451,7 @@ fn three_batches() -> (SimulatedDisk, String, [usize; 3], usize) {
     let (mut server, _) = Server::start(&disk).unwrap();
     for address in 1..=2 {
         server.change(0, Ipv4Addr::new(10, 0, 0, address), 100);
+        server.note(1, NAMES[0], 20);
         assert_eq!(server.commit(), Round::Committed);
     }
     let name = segment::name(1);

@@ -74,3 +74,113 @@ impl Table {
         })
     }
 }
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use super::super::fixture::*;
+    use super::super::{Binding, BindingStatus, PoolCounts};
+    use super::*;
+    use crate::wire::Stamp;
+
+    fn visited(table: &Table, owner: Owner, budget: usize) -> (Vec<Ipv4Addr>, bool) {
+        let (guard, mut visited) = (table.pin(), Vec::new());
+        let all = table.for_available(POOL, owner, budget, &guard, &mut |address, _| {
+            visited.push(address);
+            ControlFlow::Continue(())
+        });
+        (visited, all)
+    }
+
+    fn backup(since: u32) -> Binding {
+        Binding::new(BindingStatus::Backup, Stamp(since))
+    }
+
+    #[test]
+    fn available_addresses_come_never_used_first_then_longest_unused_and_stay() {
+        let table = Table::new(layout(6, &[1]));
+        table.set(ip(0), freed(1, 5));
+        table.set(ip(3), lease(2, 0, 9));
+        table.set(ip(2), freed(3, 6));
+        table.set(ip(4), backup(7));
+        for _ in 0..2 {
+            assert_eq!(visited(&table, Owner::Primary, 9), (vec![ip(5), ip(0), ip(2)], true));
+            assert_eq!(visited(&table, Owner::Secondary, 9), (vec![ip(4)], true));
+        }
+        assert_eq!(visited(&table, Owner::Primary, 2), (vec![ip(5), ip(0)], false));
+        assert_eq!(table.give(9, lease(7, 9, 20)), Some(ip(5)));
+        assert_eq!(visited(&table, Owner::Primary, 9), (vec![ip(0), ip(2)], true));
+    }
+
+    #[test]
+    fn an_offered_address_shows_its_offer() {
+        let table = table(1);
+        table.give(0, offer(1, 60)).unwrap();
+        let guard = table.pin();
+        let mut until = None;
+        table.for_available(POOL, Owner::Primary, 9, &guard, &mut |_, seen| {
+            until = seen.binding().map(|binding| binding.offered_until);
+            ControlFlow::Break(())
+        });
+        assert_eq!(until, Some(Stamp(60)));
+    }
+
+    /// What balance does: virgin and used addresses become the partner's, and come back.
+    #[test]
+    fn an_address_given_to_the_partner_is_the_partners_and_counted_so() {
+        let table = table(4);
+        table.set(ip(3), lease(1, 0, 9));
+        table.set(ip(3), freed(1, 5));
+        let guard = table.pin();
+        let mut left = 3;
+        table.for_available(POOL, Owner::Primary, 9, &guard, &mut |address, seen| {
+            table.replace(address, seen, backup(6), &guard).unwrap();
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        let counts = PoolCounts { total: 4, free: 1, backup: 3, ..PoolCounts::default() };
+        assert_eq!(table.counts(POOL), counts);
+        assert_eq!(visited(&table, Owner::Primary, 9).0, [ip(3)]);
+        assert_eq!(visited(&table, Owner::Secondary, 9).0, [ip(0), ip(1), ip(2)]);
+        for (number, expected) in [(0, ip(3)), (1, ip(1))] {
+            if number == 1 {
+                table.set(ip(1), Binding::new(BindingStatus::Free, Stamp(7))); // taken back
+            }
+            let (address, _) =
+                table.take_free(POOL, Owner::Primary, Stamp(8), &guard).expect("one is ours");
+            assert_eq!(address, expected);
+        }
+        assert!(table.take_free(POOL, Owner::Primary, Stamp(8), &guard).is_none());
+        let rest = || table.take_free(POOL, Owner::Secondary, Stamp(8), &guard);
+        let rest: Vec<_> = std::iter::from_fn(rest).map(|(address, _)| address).collect();
+        assert_eq!(rest, [ip(0), ip(2)]);
+    }
+
+    #[test]
+    fn entries_of_bound_addresses_in_the_way_are_tidied() {
+        const COUNT: u32 = 100;
+        let table = table(COUNT);
+        (0..COUNT).for_each(|n| table.set(ip(n), freed(n, 1)));
+        (0..COUNT - 1).for_each(|n| table.set(ip(n), lease(n, 2, 9)));
+        assert_eq!(visited(&table, Owner::Primary, 50), (vec![], false));
+        table.sweep(3, 0);
+        assert_eq!(visited(&table, Owner::Primary, 50), (vec![ip(COUNT - 1)], true));
+    }
+
+    #[test]
+    fn a_pool_is_exhausted_for_an_owner_when_nothing_unreserved_is_left_to_it() {
+        let table = Table::new(layout(3_000, &[0]));
+        let is_exhausted =
+            || [Owner::Primary, Owner::Secondary].map(|owner| table.is_exhausted(POOL, owner));
+        assert_eq!(is_exhausted(), [false, true]);
+        (1..3_000).for_each(|n| table.set(ip(n), lease(n, 0, 9)));
+        assert_eq!(is_exhausted(), [true, true], "what is reserved does not count");
+        table.set(ip(0), backup(1));
+        assert_eq!(is_exhausted(), [true, true]);
+        table.set(ip(2_999), backup(1));
+        assert_eq!(is_exhausted(), [true, false]);
+        table.set(ip(1_500), freed(1, 2));
+        assert_eq!(is_exhausted(), [false, false]);
+        assert!(table.is_exhausted(PoolId(ip(5)), Owner::Primary), "a pool that is gone");
+    }
+}

@@ -148,4 +148,16 @@ mod tests {
         assert_eq!(table.counts(PoolId(ip(10))).active, 2);
         assert_eq!(table.counts(PoolId(ip(1))), PoolCounts::default());
     }
+
+    #[test]
+    fn a_lease_beside_a_pool_in_its_chunk_is_not_counted_in_it() {
+        let table = table(20);
+        table.set(ip(3), lease(1, 0, 9));
+        table.restore(ip(20), lease(2, 0, 9));
+        assert_eq!(table.counts(POOL).active, 1);
+        table.finish_restore(&crate::lease::in_turn);
+        assert_eq!(table.counts(POOL).active, 1);
+        table.set(ip(20), freed(2, 9));
+        assert_eq!(table.counts(POOL).active, 1);
+    }
 }

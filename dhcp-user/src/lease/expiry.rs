@@ -195,8 +195,9 @@ struct Call<'a> {
 #[cfg(not(loom))]
 mod tests {
     use super::super::fixture::*;
-    use super::super::{Owner, PoolCounts};
+    use super::super::{IpFlags, Owner, PoolCounts, Told};
     use super::*;
+    use BindingStatus::{Abandoned, Active, Expired, Free, Released, Reset};
 
     fn expired(table: &Table, now: u32, budget: usize) -> (Vec<Ipv4Addr>, Sweep) {
         let mut ended = Vec::new();
@@ -270,5 +271,175 @@ mod tests {
         assert_eq!(all, (0..COUNT).map(ip).collect::<Vec<_>>());
         let free = PoolCounts { total: 5_000, free: 5_000, ..PoolCounts::default() };
         assert_eq!(table.counts(POOL), free);
+    }
+
+    /// NORMAL, as the primary, which ends leases, or as the secondary, which does not.
+    fn normal(owner: Owner) -> View {
+        let ends_leases = owner == Owner::Primary;
+        View { mclt: Some(Seconds(50)), owner, ends_leases, ..View::ALONE }
+    }
+
+    fn partner_down(since: u32) -> View {
+        let takeover = Some(Takeover { since: Stamp(since) });
+        View { takeover, ends_leases: true, ..normal(Owner::Secondary) }
+    }
+
+    /// What one call changes, and from what to what.
+    fn changes(
+        table: &Table,
+        now: u32,
+        view: &View,
+    ) -> Vec<(Ipv4Addr, BindingStatus, BindingStatus)> {
+        let (views, mut changes) = (Views(vec![view.clone()]), Vec::new());
+        let sweep = table.expire(Stamp(now), 100, WriterId(3), &views, &mut |at, old, new| {
+            assert_eq!(new.version, old.version + 1);
+            assert_eq!((new.starts, new.writer), (Stamp(now), Some(WriterId(3))));
+            changes.push((at, old.status, new.status));
+        });
+        assert!(sweep.done && sweep.changed == changes.len());
+        changes
+    }
+
+    fn told(table: &Table, address: Ipv4Addr) -> (Told, Option<u32>) {
+        let binding = table.get(address).unwrap();
+        let number = (0..9).find(|number| binding.client == Some(client(*number)));
+        (binding.told, number)
+    }
+
+    #[test]
+    fn with_a_partner_a_lease_that_is_over_is_expired_and_the_partner_hears_it() {
+        let table = shared_table(3, &[]);
+        (0..3).for_each(|number| table.set(ip(number), lease(number, 0, 100)));
+        let view = normal(Owner::Primary);
+        assert!(changes(&table, 99, &view).is_empty());
+        let ended = changes(&table, 100, &view);
+        // The last address has no partner.
+        assert_eq!(
+            ended,
+            [(ip(0), Active, Expired), (ip(1), Active, Expired), (ip(2), Active, Free)]
+        );
+        assert_eq!(told(&table, ip(0)), (Told::Unsent, Some(0)));
+        assert_eq!(told(&table, ip(2)), (Told::Acknowledged, Some(2)));
+        assert_eq!(table.count_untold(pool(3)), 2);
+        assert!(changes(&table, 100_000, &view).is_empty(), "it waits for the partner's word");
+    }
+
+    #[test]
+    fn a_lease_that_is_not_ours_to_end_is_looked_at_once_and_again_when_it_becomes_ours() {
+        let table = shared_table(3, &[]);
+        table.set(ip(0), lease(0, 0, 100));
+        table.set(ip(1), lease(1, 0, 900));
+        let secondary = normal(Owner::Secondary);
+        assert!(changes(&table, 100, &secondary).is_empty());
+        let chunk = table.directory.chunk(ip(0)).unwrap();
+        assert_eq!(chunk.earliest(), Stamp(900), "no call looks at it for nothing");
+        assert!(changes(&table, 500, &secondary).is_empty());
+        let interrupted = View { ends_leases: true, ..secondary.clone() };
+        assert_eq!(changes(&table, 501, &interrupted), [(ip(0), Active, Expired)]);
+        // And back: what ends then is not ours again.
+        assert!(changes(&table, 900, &secondary).is_empty());
+        assert_eq!(changes(&table, 901, &interrupted), [(ip(1), Active, Expired)]);
+    }
+
+    #[test]
+    fn a_silent_endpoint_ends_nothing() {
+        let table = shared_table(2, &[]);
+        table.set(ip(0), lease(0, 0, 100));
+        assert!(changes(&table, 500, &View::SILENT).is_empty());
+        assert_eq!(changes(&table, 501, &normal(Owner::Primary)).len(), 1);
+    }
+
+    #[test]
+    fn in_partner_down_what_is_over_becomes_free_when_it_may_and_not_before() {
+        let table = shared_table(5, &[3]);
+        let over = |status, number, cltt, end| Binding {
+            status,
+            sent_potential: Stamp(end),
+            flags: IpFlags { reserved: number == 3, bootp: true },
+            ..lease(number, cltt, end)
+        };
+        table.set(ip(0), over(Expired, 0, 10, 300));
+        table.set(ip(1), over(Released, 1, 10, 20));
+        table.set(ip(2), lease(2, 10, 400));
+        table.set(ip(3), over(Reset, 3, 10, 600));
+        assert!(changes(&table, 999, &normal(Owner::Primary)).iter().all(|it| it.0 == ip(2)));
+        let down = partner_down(1_000);
+        assert!(changes(&table, 1_050, &down).is_empty());
+        let freed = changes(&table, 1_051, &down);
+        let expected = [(0, Expired), (1, Released), (2, Expired), (3, Reset)];
+        assert_eq!(freed, expected.map(|(number, from)| (ip(number), from, Free)));
+        for number in 0..4 {
+            assert_eq!(told(&table, ip(number)), (Told::Unsent, Some(number)));
+            let flags = table.get(ip(number)).unwrap().flags;
+            assert_eq!(flags, IpFlags { reserved: number == 3, bootp: false });
+        }
+    }
+
+    #[test]
+    fn what_comes_to_wait_during_partner_down_has_its_time_too() {
+        let table = shared_table(3, &[]);
+        let down = partner_down(1_000);
+        assert!(changes(&table, 1_000, &down).is_empty());
+        // Leased here alone, told to nobody: free at its end.
+        let alone = Binding { sent_potential: Stamp(9_000), ..lease(0, 1_100, 1_200) };
+        table.set(ip(0), alone.clone());
+        assert_eq!(changes(&table, 1_200, &down), [(ip(0), Active, Expired)]);
+        assert_eq!(changes(&table, 1_201, &down), [(ip(0), Expired, Free)]);
+        // Given back; the partner knew of it until 1,500.
+        table.set(ip(1), Binding { status: Released, acked_potential: Stamp(1_500), ..alone });
+        assert!(changes(&table, 1_550, &down).is_empty());
+        assert_eq!(changes(&table, 1_551, &down), [(ip(1), Released, Free)]);
+        let chunk = table.directory.chunk(ip(0)).unwrap();
+        assert_eq!(chunk.earliest(), Stamp::NEVER);
+    }
+
+    #[test]
+    fn an_address_set_aside_is_reset_with_a_partner_and_free_by_its_word_only() {
+        let table = shared_table(3, &[]);
+        let aside = |number| Binding { status: Abandoned, ..lease(number, 0, 100) };
+        (0..3).for_each(|number| table.set(ip(number), aside(number)));
+        assert!(changes(&table, 100, &normal(Owner::Secondary)).iter().all(|it| it.0 == ip(2)));
+        let primary = normal(Owner::Primary);
+        let reset = changes(&table, 101, &primary);
+        assert_eq!(reset, [(ip(0), Abandoned, Reset), (ip(1), Abandoned, Reset)]);
+        assert_eq!(told(&table, ip(0)), (Told::Unsent, None));
+        assert!(changes(&table, 9_999, &primary).is_empty());
+    }
+
+    #[test]
+    fn infinite_leases_outlast_partner_down() {
+        let table = shared_table(2, &[]);
+        let bootp = IpFlags { reserved: false, bootp: true };
+        table.set(ip(0), Binding { flags: bootp, ..lease(0, 0, u32::MAX) });
+        assert!(changes(&table, u32::MAX - 1, &partner_down(10)).is_empty());
+    }
+
+    #[test]
+    fn what_waits_for_a_partner_that_a_reload_takes_away_is_free() {
+        let table = shared_table(2, &[]);
+        table.set(ip(0), lease(0, 0, 100));
+        let view = normal(Owner::Primary);
+        assert_eq!(changes(&table, 100, &view), [(ip(0), Active, Expired)]);
+        table.adopt(layout(2, &[]));
+        assert_eq!(changes(&table, 101, &view), [(ip(0), Expired, Free)]);
+        assert_eq!(told(&table, ip(0)).0, Told::Acknowledged);
+    }
+
+    #[test]
+    fn a_new_view_is_followed_however_small_the_budget() {
+        const COUNT: u32 = 3_000;
+        let table = shared_table(COUNT + 1, &[]);
+        (0..COUNT).for_each(|n| table.set(ip(n), Binding { status: Expired, ..lease(n, 0, 9) }));
+        let views = Views(vec![partner_down(10)]);
+        let mut freed = 0;
+        for _ in 0..=COUNT.div_ceil(100) + 5 {
+            let sweep =
+                table.expire(Stamp(100), 100, WriterId(0), &views, &mut |_, _, _| freed += 1);
+            assert!(sweep.changed <= 100);
+            if sweep.done {
+                break;
+            }
+        }
+        assert_eq!(freed, COUNT);
     }
 }

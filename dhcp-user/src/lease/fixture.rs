@@ -30,6 +30,12 @@ pub(super) fn layout(count: u32, reserved: &[u32]) -> Layout {
     Layout::new(vec![network()], vec![pool(count)], reserved)
 }
 
+/// The same, in relationship 0 but for its last address.
+pub(super) fn shared_table(count: u32, reserved: &[u32]) -> Table {
+    let shared = vec![(Range { first: NETWORK.0, last: ip(count - 2) }, 0)];
+    Table::new(layout(count, reserved).with_relationships(shared))
+}
+
 pub(super) fn table(count: u32) -> Table {
     Table::new(layout(count, &[]))
 }

@@ -258,4 +258,18 @@ mod tests {
         assert_eq!(layout.reserved_in(range("10.1.0.10", "10.1.0.20")), [ip("10.1.0.12")]);
         assert_eq!(layout.count(), 11 + 56 + 2);
     }
+
+    #[test]
+    fn an_address_belongs_to_the_relationship_of_its_subnet_in_a_pool_or_not() {
+        let (first, last) = (range("10.1.0.0", "10.1.255.255"), range("10.3.0.0", "10.3.0.255"));
+        let other = range("10.0.0.0", "10.0.255.255");
+        let layout = layout().with_relationships(vec![(last, 1), (other, 0), (first, 1)]);
+        assert_eq!(layout.relationship_of(ip("10.1.0.15")), Some(1));
+        assert_eq!(layout.relationship_of(ip("10.0.0.7")), Some(0), "reserved outside the pools");
+        assert_eq!(layout.relationship_of(ip("10.2.0.0")), None);
+        assert_eq!(layout.relationship_of(ip("10.3.1.0")), None);
+        assert_eq!(layout.relationship_of(ip("9.255.255.255")), None);
+        assert_eq!(layout.ranges_of(1).collect::<Vec<_>>(), [first, last]);
+        assert_eq!(layout.ranges_of(2).count(), 0);
+    }
 }

@@ -199,8 +199,7 @@ impl Listener {
     }
 
     pub(super) fn listen(&self) {
-        // A swap, as in the journal's `Bell::sleep`: it comes after one that is under way.
-        self.is_listening.swap(true, Relaxed);
+        self.is_listening.store(true, Relaxed);
         fence(SeqCst);
     }
 }
@@ -229,4 +228,290 @@ fn ones(mut bits: u64) -> impl Iterator<Item = u32> {
         bits &= bits - 1;
         Some(lowest)
     })
+}
+
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Wake;
+
+    use proptest::prelude::*;
+
+    use super::super::fixture::*;
+    use super::super::{Binding, Told, in_turn};
+    use super::*;
+
+    const ALL: Range = Range { first: Ipv4Addr::UNSPECIFIED, last: Ipv4Addr::BROADCAST };
+
+    fn untold(number: u32, told: Told) -> Binding {
+        Binding { told, ..lease(number, 0, 9) }
+    }
+
+    /// All of a range, so many at a time.
+    fn taken(table: &Table, range: Range, budget: usize) -> Vec<Ipv4Addr> {
+        let (mut all, mut from) = (Vec::new(), Some(range.first));
+        while let Some(next) = from {
+            let before = all.len();
+            from = table.take_untold(range, next, budget, &mut |address| all.push(address));
+            assert!(all.len() - before <= budget);
+            assert!(from.is_none_or(|from| from > next), "it must go on");
+        }
+        all
+    }
+
+    #[test]
+    fn what_the_partner_must_hear_is_taken_once_and_what_it_knows_never() {
+        let table = table(3);
+        table.set(ip(0), untold(1, Told::Unsent));
+        table.set(ip(1), untold(2, Told::Acknowledged));
+        table.set(ip(2), untold(3, Told::Sent));
+        assert_eq!(table.count_untold(ALL), 2);
+        assert_eq!(taken(&table, ALL, 9), [ip(0), ip(2)]);
+        assert!(taken(&table, ALL, 9).is_empty());
+        table.set(ip(2), untold(3, Told::Acknowledged));
+        table.mark_untold(ip(0));
+        assert_eq!(taken(&table, ALL, 9), [ip(0)]);
+        table.mark_untold(Ipv4Addr::new(9, 9, 9, 9)); // never bound
+        assert_eq!(table.count_untold(ALL), 0);
+    }
+
+    #[test]
+    fn a_lost_swap_tells_nothing() {
+        let table = table(1);
+        let guard = table.pin();
+        let early = table.seen(ip(0), &guard).unwrap();
+        table.set(ip(0), lease(1, 0, 9));
+        assert!(table.replace(ip(0), early, untold(2, Told::Unsent), &guard).is_err());
+        assert_eq!(table.count_untold(ALL), 0);
+    }
+
+    #[test]
+    fn the_highest_address_of_all_is_taken_and_is_the_end() {
+        let table = table(1);
+        table.set(ip(0), untold(1, Told::Unsent));
+        table.restore(Ipv4Addr::BROADCAST, untold(1, Told::Unsent));
+        table.mark_untold(Ipv4Addr::BROADCAST);
+        assert_eq!(taken(&table, ALL, 1), [ip(0), Ipv4Addr::BROADCAST]);
+    }
+
+    #[test]
+    fn after_a_restart_all_that_is_not_acknowledged_is_in_the_set() {
+        const COUNT: u32 = 3_000;
+        let table = table(COUNT);
+        let version = |version, binding| Binding { version, ..binding };
+        for number in 0..COUNT {
+            let told = [Told::Acknowledged, Told::Unsent, Told::Sent][number as usize % 3];
+            table.restore(ip(number), version(2, untold(number, told)));
+        }
+        table.restore(ip(0), version(1, untold(0, Told::Unsent))); // older
+        table.restore(ip(1), version(3, untold(1, Told::Acknowledged))); // newer
+        table.finish_restore(&in_turn);
+        let expected: Vec<_> = (2..COUNT).filter(|number| number % 3 != 0).map(ip).collect();
+        assert_eq!(table.count_untold(ALL), expected.len() as u64);
+        assert_eq!(taken(&table, ALL, 100), expected);
+    }
+
+    #[test]
+    fn a_reload_forgets_nothing_that_must_be_told() {
+        let table = table(4);
+        table.set(ip(1), untold(1, Told::Unsent));
+        table.adopt(layout(9, &[1]));
+        assert_eq!(taken(&table, ALL, 9), [ip(1)]);
+    }
+
+    struct Count(AtomicU32);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_listens_is_woken_once_until_it_listens_again() {
+        let table = table(4);
+        let count = Arc::new(Count(AtomicU32::new(0)));
+        let woken = || count.0.load(Ordering::Relaxed);
+        table.set_untold_waker(Arc::clone(&count).into()).unwrap();
+        assert!(table.set_untold_waker(Arc::clone(&count).into()).is_err());
+        table.set(ip(0), untold(1, Told::Unsent));
+        assert_eq!(woken(), 0, "nobody listens");
+        table.listen_untold();
+        table.set(ip(1), lease(1, 0, 9));
+        table.mark_untold(ip(1));
+        assert_eq!(woken(), 0, "nothing new is to be told");
+        table.set(ip(0), untold(1, Told::Unsent));
+        table.set(ip(2), untold(1, Told::Unsent));
+        assert_eq!(woken(), 1);
+        table.listen_untold();
+        table.set(ip(2), untold(1, Told::Unsent));
+        assert_eq!(woken(), 2);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Mark(u32),
+        Take { first: u32, last: u32, budget: usize },
+    }
+
+    /// Over four chunks of two regions.
+    fn number() -> impl Strategy<Value = u32> {
+        (0..4_u32, prop_oneof![Just(0_u32), Just(63), Just(64), Just(1_023), 0..1_024_u32])
+            .prop_map(|(chunk, slot)| ((1 << 20) - 2 * 1_024) + chunk * 1_024 + slot)
+    }
+
+    proptest! {
+        #[test]
+        fn the_set_does_what_a_set_does(steps in prop::collection::vec(prop_oneof![
+            3 => number().prop_map(Step::Mark),
+            1 => (number(), number(), 0..20_usize)
+                .prop_map(|(first, last, budget)| Step::Take { first, last, budget }),
+        ], 1..200)) {
+            let base = u32::from(Ipv4Addr::new(10, 0, 0, 0));
+            let at = |number| Ipv4Addr::from_bits(base + number);
+            let (table, mut set) = (table(1), BTreeSet::new());
+            for step in steps {
+                match step {
+                    Step::Mark(number) => {
+                        table.restore(at(number), untold(number, Told::Unsent));
+                        table.mark_untold(at(number));
+                        set.insert(at(number));
+                    }
+                    Step::Take { first, last, budget } => {
+                        let range = Range { first: at(first.min(last)), last: at(first.max(last)) };
+                        let expected: Vec<_> =
+                            set.range(range.first..=range.last).copied().collect();
+                        prop_assert_eq!(table.count_untold(range), expected.len() as u64);
+                        let mut out = Vec::new();
+                        let next =
+                            table.take_untold(range, range.first, budget, &mut |it| out.push(it));
+                        let whole = expected.len() <= budget;
+                        prop_assert_eq!(&out[..], &expected[..budget.min(expected.len())]);
+                        prop_assert_eq!(next, if whole { None } else { Some(expected[budget]) });
+                        out.iter().for_each(|address| _ = set.remove(address));
+                    }
+                }
+            }
+            prop_assert_eq!(taken(&table, ALL, 7), set.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(loom)]
+mod loom_tests {
+    use std::task::Wake;
+
+    use loom::sync::{Arc, Notify};
+    use loom::thread;
+
+    use super::super::sync::AtomicU32;
+    use super::*;
+    use crate::interleavings::explore;
+
+    /// One region of one chunk of 64 addresses, of which two are bound.
+    struct Model {
+        chunks: Bits<1>,
+        addresses: Bits<1>,
+        slots: [AtomicU32; 2],
+        listener: Listener,
+    }
+
+    impl Model {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                chunks: Bits::new(),
+                addresses: Bits::new(),
+                slots: [AtomicU32::new(0), AtomicU32::new(0)],
+                listener: Listener::new(),
+            })
+        }
+
+        /// As `Table::swap` does it.
+        fn change(&self, address: u32) {
+            self.slots[address as usize].store(1, Relaxed);
+            mark(&self.chunks, 0, &self.addresses, address);
+            self.listener.ring();
+        }
+
+        /// As `Directory::take_untold` does it; each must show what put it in.
+        fn take(&self, budget: usize) -> Vec<u32> {
+            let mut taken = Vec::new();
+            for chunk in self.chunks.within(0, 63).collect::<Vec<_>>() {
+                take(&self.chunks, chunk, &self.addresses, (0, 63), budget, &mut |address| {
+                    assert_eq!(self.slots[address as usize].load(Relaxed), 1);
+                    taken.push(address);
+                });
+            }
+            taken
+        }
+    }
+
+    #[test]
+    fn loom_an_untold_address_is_taken_with_what_made_it_so_and_none_is_lost() {
+        explore("untold: two mark, one takes", 3, 1_000, || {
+            let model = Model::new();
+            let marking = [0, 1].map(|address| {
+                let model = Arc::clone(&model);
+                thread::spawn(move || model.change(address))
+            });
+            let taking = {
+                let model = Arc::clone(&model);
+                thread::spawn(move || {
+                    let mut taken = model.take(1);
+                    taken.extend(model.take(2));
+                    taken
+                })
+            };
+            marking.into_iter().for_each(|thread| thread.join().unwrap());
+            let mut taken = taking.join().unwrap();
+            taken.extend(model.take(2));
+            taken.sort_unstable();
+            assert_eq!(taken, [0, 1]);
+            assert!(model.addresses.is_empty() && model.take(2).is_empty());
+        });
+    }
+
+    /// An eventfd, as far as it matters: it remembers that it was rung.
+    struct Eventfd(Notify);
+
+    impl Wake for Eventfd {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.notify();
+        }
+    }
+
+    /// A lost wake-up would be a deadlock.
+    #[test]
+    fn loom_who_waits_for_untold_addresses_hears_of_each() {
+        explore("untold: two mark, one waits", 2, 500, || {
+            let model = Model::new();
+            let eventfd = std::sync::Arc::new(Eventfd(Notify::new()));
+            let waker = Waker::from(std::sync::Arc::clone(&eventfd));
+            model.listener.set_waker(waker).unwrap();
+            let marking = [0, 1].map(|address| {
+                let model = Arc::clone(&model);
+                thread::spawn(move || model.change(address))
+            });
+            let waiting = {
+                let model = Arc::clone(&model);
+                thread::spawn(move || {
+                    let mut taken = Vec::new();
+                    loop {
+                        model.listener.listen();
+                        taken.extend(model.take(2));
+                        if taken.len() == 2 {
+                            break;
+                        }
+                        eventfd.0.wait();
+                    }
+                })
+            };
+            marking.into_iter().for_each(|thread| thread.join().unwrap());
+            waiting.join().unwrap();
+        });
+    }
 }

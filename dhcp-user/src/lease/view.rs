@@ -116,8 +116,8 @@ impl View {
         desired.min(Seconds(known.since(now).0.saturating_add(mclt.0)))
     }
 
-    /// The potential-expiration-time that goes with a lease of `lease` out of `desired`, whose client
-    /// comes back after `renew` (draft-12 §5.2.1): so far ahead that the renewal can be granted in full.
+    /// The potential-expiration-time that goes with a lease of which `desired` was wanted and whose
+    /// client comes back after `renew` (draft-12 §5.2.1): so far ahead that the renewal can be granted in full.
     #[must_use]
     pub fn potential(&self, now: Stamp, renew: Seconds, desired: Seconds) -> Stamp {
         if desired == Seconds::INFINITE { Stamp::NEVER } else { now.after(renew).after(desired) }
@@ -159,9 +159,10 @@ impl View {
             let known = known.max(binding.sent_potential);
             return Some(known.max(binding.expires).max(since).after(mclt));
         }
-        // The client was last heard here, after the partner went down, and the partner has not heard
-        // of that: the end that the client was told is the end, and `sent_potential` a wish.
+        // The client was last heard here, after the partner went down, so it goes by the end that we
+        // told it; and the partner has not been told of `sent_potential`, which was set with that.
         if known <= since {
+            // Nor did it know of a lease when it went down: this one is ours alone.
             return Some(binding.expires);
         }
         Some(known.max(binding.expires).after(mclt))
@@ -174,5 +175,257 @@ impl Share {
     pub fn is_ours(&self, hash: u8, secs: u16) -> bool {
         let (word, bit) = (usize::from(hash / 64), hash % 64);
         self.buckets[word] >> bit & 1 == 1 || self.max_secs.is_some_and(|most| secs > most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HOUR: u32 = 3_600;
+    const DAY: u32 = 24 * HOUR;
+
+    /// NORMAL, as the primary, with this MCLT in seconds.
+    fn normal(mclt: u32) -> View {
+        View { mclt: Some(Seconds(mclt)), ..View::ALONE }
+    }
+
+    fn interrupted(mclt: u32) -> View {
+        View { counts_told_ends: true, ..normal(mclt) }
+    }
+
+    fn partner_down(mclt: u32, since: u32, owner: Owner) -> View {
+        View { owner, takeover: Some(Takeover { since: Stamp(since) }), ..normal(mclt) }
+    }
+
+    /// In this status, with E, S, A and R, of a client last heard at `cltt`.
+    fn binding(status: BindingStatus, [e, s, a, r]: [u32; 4], cltt: u32) -> Binding {
+        Binding {
+            expires: Stamp(e),
+            sent_potential: Stamp(s),
+            acked_potential: Stamp(a),
+            received_potential: Stamp(r),
+            cltt: Stamp(cltt),
+            ..Binding::new(status, Stamp::ZERO)
+        }
+    }
+
+    /// The moment at which the address may first be given, looked for on both sides.
+    fn first_given(view: &View, binding: &Binding, at: u32) {
+        assert!(!view.may_give(Stamp(at - 1), Some(binding)), "before {at}");
+        assert!(view.may_give(Stamp(at), Some(binding)), "at {at}");
+    }
+
+    /// Lease 600 s, MCLT 120 s, address 10.77.0.110 of the capture; seconds after 20:11:06.
+    #[test]
+    fn lease_times_are_those_that_two_dhcpd_were_seen_to_grant() {
+        let (view, now, desired) = (normal(120), 1_000_000, Seconds(600));
+        let first = view.lease_time(Stamp(now), None, desired);
+        assert_eq!(first, Seconds(120));
+        let potential = view.potential(Stamp(now), Seconds(60), desired);
+        assert_eq!(potential, Stamp(now + 660));
+        // The other server has acknowledged that, and answers the renewal after 26 s.
+        let held = binding(BindingStatus::Active, [now + 120, 0, 0, potential.0], now);
+        let second = view.lease_time(Stamp(now + 26), Some(&held), desired);
+        assert_eq!(second, Seconds(600));
+        let potential = view.potential(Stamp(now + 26), Seconds(300), desired);
+        assert_eq!(potential, Stamp(now + 26 + 900));
+    }
+
+    #[test]
+    fn lease_times_are_those_of_the_drafts_example() {
+        let (view, now, desired) = (normal(HOUR), 1_000_000, Seconds(3 * DAY));
+        assert_eq!(view.lease_time(Stamp(now), None, desired), Seconds(HOUR));
+        let sent = view.potential(Stamp(now), Seconds(HOUR / 2), desired);
+        assert_eq!(sent, Stamp(now + 3 * DAY + HOUR / 2));
+        let held = binding(BindingStatus::Active, [now + HOUR, sent.0, sent.0, 0], now);
+        let renewal = Stamp(now + HOUR / 2);
+        assert_eq!(view.lease_time(renewal, Some(&held), desired), desired);
+        let sent = view.potential(renewal, Seconds(3 * DAY / 2), desired);
+        assert_eq!(sent.since(renewal), Seconds(3 * DAY / 2 + 3 * DAY));
+        // Without the partner's word it is the MCLT again.
+        let held = binding(BindingStatus::Active, [now + HOUR, sent.0, 0, 0], now);
+        assert_eq!(view.lease_time(renewal, Some(&held), desired), Seconds(HOUR));
+    }
+
+    #[test]
+    fn while_the_partner_cannot_be_asked_the_end_that_was_told_counts_too() {
+        let held = binding(BindingStatus::Active, [5_000, 9_000, 0, 0], 1_000);
+        assert_eq!(normal(100).lease_time(Stamp(2_000), Some(&held), Seconds(DAY)), Seconds(100));
+        let left = interrupted(100).lease_time(Stamp(2_000), Some(&held), Seconds(DAY));
+        assert_eq!(left, Seconds(3_000 + 100));
+    }
+
+    #[test]
+    fn an_infinite_lease_is_granted_when_the_partner_knows_of_one_and_else_the_mclt() {
+        let never = Stamp::NEVER.0;
+        let view = normal(120);
+        let told = |a| binding(BindingStatus::Active, [never, never, a, 0], 0);
+        let grant = |a| view.lease_time(Stamp(1_000), Some(&told(a)), Seconds::INFINITE);
+        assert_eq!(grant(never), Seconds::INFINITE);
+        assert_eq!(grant(0), Seconds(120));
+        assert_eq!(view.potential(Stamp(1), Seconds(60), Seconds::INFINITE), Stamp::NEVER);
+        let infinite_renewal = view.potential(Stamp(1), Seconds::INFINITE, Seconds(60));
+        assert_eq!(infinite_renewal, Stamp::NEVER);
+    }
+
+    /// The partner agreed that the address is nobody's; when we go down it may give it away as soon
+    /// as the MCLT is over, whatever it knew of the lease before.
+    #[test]
+    fn what_the_partner_knew_of_an_earlier_lease_lengthens_no_new_one() {
+        use BindingStatus::{Abandoned, Backup, Free, Reset};
+        for status in [Free, Backup, Abandoned, Reset] {
+            let old = binding(status, [90_000, 95_000, 95_000, 95_000], 1_000);
+            for view in [normal(120), interrupted(120)] {
+                assert_eq!(view.lease_time(Stamp(2_000), Some(&old), Seconds(DAY)), Seconds(120));
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_partner_nothing_bounds_a_lease_and_nobody_is_told() {
+        assert_eq!(View::ALONE.lease_time(Stamp(1), None, Seconds::INFINITE), Seconds::INFINITE);
+        assert_eq!(View::ALONE.told(), Told::Acknowledged);
+        assert_eq!(normal(1).told(), Told::Unsent);
+    }
+
+    #[test]
+    fn an_endpoint_that_has_said_nothing_gives_nothing_and_ends_nothing() {
+        let views = Views(vec![normal(120)]);
+        assert_eq!(views.of(None), &View::ALONE);
+        assert_eq!(views.of(Some(0)), &views.0[0]);
+        let silent = views.of(Some(1));
+        assert_eq!(silent, &View::SILENT);
+        assert!(!silent.ends_leases && silent.answers == Answers::Nobody);
+        for status in [BindingStatus::Expired, BindingStatus::Released, BindingStatus::Reset] {
+            let over = binding(status, [0; 4], 0);
+            assert!(!silent.may_give(Stamp(u32::MAX - 1), Some(&over)));
+        }
+    }
+
+    #[test]
+    fn each_server_gives_its_own_and_what_is_over_waits_for_the_partners_word() {
+        use BindingStatus::{Abandoned, Active, Backup, Expired, Free, Released, Reset};
+        let now = Stamp(u32::MAX - 1);
+        for (owner, mine, other) in
+            [(Owner::Primary, Free, Backup), (Owner::Secondary, Backup, Free)]
+        {
+            let view = View { owner, ..normal(120) };
+            assert!(view.may_give(now, Some(&binding(mine, [0; 4], 0))));
+            for status in [other, Active, Expired, Released, Reset, Abandoned] {
+                assert!(!view.may_give(now, Some(&binding(status, [0; 4], 0))), "{status:?}");
+            }
+        }
+        assert!(normal(120).may_give(now, None), "what was never used is the primary's");
+        assert!(!View { owner: Owner::Secondary, ..normal(120) }.may_give(now, None));
+    }
+
+    /// draft-12 §9.4.2, row by row, with PARTNER-DOWN since 10,000 and an MCLT of 120 s.
+    #[test]
+    fn in_partner_down_each_address_waits_as_long_as_the_partner_may_have_given_it() {
+        use BindingStatus::{Abandoned, Active, Backup, Expired, Free, Released, Reset};
+        let (since, mclt) = (10_000, 120);
+        let view = partner_down(mclt, since, Owner::Primary);
+        assert!(view.may_give(Stamp(since), Some(&binding(Free, [0; 4], 0))));
+        first_given(&view, &binding(Backup, [0; 4], 0), since + mclt + 1);
+        let other = partner_down(mclt, since, Owner::Secondary);
+        assert!(other.may_give(Stamp(since), Some(&binding(Backup, [0; 4], 0))));
+        first_given(&other, &binding(Free, [0; 4], 0), since + mclt + 1);
+        for status in [Expired, Released, Reset] {
+            // Any of the four may be the last; and none, if all is long over.
+            for which in 0..4 {
+                let mut times = [9_000; 4];
+                times[which] = 20_000;
+                first_given(&view, &binding(status, times, 8_000), 20_000 + mclt + 1);
+            }
+            first_given(&view, &binding(status, [9_000; 4], 8_000), since + mclt + 1);
+            // Leased here alone afterwards, and never reported: at its end.
+            let alone = binding(status, [11_000, 99_000, 9_000, 0], 10_500);
+            first_given(&view, &alone, 11_001);
+            // The partner knew it, and heard nothing of the renewal.
+            let renewed = binding(status, [13_000, 99_000, 12_000, 0], 10_500);
+            first_given(&view, &renewed, 13_000 + mclt + 1);
+            let renewed = binding(status, [11_000, 99_000, 0, 12_000], 10_500);
+            first_given(&view, &renewed, 12_000 + mclt + 1);
+        }
+        let never = Stamp(u32::MAX);
+        for status in [Active, Abandoned] {
+            assert!(!view.may_give(never, Some(&binding(status, [0; 4], 0))));
+        }
+        let infinite = binding(Released, [9_000, u32::MAX, 0, 0], 8_000);
+        assert!(!view.may_give(never, Some(&infinite)));
+    }
+
+    fn any_binding() -> impl Strategy<Value = Binding> {
+        let stamp = || prop_oneof![4 => 0..200_000_u32, 1 => Just(0), 1 => Just(u32::MAX)];
+        (1..=7_u8, [stamp(), stamp(), stamp(), stamp()], 0..200_000_u32).prop_map(
+            |(status, times, cltt)| {
+                binding(BindingStatus::from_octet(status).unwrap(), times, cltt)
+            },
+        )
+    }
+
+    proptest! {
+        /// The fundamental rule (draft-12 §5.2.1).
+        #[test]
+        fn no_lease_ends_more_than_the_mclt_beyond_what_the_partner_knows(
+            old in prop::option::of(any_binding()), now in 1..200_000_u32,
+            mclt in 1..10_000_u32, desired in prop_oneof![1..1_000_000_u32, Just(u32::MAX)],
+        ) {
+            let (now, desired) = (Stamp(now), Seconds(desired));
+            let granted = normal(mclt).lease_time(now, old.as_ref(), desired);
+            prop_assert!(granted <= desired);
+            prop_assert!(granted >= desired.min(Seconds(mclt)), "the MCLT is always granted");
+            let known = old.as_ref().filter(|old| old.has_lease()).map_or(now, |old| {
+                old.acked_potential.max(old.received_potential).max(now)
+            });
+            prop_assert!(now.after(granted) <= known.after(Seconds(mclt)));
+        }
+
+        /// What is granted now can be granted in full at the renewal, once the partner knows.
+        #[test]
+        fn a_renewal_in_time_is_granted_in_full_once_the_first_grant_is_acknowledged(
+            now in 1..200_000_u32, mclt in 1..10_000_u32, desired in 1..1_000_000_u32,
+        ) {
+            let (view, desired) = (normal(mclt), Seconds(desired));
+            let granted = view.lease_time(Stamp(now), None, desired);
+            let renew = Seconds(granted.0 / 2);
+            let sent = view.potential(Stamp(now), renew, desired);
+            let end = Stamp(now).after(granted);
+            prop_assert!(sent >= end, "the partner is never told less than the client");
+            let held = binding(BindingStatus::Active, [end.0, sent.0, sent.0, 0], now);
+            let renewal = Stamp(now).after(renew);
+            prop_assert_eq!(view.lease_time(renewal, Some(&held), desired), desired);
+        }
+
+        #[test]
+        fn no_address_is_given_while_its_client_or_the_partners_may_have_it(
+            old in any_binding(), since in 1..200_000_u32, waited in 0..100_000_u32,
+            mclt in 1..10_000_u32, is_down in any::<bool>(),
+        ) {
+            let view = if is_down {
+                partner_down(mclt, since, Owner::Primary)
+            } else {
+                normal(mclt)
+            };
+            let now = Stamp(since + waited);
+            if old.is_available() || !view.may_give(now, Some(&old)) {
+                return Ok(());
+            }
+            prop_assert!(is_down, "{:?}", old.status);
+            prop_assert!(now > old.expires);
+            let lead = Seconds(mclt);
+            let known = old.acked_potential.max(old.received_potential);
+            prop_assert!(known <= Stamp(since) || now > known.after(lead));
+            if old.cltt <= Stamp(since) {
+                prop_assert!(now > Stamp(since).after(lead));
+                for known in [old.expires, old.sent_potential, old.acked_potential,
+                              old.received_potential] {
+                    prop_assert!(now > known.after(lead));
+                }
+            }
+        }
     }
 }

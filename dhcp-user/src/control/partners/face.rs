@@ -67,7 +67,6 @@ impl Partners {
 
 impl Board {
     /// Replaces what is read from now on.
-    #[expect(dead_code, reason = "the thread that writes it follows")]
     pub(super) fn write(&self, statuses: Vec<Status>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = statuses;
     }

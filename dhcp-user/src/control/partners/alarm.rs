@@ -1,0 +1,60 @@
+//! What endpoints have to say, in the log.
+
+use tracing::{error, info, warn};
+
+use crate::failover::Alarm;
+use crate::wire::failover::State;
+
+/// Says it.
+pub(super) fn say(relationship: &str, alarm: &Alarm) {
+    match alarm {
+        Alarm::Moved { from, to, why } if is_degraded(*to) => {
+            warn!(relationship, %from, %to, why, "failover state changed: service is degraded");
+        }
+        Alarm::Moved { from, to, why } => {
+            info!(relationship, %from, %to, why, "failover state changed");
+        }
+        Alarm::PartnerMoved { from, to } => {
+            let from = from.map_or("unknown", State::name);
+            info!(relationship, from, %to, "the partner's failover state changed");
+        }
+        Alarm::Skew(ahead) => {
+            warn!(relationship, seconds_ahead = ahead, "the partner's clock is off, or ours is");
+        }
+        Alarm::Conflict { address, what } => {
+            error!(relationship, %address, what, "the servers do not agree about an address");
+        }
+        Alarm::Refused { address, rejection } => {
+            let (reason, text) = (rejection.reason, rejection.text.as_str());
+            warn!(relationship, %address, ?reason, text, "the partner refused an update");
+        }
+        Alarm::Misbehaved(what) => {
+            error!(relationship, what, "the partner broke the protocol; the link is closed");
+        }
+        Alarm::Disconnected(Some(rejection)) => {
+            let (reason, text) = (rejection.reason, rejection.text.as_str());
+            warn!(relationship, ?reason, text, "the partner closed the link");
+        }
+        Alarm::Disconnected(None) => warn!(relationship, "the partner closed the link"),
+        Alarm::Declined { command, why } => {
+            warn!(relationship, ?command, why, "an operator wanted what cannot be");
+        }
+        Alarm::Dangerous { ours, partner } => error!(
+            relationship, %ours, %partner,
+            "these two states together would end the partner: the link is closed until an operator \
+             acts"
+        ),
+        Alarm::Unanswered(since) => {
+            warn!(relationship, seconds = since.0, "the partner does not answer an update");
+        }
+        Alarm::NothingToGive => {
+            warn!(relationship, "the partner asks for addresses, and there are none to give");
+        }
+        Alarm::BothNormal { .. } => info!(relationship, "both servers are in normal"),
+    }
+}
+
+/// Whether something is amiss in this state, or soon may be.
+fn is_degraded(state: State) -> bool {
+    !matches!(state, State::Normal | State::Startup | State::RecoverDone | State::ConflictDone)
+}

@@ -1,0 +1,61 @@
+//! What all relationships share on their thread.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::bells::Bells;
+use super::face::Board;
+use super::ledger::Ledger;
+use crate::failover::Status;
+use crate::failover::link::Clock;
+use crate::journal::SharedHealth;
+use crate::lease::{Limits, Table, View, Views};
+use crate::server::Service;
+
+/// What all relationships share on their thread.
+pub(super) struct Desk {
+    pub(super) table: Arc<Table>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) service: Arc<ArcSwap<Service>>,
+    pub(super) health: Arc<SharedHealth>,
+    pub(super) views: Arc<ArcSwap<Views>>,
+    /// Told of every new view, after workers are.
+    pub(super) announce: Box<dyn Fn(&Views) + Send>,
+    pub(super) clock: Clock,
+    /// Never borrowed across an `await`.
+    pub(super) ledger: RefCell<Ledger>,
+    /// Rung when more is durable, or the journal's health has changed.
+    pub(super) durable: Arc<Bells>,
+    /// Rung when the partner must be told of another address.
+    pub(super) untold: Arc<Bells>,
+    /// Never borrowed across an `await`.
+    pub(super) statuses: RefCell<Vec<Option<Status>>>,
+    pub(super) board: Board,
+}
+
+impl Desk {
+    /// From now on workers go by this view of the relationship at `place`.
+    pub(super) fn publish(&self, place: usize, view: View) {
+        let mut views = Views::clone(&self.views.load());
+        if let Some(old) = views.0.get_mut(place) {
+            *old = view;
+        }
+        // Only this thread stores here.
+        self.views.store(Arc::new(views));
+        (self.announce)(&self.views.load());
+    }
+
+    /// From now on operators see this of the relationship at `place`.
+    pub(super) fn report(&self, place: usize, status: Status) {
+        let mut statuses = self.statuses.borrow_mut();
+        if statuses.get(place).is_some_and(|old| old.as_ref() == Some(&status)) {
+            return;
+        }
+        if let Some(old) = statuses.get_mut(place) {
+            *old = Some(status);
+        }
+        self.board.write(statuses.iter().flatten().cloned().collect());
+    }
+}

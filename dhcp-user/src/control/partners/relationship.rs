@@ -1,0 +1,317 @@
+//! One relationship: what happens is put in order, decided by its endpoint, and carried out.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
+
+use super::alarm;
+use super::desk::Desk;
+use super::face::Order;
+use super::ledger::{Agenda, Leaving, TooLong};
+use crate::failover::link::{Link, LinkEvent};
+use crate::failover::{Action, Alarm, Command, Endpoint, Event, Greeted, Lost};
+use crate::lease::{Binding, BindingStatus};
+use crate::server::Service;
+use crate::wire::failover::{Message, Packet};
+
+/// How often the endpoint's timers are looked at. They count seconds.
+const TICK: Duration = Duration::from_millis(200);
+/// Ticks between two looks at how things are.
+const TICKS_A_REPORT: u32 = 5;
+/// Between two looks at what the partner must be told, while there is much of it: workers that
+/// change bindings all the time are not asked to wake us each time.
+const LOOK: Duration = Duration::from_millis(1);
+/// Events handled before other relationships and the timers have their turn.
+const EVENTS_A_TURN: usize = 256;
+/// Actions that are made unasked before the same.
+const ACTIONS_A_TURN: usize = 512;
+/// How long a relationship may take to end: its state made durable, the partner told.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// One relationship.
+pub(super) struct Relationship {
+    pub(super) place: usize,
+    pub(super) name: String,
+    pub(super) endpoint: Endpoint,
+    pub(super) link: Link,
+    pub(super) desk: Rc<Desk>,
+    pub(super) agenda: Agenda,
+    pub(super) inbox: VecDeque<Input>,
+    /// The endpoint wants the link closed: what still comes on it is not heard.
+    pub(super) is_deaf: bool,
+    /// When to look what the partner must be told; `None`: when somebody rings.
+    pub(super) look_at: Option<Instant>,
+}
+
+/// What happens, in order.
+pub(super) enum Input {
+    Up(Greeted),
+    Packet(Packet),
+    Lost(Lost),
+    Tick,
+    Order(Command, oneshot::Sender<Result<(), String>>),
+    Leave,
+}
+
+/// What a turn came to.
+enum Turn {
+    /// There is more to do.
+    Busy,
+    /// Nothing can be done until something happens.
+    Idle,
+}
+
+impl Relationship {
+    /// Goes on until `stop` says so, then tells the partner and returns.
+    pub(super) async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let desk = Rc::clone(&self.desk);
+        let mut ticks = ticks();
+        let mut ticked = 0_u32;
+        let mut deadline: Option<Instant> = None;
+        self.report();
+        loop {
+            if let Turn::Busy = self.turn() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if deadline.is_some_and(|at| self.has_left() || Instant::now() >= at) {
+                break;
+            }
+            let look_at = self.look_at;
+            tokio::select! {
+                () = desk.durable.rung(self.place) => self.mind_health(),
+                () = desk.untold.rung(self.place), if look_at.is_none() => {
+                    self.look_at = Some(Instant::now());
+                }
+                () = sleep_until(look_at.unwrap_or_else(Instant::now)), if look_at.is_some() => {}
+                event = self.link.next(), if self.inbox.is_empty() => self.take(event),
+                Some(order) = orders.recv() => self.order(order),
+                _ = ticks.tick() => {
+                    ticked = ticked.wrapping_add(1);
+                    self.mind_health();
+                    if self.inbox.is_empty() {
+                        self.inbox.push_back(Input::Tick);
+                    }
+                    if ticked.is_multiple_of(TICKS_A_REPORT) {
+                        self.report();
+                    }
+                }
+                _ = stop.wait_for(|stop| *stop), if deadline.is_none() => {
+                    deadline = Some(Instant::now() + GOODBYE);
+                    self.inbox.push_back(Input::Leave);
+                }
+            }
+        }
+        let _ = timeout_at(Instant::now() + GOODBYE, self.link.parted()).await;
+    }
+
+    /// Does what can be done at once, but not for long.
+    fn turn(&mut self) -> Turn {
+        self.carry_out();
+        let mut handled = 0;
+        while handled < EVENTS_A_TURN && self.handle_next() {
+            handled += 1;
+        }
+        let is_due = handled > 0 || self.look_at.is_none_or(|at| at <= Instant::now());
+        let has_more = is_due && self.pump();
+        self.leave();
+        if handled == EVENTS_A_TURN || has_more { Turn::Busy } else { Turn::Idle }
+    }
+
+    /// Puts what happened on the link into the inbox.
+    fn take(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Up(greeted) => self.inbox.push_back(Input::Up(greeted)),
+            LinkEvent::Packets(_) if self.is_deaf => {}
+            LinkEvent::Packets(packets) => {
+                self.inbox.extend(packets.into_iter().map(Input::Packet));
+            }
+            LinkEvent::Lost(lost) => self.inbox.push_back(Input::Lost(lost)),
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        if self.desk.health.is_good() {
+            self.inbox.push_back(Input::Order(order.command, order.answer));
+        } else {
+            // Nobody may be waiting any more.
+            let _ = order.answer.send(Err("the journal takes nothing: see its health".to_owned()));
+        }
+    }
+
+    /// Whether the endpoint may be given the next input: what it decides finds its place.
+    fn can_handle(&self) -> bool {
+        let records = match self.inbox.front() {
+            Some(Input::Packet(Packet { message: Message::BindingUpdate(updates), .. })) => {
+                2 * updates.len()
+            }
+            Some(Input::Packet(Packet { message: Message::BindingAck(answers), .. })) => {
+                2 * answers.len()
+            }
+            _ => 2,
+        };
+        self.agenda.is_begun() && self.desk.ledger.borrow().has_room(records)
+    }
+
+    /// Gives the endpoint the next input; false if there is none, or it cannot be handled now.
+    fn handle_next(&mut self) -> bool {
+        if self.inbox.is_empty() || !self.can_handle() {
+            return false;
+        }
+        let desk = Rc::clone(&self.desk);
+        let service = desk.service.load();
+        // While leases are counted anew none may begin or end.
+        let Some(_counting) = desk.limits.hold(service.generation()) else { return false };
+        let Some(input) = self.inbox.pop_front() else { return false };
+        let now = (desk.clock)();
+        let mut actions = Vec::new();
+        let event = match &input {
+            Input::Up(greeted) => {
+                self.is_deaf = false;
+                self.look_at = Some(Instant::now());
+                Event::LinkUp(greeted.clone())
+            }
+            Input::Packet(packet) => Event::Received(packet),
+            Input::Lost(lost) => {
+                self.is_deaf = false;
+                self.agenda.forget_link();
+                Event::LinkLost(lost.clone())
+            }
+            Input::Tick => Event::Tick,
+            Input::Order(command, _) => Event::Command(*command),
+            Input::Leave => Event::Command(Command::Leave),
+        };
+        self.endpoint.handle(now, event, &desk.table, &mut actions);
+        let outcome = outcome(&actions);
+        self.carry_out_new(&service, &mut actions);
+        if let Input::Order(_, to) = input {
+            self.agenda.answer(to, outcome);
+            self.report();
+        }
+        true
+    }
+
+    /// Has the endpoint tell the partner what it must know; true if there may be more at once.
+    fn pump(&mut self) -> bool {
+        if !self.link.is_up() {
+            self.look_at = None; // until it is
+            return false;
+        }
+        let desk = Rc::clone(&self.desk);
+        let service = desk.service.load();
+        let room = self.link.room().min(ACTIONS_A_TURN).min(desk.ledger.borrow().room());
+        let is_free = room > 0 && self.agenda.is_begun() && desk.health.is_good();
+        let counting = desk.limits.hold(service.generation());
+        if !is_free || counting.is_none() {
+            self.look_at = Some(Instant::now() + TICK);
+            return false;
+        }
+        let (now, mut actions) = ((desk.clock)(), Vec::new());
+        let more = self.endpoint.pump(now, &desk.table, room, &mut actions);
+        if actions.is_empty() && self.look_at.take().is_some() {
+            // Whatever comes from here on rings; what came before is found by looking once more.
+            desk.table.listen_untold();
+            self.endpoint.pump(now, &desk.table, room, &mut actions);
+        }
+        if actions.is_empty() {
+            return false;
+        }
+        self.look_at = Some(Instant::now() + LOOK);
+        self.carry_out_new(&service, &mut actions);
+        more
+    }
+
+    /// Carries out what the endpoint just decided. To be called while leases may be counted.
+    fn carry_out_new(&mut self, service: &Service, actions: &mut Vec<Action>) {
+        for action in &*actions {
+            match action {
+                Action::Changed { before, binding, .. } => {
+                    let leased = |it: &&Binding| it.status == BindingStatus::Active;
+                    if let Some(before) = before.as_ref().filter(leased) {
+                        service.uncount_lease(&self.desk.limits, before);
+                    }
+                    service.count_lease(&self.desk.limits, binding);
+                }
+                Action::Alarm(alarm) => alarm::say(&self.name, alarm),
+                Action::Close(_) => {
+                    self.is_deaf = true;
+                    self.inbox.retain(|input| !matches!(input, Input::Packet(_)));
+                }
+                Action::Save(_) | Action::Send(..) | Action::Publish(_) => {}
+            }
+        }
+        self.agenda.add(actions);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        let desk = Rc::clone(&self.desk);
+        let outcome = self.agenda.carry_out(&self.name, &mut desk.ledger.borrow_mut());
+        if let Err(TooLong) = outcome {
+            self.link.close(None);
+        }
+    }
+
+    /// Lets go what is durable.
+    fn leave(&mut self) {
+        let desk = Rc::clone(&self.desk);
+        if !desk.health.is_good() {
+            return;
+        }
+        while let Some(leaving) = self.next_leaving() {
+            match leaving {
+                Leaving::Send(xid, message) => self.link.send(xid, message),
+                Leaving::Close(reason) => self.link.close(reason),
+                Leaving::Publish(view) => desk.publish(self.place, view),
+                // Nobody may be waiting any more.
+                Leaving::Answer(to, answer) => drop(to.send(answer)),
+            }
+        }
+    }
+
+    fn next_leaving(&mut self) -> Option<Leaving> {
+        self.agenda.next_leaving(&self.desk.ledger.borrow())
+    }
+
+    /// A server that cannot make anything durable leaves clients to the partner, who learns it by
+    /// the end of the link.
+    fn mind_health(&mut self) {
+        let is_good = self.desk.health.is_good();
+        self.link.rest(!is_good);
+        if !is_good {
+            self.link.close(None);
+        }
+    }
+
+    fn has_left(&self) -> bool {
+        self.inbox.is_empty() && self.agenda.is_done()
+    }
+
+    fn report(&self) {
+        if let Some(status) = self.endpoint.status((self.desk.clock)(), &self.desk.table) {
+            self.desk.report(self.place, status);
+        }
+    }
+}
+
+/// What to tell an operator whose command came to this.
+fn outcome(actions: &[Action]) -> Result<(), String> {
+    let declined = actions.iter().find_map(|action| match action {
+        Action::Alarm(Alarm::Declined { why, .. }) => Some((*why).to_owned()),
+        _ => None,
+    });
+    declined.map_or(Ok(()), Err)
+}
+
+fn ticks() -> Interval {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

@@ -1,0 +1,146 @@
+//! Messages in a stream of octets: where each ends, who signed it, and the way back.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::config::model::Secret;
+use crate::failover::Dialect;
+use crate::wire::Stamp;
+use crate::wire::failover::{Malformed, Message, Packet, Reject, Rejection, Unencodable, verify};
+
+/// Octets read and not yet understood, at the most: many messages, so that a system call brings many.
+const INBOX_LEN: usize = 64 * 1024;
+/// Octets written at once, but for the message that goes beyond.
+const WRITE_LEN: usize = 64 * 1024;
+
+/// Why nothing more is read from a connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Fault {
+    /// The partner closed it, or the network did.
+    Closed,
+    /// This is no message.
+    Malformed(Malformed),
+    /// The message-digest is not what it should be.
+    Unproven {
+        /// What is wrong with it.
+        reason: Reject,
+        /// The message; not to be believed.
+        packet: Option<Box<Packet>>,
+    },
+}
+
+/// What was read of a connection and not yet understood.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    octets: BytesMut,
+    secret: Option<Secret>,
+}
+
+impl Inbox {
+    /// Empty; what comes must be signed with `secret`, or not at all.
+    pub(super) fn new(secret: Option<Secret>) -> Self {
+        Self { octets: BytesMut::new(), secret }
+    }
+
+    /// The next message, if it is there whole.
+    pub(super) fn take(&mut self) -> Result<Option<Packet>, Fault> {
+        loop {
+            let len = Packet::len_of_first(&self.octets).map_err(Fault::Malformed)?;
+            let Some(len) = len.filter(|len| *len <= self.octets.len()) else { return Ok(None) };
+            let parsed = Packet::parse(&self.octets[..len]);
+            if let Err(reason) = verify(&self.octets[..len], self.secret()) {
+                return Err(Fault::Unproven { reason, packet: parsed.ok().map(Box::new) });
+            }
+            self.octets.advance(len);
+            match parsed {
+                Ok(packet) => return Ok(Some(packet)),
+                Err(Malformed::Ignored { .. }) => {}
+                Err(malformed) => return Err(Fault::Malformed(malformed)),
+            }
+        }
+    }
+
+    /// Waits for more octets. Loses nothing when it is dropped while waiting.
+    pub(super) async fn fill(&mut self, input: &mut (impl AsyncRead + Unpin)) -> Result<(), Fault> {
+        // What is left is less than a message, so there is room.
+        self.octets.reserve(INBOX_LEN.saturating_sub(self.octets.len()));
+        match input.read_buf(&mut self.octets).await {
+            Ok(1..) => Ok(()),
+            Ok(0) | Err(_) => Err(Fault::Closed),
+        }
+    }
+
+    /// Whether nothing is there that was not yet taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.octets.is_empty()
+    }
+
+    fn secret(&self) -> Option<&[u8]> {
+        self.secret.as_ref().map(|secret| &*secret.0)
+    }
+}
+
+/// Turns messages into octets.
+#[derive(Debug)]
+pub(super) struct Scribe {
+    dialect: Dialect,
+    secret: Option<Secret>,
+}
+
+impl Scribe {
+    /// For a partner that takes `dialect`; signs with `secret`.
+    pub(super) fn new(dialect: Dialect, secret: Option<Secret>) -> Self {
+        Self { dialect, secret }
+    }
+
+    /// Appends as many `messages` as are written at once to `into`, as of `now`, and says how many.
+    /// One that cannot be sent is left out.
+    ///
+    /// # Errors
+    /// About the last one that was left out; the others are there all the same.
+    pub(super) fn write(
+        &self,
+        now: Stamp,
+        messages: &mut VecDeque<(u32, Message)>,
+        into: &mut Vec<u8>,
+    ) -> (u64, Result<(), Unencodable>) {
+        let (mut written, mut outcome) = (0, Ok(()));
+        let secret = self.secret.as_ref().map(|secret| &*secret.0);
+        while into.len() < WRITE_LEN
+            && let Some((xid, message)) = messages.pop_front()
+        {
+            match (Packet { time: now, xid, message }).encode(self.dialect, secret, into) {
+                Ok(()) => written += 1,
+                Err(unencodable) => outcome = Err(unencodable),
+            }
+        }
+        (written, outcome)
+    }
+}
+
+impl Fault {
+    /// What to tell the partner, if anything.
+    pub(super) fn rejection(&self) -> Option<Rejection> {
+        let Self::Unproven { reason, .. } = self else { return None };
+        let text = match reason {
+            Reject::MissingDigest => "a message without message-digest",
+            Reject::DigestNotConfigured => "a message-digest, and no secret is configured",
+            _ => "a message-digest that is not right",
+        };
+        Some(Rejection { reason: *reason, text: text.to_owned() })
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the partner closed the connection"),
+            Self::Malformed(malformed) => write!(f, "{malformed}"),
+            Self::Unproven { .. } => {
+                f.write_str(&self.rejection().map(|rejection| rejection.text).unwrap_or_default())
+            }
+        }
+    }
+}

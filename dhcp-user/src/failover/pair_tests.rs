@@ -1,0 +1,333 @@
+//! Two endpoints, and what they make of each other (draft-12 §9).
+
+use State::{
+    CommunicationsInterrupted as CI, ConflictDone as CD, Normal as N, PartnerDown as PD,
+    Paused as P, PotentialConflict as PC, Recover as R, RecoverDone as RD, RecoverWait as RW,
+    ResolutionInterrupted as RI, Shutdown as SD,
+};
+
+use super::testing::{MCLT, Pair, START};
+use super::{Alarm, Command, Saved};
+use crate::lease::Answers;
+use crate::wire::Stamp;
+use crate::wire::failover::{Message, State};
+
+/// Stored in this state, a day before the start.
+fn saved(state: State, partner: Option<State>) -> Saved {
+    Saved {
+        state,
+        since: Stamp(START.0 - 86_400),
+        previous: None,
+        partner,
+        partner_since: Stamp(START.0 - 86_400),
+        operational: Stamp(START.0 - 3_600),
+        contact: Stamp(START.0 - 3_600),
+        mclt: MCLT,
+        owes_all: false,
+        wants_all: false,
+    }
+}
+
+#[test]
+fn two_new_servers_reach_normal_at_once() {
+    let mut pair = Pair::fresh();
+    assert_eq!(pair.states(), [State::Startup; 2]);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states(), [N, N]);
+    for side in &pair.sides {
+        assert!(matches!(side.view.answers, Answers::Shared(_)));
+        assert!(side.alarms.contains(&Alarm::BothNormal { at: pair.now }));
+        let saved = side.saved.expect("a state on disk");
+        assert_eq!((saved.state, saved.partner), (N, Some(N)));
+        assert!(!saved.wants_all);
+    }
+}
+
+#[test]
+fn a_cut_interrupts_and_the_next_link_brings_both_back() {
+    let mut pair = Pair::in_normal();
+    pair.cut();
+    assert_eq!(pair.states(), [CI, CI]);
+    pair.pass(10);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states(), [N, N]);
+}
+
+/// draft-12 §9.3.1: a server that was in NORMAL says that it is not any more.
+#[test]
+fn a_server_that_restarts_does_not_claim_to_be_in_normal() {
+    let mut pair = Pair::in_normal();
+    pair.restart(0, true);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states(), [N, N]);
+    let first = pair.sides[0].sent.iter().find_map(|message| match message {
+        Message::State(report) => Some((report.state, report.is_startup)),
+        _ => None,
+    });
+    assert_eq!(first, Some((CI, true)));
+}
+
+#[test]
+fn a_server_that_lost_its_storage_asks_for_all_and_waits_the_mclt() {
+    for side in [0, 1] {
+        let mut pair = Pair::in_normal();
+        pair.pass(1_000);
+        pair.restart(side, false);
+        pair.link();
+        pair.settle();
+        let mut expected = [CI, CI];
+        expected[side] = RW;
+        assert_eq!(pair.states(), expected);
+        assert!(pair.sides[side].sent.contains(&Message::UpdateRequestAll));
+        assert_eq!(pair.sides[side].view.answers, Answers::Nobody);
+        pair.pass(MCLT.0 - 1);
+        assert_eq!(pair.states(), expected);
+        pair.pass(1);
+        assert_eq!(pair.states(), [N, N]);
+    }
+}
+
+/// draft-12 §9.3.2: the partner was told that we are down, after we were.
+#[test]
+fn a_server_that_was_down_while_the_partner_served_alone_recovers() {
+    let mut pair = Pair::in_normal();
+    pair.pass(60);
+    pair.restart(1, true);
+    let mut down = pair.sides[1].saved;
+    pair.pass(5);
+    pair.command(0, Command::PartnerDown);
+    assert_eq!(pair.states()[0], PD);
+    assert!(pair.sides[0].view.takeover.is_some());
+    pair.pass(1);
+    std::mem::swap(&mut pair.sides[1].saved, &mut down);
+    pair.restart(1, true);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states(), [PD, RW]);
+    assert!(pair.sides[1].sent.contains(&Message::UpdateRequest));
+    // From when it may have granted something last, not from now.
+    pair.pass(MCLT.0);
+    assert_eq!(pair.states(), [N, N]);
+}
+
+/// Spec §4.7, "both in PD".
+#[test]
+fn two_servers_that_both_served_alone_resolve_the_conflict() {
+    let mut pair = Pair::in_normal();
+    pair.cut();
+    pair.command(0, Command::PartnerDown);
+    pair.command(1, Command::PartnerDown);
+    assert_eq!(pair.states(), [PD, PD]);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states(), [N, N]);
+    for side in &pair.sides {
+        assert!(side.sent.contains(&Message::UpdateRequest));
+    }
+    let told = pair.sides[0].sent.iter().filter_map(|message| match message {
+        Message::State(report) => Some(report.state),
+        _ => None,
+    });
+    let told: Vec<State> = told.collect();
+    assert!(told.ends_with(&[PD, PC, CD, N]), "{told:?}");
+}
+
+/// Wherever the resolution is cut, the next link finishes it.
+#[test]
+fn a_conflict_is_resolved_however_often_the_link_is_cut() {
+    let mut states = std::collections::BTreeSet::new();
+    for cut in 1..30 {
+        let mut pair = Pair::in_normal();
+        pair.cut();
+        pair.command(0, Command::PartnerDown);
+        pair.command(1, Command::PartnerDown);
+        pair.cut_after = Some(cut);
+        pair.link();
+        pair.settle();
+        pair.cut_after = None;
+        pair.cut();
+        states.extend(pair.states());
+        pair.link();
+        pair.settle();
+        assert_eq!(pair.states(), [N, N], "cut after {cut}");
+    }
+    assert!(states.contains(&RI) && states.contains(&CD), "{states:?}");
+}
+
+/// Wherever a recovery is cut, the next link goes on with it.
+#[test]
+fn a_recovery_ends_however_often_the_link_is_cut() {
+    for cut in 1..30 {
+        for side in [0, 1] {
+            let mut pair = Pair::in_normal();
+            pair.restart(side, false);
+            pair.cut_after = Some(cut);
+            pair.link();
+            pair.settle();
+            pair.cut_after = None;
+            pair.cut();
+            pair.pass(1);
+            pair.link();
+            pair.settle();
+            pair.pass(MCLT.0 + 60);
+            assert_eq!(pair.states(), [N, N], "cut after {cut}");
+        }
+    }
+}
+
+/// Every two states that disks may hold lead to NORMAL, or to where an operator must speak.
+#[test]
+fn every_pair_of_stored_states_reaches_normal() {
+    for own in State::ALL {
+        for its in State::ALL {
+            let startup = own == State::Startup || its == State::Startup;
+            // A secondary is never in CONFLICT-DONE (draft-12 §9.12).
+            if startup || its == CD {
+                continue;
+            }
+            let mut pair = Pair::new([Some(saved(own, Some(its))), Some(saved(its, Some(own)))]);
+            pair.link();
+            pair.settle();
+            pair.pass(2 * MCLT.0);
+            assert_eq!(pair.states(), [N, N], "from {own} and {its}");
+        }
+    }
+}
+
+/// draft-12 §9.13.
+#[test]
+fn a_paused_server_is_silent_and_comes_back() {
+    let mut pair = Pair::in_normal();
+    pair.command(1, Command::Pause);
+    assert_eq!(pair.states(), [CI, P]);
+    assert_eq!(pair.sides[1].view.answers, Answers::Nobody);
+    pair.command(1, Command::PartnerDown);
+    let last = pair.sides[1].alarms.last();
+    assert!(matches!(last, Some(Alarm::Declined { command: Command::PartnerDown, .. })));
+    pair.command(1, Command::Resume);
+    assert_eq!(pair.states(), [N, N]);
+}
+
+/// draft-12 §9.14.
+#[test]
+fn a_server_that_is_shut_down_leaves_all_to_its_partner_and_recovers() {
+    for restarts in [false, true] {
+        let mut pair = Pair::in_normal();
+        pair.command(0, Command::Shutdown);
+        assert_eq!(pair.states(), [SD, PD]);
+        pair.pass(MCLT.0 / 2);
+        if restarts {
+            pair.restart(0, true);
+            pair.link();
+            pair.settle();
+        } else {
+            pair.command(0, Command::Resume);
+        }
+        assert_eq!(pair.states(), [RW, PD]);
+        pair.pass(MCLT.0);
+        assert_eq!(pair.states(), [N, N]);
+    }
+}
+
+#[test]
+fn a_server_that_leaves_says_so_and_its_partner_goes_on_alone() {
+    let mut pair = Pair::in_normal();
+    pair.command(0, Command::Leave);
+    assert_eq!(pair.states()[1], CI);
+    assert_eq!(pair.sides[0].endpoint.next_timeout(), None);
+}
+
+#[test]
+fn a_server_that_is_not_heard_in_startup_serves_as_it_did() {
+    let mut pair = Pair::new([Some(saved(N, Some(N))), None]);
+    pair.pass(9);
+    assert_eq!(pair.states()[0], State::Startup);
+    assert_eq!(pair.sides[0].view.answers, Answers::Nobody);
+    pair.pass(1);
+    assert_eq!(pair.states(), [CI, R]);
+    assert_eq!(pair.sides[0].view.answers, Answers::Everybody);
+}
+
+#[test]
+fn a_silent_partner_is_given_up_after_the_receive_timer() {
+    let mut pair = Pair::in_normal();
+    pair.pass(200);
+    assert_eq!(pair.states(), [N, N], "CONTACT keeps the link alive");
+    let contacts =
+        pair.sides[0].sent.iter().filter(|message| **message == Message::Contact).count();
+    assert!((15..=20).contains(&contacts), "one every ten seconds: {contacts}");
+    let Pair { now, sides: [primary, _], .. } = &mut pair;
+    let mut closed = None;
+    for second in 1..=40 {
+        let (_, closes) = primary.handle(Stamp(now.0 + second), super::Event::Tick);
+        if closes && closed.is_none() {
+            closed = Some(second);
+        }
+    }
+    assert!(closed.is_some_and(|second| (20..=30).contains(&second)), "{closed:?}");
+    assert_eq!(primary.endpoint.state(), CI);
+}
+
+#[test]
+fn after_the_safe_period_the_partner_is_taken_to_be_down() {
+    let mut pair = Pair::in_normal();
+    pair.sides[0].endpoint.settings.safe_period = Some(crate::wire::Seconds(300));
+    pair.cut();
+    pair.pass(299);
+    assert_eq!(pair.states(), [CI, CI]);
+    pair.pass(1);
+    assert_eq!(pair.states(), [PD, CI]);
+}
+
+#[test]
+fn what_is_stored_is_never_older_than_a_minute() {
+    let mut pair = Pair::in_normal();
+    for _ in 0..200 {
+        pair.pass(1);
+        for side in &pair.sides {
+            let saved = side.saved.expect("a state on disk");
+            assert!(pair.now.since(saved.operational).0 <= 60);
+            assert!(pair.now.since(saved.contact).0 <= 70);
+        }
+    }
+}
+
+/// The state is on disk, and the workers go by it, before the partner hears of it (draft-12 §9.2).
+#[test]
+fn a_state_is_stored_and_published_before_it_is_told() {
+    use super::{Action, Event};
+    let mut pair = Pair::in_normal();
+    let side = &mut pair.sides[0];
+    let mut actions = Vec::new();
+    let pause = Event::Command(Command::Pause);
+    side.endpoint.handle(pair.now, pause, &side.table, &mut actions);
+    let order: Vec<&str> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Save(_) => Some("save"),
+            Action::Publish(_) => Some("publish"),
+            Action::Send(_, Message::State(_)) => Some("tell"),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(order, ["save", "publish", "tell"]);
+}
+
+#[test]
+fn a_first_server_may_be_told_to_start_alone() {
+    let mut pair = Pair::fresh();
+    pair.sides[0].endpoint.settings.starts_alone = true;
+    pair.pass(10);
+    assert_eq!(pair.states(), [PD, R]);
+    pair.link();
+    pair.settle();
+    pair.pass(MCLT.0);
+    assert_eq!(pair.states(), [N, N]);
+    assert!(!pair.sides[1].sent.iter().any(|message| matches!(
+        message,
+        Message::State(report) if report.state == RD && report.is_startup
+    )));
+}

@@ -312,6 +312,7 @@ impl Endpoint {
         }
         self.both_normal = both_normal;
         self.note_sent(now, &actions[from..]);
+        self.keep_contact(now, actions);
     }
 
     /// Any message keeps the link alive.

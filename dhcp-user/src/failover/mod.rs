@@ -6,6 +6,8 @@
 
 mod balance;
 mod dhcpd;
+#[cfg(test)]
+mod dhcpd_tests;
 mod endpoint;
 mod event;
 mod greeting;

@@ -6,8 +6,8 @@ use crate::wire::{Seconds, Stamp};
 /// only where it is more than the second that rounding can make.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Skew {
-    /// In 1/8 seconds; `None` until a message has come.
-    eighths: Option<i64>,
+    /// In parts of a second; `None` until a message has come.
+    parts: Option<i64>,
     /// The difference that an operator was last told, in seconds.
     alarmed: Option<i64>,
 }
@@ -15,16 +15,16 @@ pub(super) struct Skew {
 impl Skew {
     /// Greeted by a clock that is so many seconds ahead.
     pub(super) fn greeted(ahead: i64) -> Self {
-        Self { eighths: Some(ahead * 8), alarmed: None }
+        Self { parts: Some(ahead * PARTS), alarmed: None }
     }
 
     /// A message with this header time came at `now`. Gives the difference in seconds if an operator
     /// should hear of it: it is large, and not what was said last.
     pub(super) fn observe(&mut self, now: Stamp, time: Stamp) -> Option<i64> {
-        let sample = ahead(now, time) * 8;
+        let sample = ahead(now, time) * PARTS;
         // Exponentially weighted, as TCP smooths its round-trip time (RFC 6298 §2): with 1/8.
-        let smoothed = self.eighths.map_or(sample, |old| old + (sample - old) / 8);
-        self.eighths = Some(smoothed);
+        let smoothed = self.parts.map_or(sample, |old| old + (sample - old) / 8);
+        self.parts = Some(smoothed);
         self.alarm()
     }
 
@@ -41,8 +41,7 @@ impl Skew {
 
     /// By how many seconds the partner's clock is ahead.
     pub(super) fn ahead(&self) -> i64 {
-        let eighths = self.eighths.unwrap_or(0);
-        (eighths + 4).div_euclid(8)
+        (self.parts.unwrap_or(0) + PARTS / 2).div_euclid(PARTS)
     }
 
     /// A time of the partner's as our clock has it. "Never" and "not set" are no times.
@@ -55,6 +54,9 @@ impl Skew {
         Stamp(u32::try_from(ours.clamp(1, i64::from(u32::MAX - 1))).unwrap_or(u32::MAX - 1))
     }
 }
+
+/// So many to a second: enough for what an eighth of a difference leaves over.
+const PARTS: i64 = 64;
 
 /// Clocks further apart than this are reported (spec §1.5).
 pub(super) const ALARM_ABOVE: Seconds = Seconds(10);

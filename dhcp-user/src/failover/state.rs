@@ -86,6 +86,16 @@ pub(super) fn on_partner_state(own: State, partner: State, dialect: Dialect) -> 
     special.or_else(|| look_up(ON_PARTNER_STATE)).unwrap_or(Stay)
 }
 
+/// What we should be when a link comes up, before our first STATE on it. A dhcpd whose recovery was
+/// cut short asks again only if it sees a state that could answer it (spec §4.5); one that was
+/// refreshed by it may well be asked once more.
+pub(super) fn on_meeting(own: State, partner: State, dialect: Dialect) -> State {
+    match (own, partner, dialect) {
+        (RW | RD, R, Dialect::Dhcpd) => R,
+        (own, ..) => own,
+    }
+}
+
 /// What the loss of the link makes of us (draft-12 §9.8.4, §9.10.3); a restart does the same to the
 /// state that was stored (draft-12 §9.3.2).
 pub(super) fn on_link_lost(own: State) -> State {

@@ -86,8 +86,7 @@ impl Side {
     /// A server whose disk has `saved`.
     pub(super) fn new(now: Stamp, settings: Settings, saved: Option<Saved>) -> Self {
         let mut actions = Vec::new();
-        let endpoint =
-            Endpoint::new(now, settings.clone(), saved, WriterId(9), &mut actions);
+        let endpoint = Endpoint::new(now, settings.clone(), saved, WriterId(9), &mut actions);
         let mut side = Self {
             settings,
             endpoint,

@@ -37,7 +37,7 @@ enum Due {
     Record,
     /// The updates want something.
     Updates,
-    /// Nothing has gone for long. Last: whatever else is sent spares it.
+    /// Nothing has gone for long.
     Contact,
 }
 
@@ -153,12 +153,18 @@ impl Endpoint {
                     updates.on_tick(at, xids, actions);
                 });
             }
-            Due::Contact => {
-                let sent = actions.iter().any(|action| matches!(action, Action::Send(..)));
-                if let Some(session) = self.session.as_mut().filter(|_| !sent) {
-                    actions.push(Action::Send(session.xids.next(), Message::Contact));
-                }
-            }
+            // Whatever else is sent spares it: after all the rest.
+            Due::Contact => {}
+        }
+    }
+
+    /// CONTACT, if nothing has been sent for long.
+    pub(super) fn keep_contact(&mut self, now: Stamp, actions: &mut Vec<Action>) {
+        if let Some(session) = &mut self.session
+            && session.sent.after(session.contact_every) <= now
+        {
+            session.sent = now;
+            actions.push(Action::Send(session.xids.next(), Message::Contact));
         }
     }
 

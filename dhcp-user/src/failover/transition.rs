@@ -101,7 +101,11 @@ impl Endpoint {
             && report.state == State::PartnerDown
             && report.since > self.saved.operational;
         self.saved.operational = self.granted;
-        let next = if is_out_of_date { State::Recover } else { own };
+        let next = if is_out_of_date {
+            State::Recover
+        } else {
+            state::on_meeting(own, report.state, self.dialect())
+        };
         self.leave_startup_for(now, next, "the partner is heard", table, actions);
     }
 
@@ -127,7 +131,6 @@ impl Endpoint {
         if must_look_first && self.is_forbidden(next) {
             // Nothing has been said yet: the state behind STARTUP need not be.
             self.startup = None;
-            self.saved.state = next;
             self.speak(now, table, actions);
             return;
         }
@@ -138,6 +141,13 @@ impl Endpoint {
     /// may be.
     pub(super) fn speak(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
         let own = self.saved.state;
+        if let Some(its) = self.saved.partner.filter(|_| self.is_heard()) {
+            let met = state::on_meeting(own, its, self.dialect());
+            if met != own {
+                self.enter(now, met, "the partner recovers too", table, actions);
+                return;
+            }
+        }
         let is_recovering = matches!(own, State::Recover | State::RecoverWait | State::RecoverDone);
         let partner = self.saved.partner.filter(|_| self.is_heard() && !is_recovering);
         if self.startup.is_none() && self.is_forbidden(own) {

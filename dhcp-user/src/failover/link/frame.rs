@@ -144,3 +144,97 @@ impl std::fmt::Display for Fault {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failover::link::fixture::secret;
+    use crate::wire::failover::{State, StateReport};
+
+    const NOW: Stamp = Stamp(1_000_000_000);
+
+    /// Some messages, and their octets.
+    fn sample(with: Option<Secret>) -> (Vec<(u32, Message)>, Vec<u8>) {
+        let state = StateReport { state: State::Normal, is_startup: false, since: NOW };
+        let messages =
+            vec![(1, Message::State(state)), (2, Message::Contact), (3, Message::UpdateRequest)];
+        let mut octets = Vec::new();
+        let scribe = Scribe::new(Dialect::Dhcpd, with);
+        let written = scribe.write(NOW, &mut messages.clone().into(), &mut octets);
+        assert_eq!(written, (3, Ok(())));
+        (messages, octets)
+    }
+
+    fn all(inbox: &mut Inbox) -> Vec<(u32, Message)> {
+        let mut packets = Vec::new();
+        while let Some(packet) = inbox.take().unwrap() {
+            packets.push((packet.xid, packet.message));
+        }
+        packets
+    }
+
+    #[tokio::test]
+    async fn messages_come_out_whole_however_they_were_split_and_merged() {
+        let (messages, octets) = sample(None);
+        for cut in 0..=octets.len() {
+            let (first, second) = octets.split_at(cut);
+            let mut inbox = Inbox::new(None);
+            let mut heard = Vec::new();
+            for mut piece in [first, second].into_iter().filter(|piece| !piece.is_empty()) {
+                inbox.fill(&mut piece).await.unwrap();
+                heard.extend(all(&mut inbox));
+            }
+            assert_eq!(heard, messages, "cut at {cut}");
+            assert!(inbox.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_length_that_no_message_has_is_a_fault_before_the_rest_has_come() {
+        for length in [0_u16, 11, 2_049, u16::MAX] {
+            let mut inbox = Inbox::new(None);
+            inbox.octets.extend_from_slice(&length.to_be_bytes());
+            assert!(matches!(inbox.take(), Err(Fault::Malformed(_))), "{length}");
+        }
+        let mut inbox = Inbox::new(None);
+        inbox.octets.extend_from_slice(&2_048_u16.to_be_bytes());
+        assert_eq!(inbox.take(), Ok(None));
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_there_is_place_for() {
+        let mut inbox = Inbox::new(None);
+        let mut endless = tokio::io::repeat(0);
+        inbox.fill(&mut endless).await.unwrap();
+        assert!(inbox.octets.len() <= INBOX_LEN);
+        assert!(inbox.octets.capacity() <= 2 * INBOX_LEN);
+    }
+
+    #[test]
+    fn a_message_of_a_type_that_may_be_ignored_is() {
+        let (_, contact) = sample(None);
+        let mut inbox = Inbox::new(None);
+        inbox.octets.extend_from_slice(&[0, 12, 200, 12, 0, 0, 0, 0, 0, 0, 0, 9]);
+        inbox.octets.extend_from_slice(&contact);
+        assert_eq!(all(&mut inbox).len(), 3);
+    }
+
+    #[test]
+    fn a_digest_must_be_there_be_right_or_not_be_there() {
+        let ours = || secret("between us");
+        let cases = [
+            (ours(), secret("another one"), Reject::DigestMismatch),
+            (None, ours(), Reject::MissingDigest),
+            (ours(), None, Reject::DigestNotConfigured),
+        ];
+        for (theirs, ours, expected) in cases {
+            let mut inbox = Inbox::new(ours);
+            inbox.octets.extend_from_slice(&sample(theirs).1);
+            let fault = inbox.take().unwrap_err();
+            assert_eq!(fault.rejection().map(|rejection| rejection.reason), Some(expected));
+        }
+        let mut inbox = Inbox::new(ours());
+        inbox.octets.extend_from_slice(&sample(ours()).1);
+        assert_eq!(all(&mut inbox).len(), 3);
+    }
+}

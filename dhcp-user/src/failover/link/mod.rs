@@ -18,12 +18,16 @@
 mod conversation;
 mod dial;
 mod door;
+#[cfg(test)]
+mod fixture;
 mod frame;
 mod greet;
 mod keeper;
 mod outbox;
 mod settings;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use keeper::{Link, LinkEvent};

@@ -1,0 +1,67 @@
+//! Two servers for tests of the link.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::settings::{Clock, Settings};
+use crate::config::model::Secret;
+use crate::failover::{self, Role};
+use crate::wire::{Seconds, Stamp};
+
+/// A clock that stands still.
+pub(super) fn clock() -> Clock {
+    Arc::new(|| Stamp(1_000_000_000))
+}
+
+/// An address of this machine that no other test has, at the port of all tests.
+pub(super) fn address() -> SocketAddr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Tests run in processes of their own or in one, and more than 16 addresses none of them needs.
+    let number = std::process::id() << 4 | (NEXT.fetch_add(1, Ordering::Relaxed) & 15);
+    let [_, a, b, c] = number.to_be_bytes();
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, a, b, c)), 6_470)
+}
+
+/// A link that has neither secret nor TLS, and tries again soon.
+pub(super) fn settings(role: Role, local: SocketAddr, peer: SocketAddr) -> Settings {
+    Settings {
+        endpoint: failover::Settings {
+            name: "metro".to_owned(),
+            role,
+            mclt: Seconds(3_600),
+            receive_timer: Seconds(30),
+            max_unacked: 100,
+            buckets: [u64::MAX, u64::MAX, 0, 0],
+            dhcpd_buckets: true,
+            max_secs: Some(3),
+            safe_period: None,
+            startup: Seconds(5),
+            max_misbalance: 15,
+            max_ownership: 10,
+            min_balance: Seconds(60),
+            max_balance: Seconds(3_600),
+            starts_alone: false,
+            pools: Vec::new(),
+        },
+        local,
+        peer,
+        secret: None,
+        tls: None,
+        is_tls_required: false,
+        reconnect: Duration::from_millis(20),
+        reconnect_after_refusal: Duration::from_millis(20),
+    }
+}
+
+/// The settings of both servers.
+pub(super) fn both() -> [Settings; 2] {
+    let (one, other) = (address(), address());
+    [settings(Role::Primary, one, other), settings(Role::Secondary, other, one)]
+}
+
+/// A secret that is said to nobody.
+pub(super) fn secret(text: &str) -> Option<Secret> {
+    Some(Secret(text.as_bytes().into()))
+}

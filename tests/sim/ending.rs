@@ -102,7 +102,7 @@ impl World<'_> {
         }
         // What one relies on the other has promised to remember.
         let relies = |own: &Binding, other: &Binding, skew: i64| {
-            let promised = other.received_potential.max(other.sent_potential);
+            let promised = other.received_potential.max(other.sent_potential).max(other.expires);
             i64::from(own.acked_potential.0) + skew <= i64::from(promised.0) + 4
                 || own.acked_potential.0 == 0
         };

@@ -380,7 +380,7 @@ impl<'a> World<'a> {
             // It cannot know that it was taken to be down: no operator may let it start so.
             self.observer.excuse(self.now);
         }
-        if to == State::PartnerDown && other.is_up() {
+        if to == State::PartnerDown && from != State::Startup && other.is_up() {
             let may = matches!(
                 other.state(),
                 Some(State::Shutdown | State::Paused | State::Recover | State::RecoverWait | State::Startup)

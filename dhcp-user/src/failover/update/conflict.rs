@@ -45,7 +45,7 @@ enum Rule {
     Over,
     /// (3): the partner has heard the client since our address is what it is.
     HeardSince,
-    /// (4)
+    /// (4): never, while the address is set aside.
     Never,
     /// (5): the same client, or we are the secondary.
     SameClient,
@@ -94,6 +94,9 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
         Rule::HeardSince if heard_after(binding.starts) => Ok(()),
         Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),
+        // Its time is over, and whether the sweep has been here is nobody's affair: in NORMAL it is
+        // the primary's alone, and a secondary that was away then would refuse for ever.
+        Rule::Never if now > binding.expires => Ok(()),
         Rule::Never => Err((Reject::LessCritical, "the address is unusable")),
         // Whoever loses a duel gives way, or both would keep what they have for good.
         Rule::SameClient if has_lost || ours.role == Role::Secondary => Ok(()),

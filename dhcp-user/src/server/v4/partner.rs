@@ -169,6 +169,11 @@ impl<'a> Exchange<'a> {
             return;
         }
         let continued = candidate.continued();
+        // A request that was broadcast is answered by both servers, and the client may go by the
+        // other one's answer: the address is its client's until the later of both ends.
+        if let Some(old) = continued.filter(|old| old.status == BindingStatus::Active) {
+            new.expires = new.expires.max(old.expires);
+        }
         if continued.is_none() {
             new.sent_potential = Stamp::ZERO;
             new.acked_potential = Stamp::ZERO;

@@ -1,1 +1,80 @@
-//! to be written
+//! A pair of servers through days of trouble, thousands of times: what the design promises holds.
+//!
+//! `TANDEM_SEED` replays one seed, `TANDEM_SEEDS` says how many; `cargo xtask simulate` runs as many
+//! as one likes.
+
+use std::env;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use tandem_tests::sim::{self, Sabotage, Scenario};
+
+/// Seeds of a simulated day each.
+const SEEDS: u64 = 2_000;
+/// Seeds that a deliberate fault may take to be noticed.
+const PATIENCE: u64 = 400;
+
+/// The first seed from `from` on, out of `count`, that breaks a promise.
+fn first_failure(from: u64, count: u64, sabotage: Option<Sabotage>) -> Option<u64> {
+    let next = AtomicU64::new(from);
+    let found = Mutex::new(None);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while found.lock().expect("nobody panicked").is_none() {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= from + count {
+                        break;
+                    }
+                    if sim::run(&Scenario::of(seed, 1), sabotage, false).failure.is_some() {
+                        found.lock().expect("nobody panicked").get_or_insert(seed);
+                    }
+                }
+            });
+        }
+    });
+    found.into_inner().expect("nobody panicked")
+}
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn a_pair_keeps_its_promises_through_days_of_trouble() {
+    let (from, count) = match number("TANDEM_SEED") {
+        Some(seed) => (seed, 1),
+        None => (0, number("TANDEM_SEEDS").unwrap_or(SEEDS)),
+    };
+    if let Some(seed) = first_failure(from, count, None) {
+        panic!("{}", sim::explain(seed, 1, None));
+    }
+}
+
+#[test]
+fn a_seed_replays_event_for_event() {
+    for seed in [3, 14] {
+        let run = || sim::run(&Scenario::of(seed, 1), None, true);
+        let (one, other) = (run(), run());
+        let differs = one.trace.iter().zip(&other.trace).position(|(one, other)| one != other);
+        assert_eq!(differs.map(|line| (&one.trace[line], &other.trace[line])), None);
+        assert_eq!(one.trace.len(), other.trace.len());
+    }
+}
+
+/// If this fails, the simulation has become blind to what it is there for.
+#[test]
+fn every_deliberate_fault_is_noticed() {
+    let mut missed = Vec::new();
+    for sabotage in Sabotage::ALL {
+        match first_failure(0, PATIENCE, Some(sabotage)) {
+            Some(seed) => {
+                let failure = sim::run(&Scenario::of(seed, 1), Some(sabotage), false).failure;
+                println!("{sabotage:?}: seed {seed}: {}", failure.expect("it failed").promise);
+            }
+            None => missed.push(sabotage),
+        }
+    }
+    assert_eq!(missed, [], "in {PATIENCE} seeds");
+}

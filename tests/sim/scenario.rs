@@ -57,6 +57,8 @@ pub struct ServerPlan {
     pub mclt: u32,
     /// `startup` in seconds.
     pub startup: u32,
+    /// Milliseconds between two rounds of the sweep: it may be late.
+    pub sweep: Millis,
     /// Milliseconds from a change to when the partner's thread looks at it.
     pub lazy: Millis,
 }
@@ -150,6 +152,7 @@ impl Scenario {
             lease_time: if random.chance(800) { lease_time } else { 2_700 },
             mclt: if random.chance(800) { mclt } else { 60 },
             startup: random.between(5, 20) as u32,
+            sweep: random.pick(&[20 * SECOND, 30 * SECOND, MINUTE]),
             lazy: random.pick(&[1, 5, 200, 3_000]),
         };
         let servers = [server(random), server(random)];

@@ -21,8 +21,8 @@ use super::troubles::Troubles;
 
 /// Between two attempts to connect, as the product's default.
 const RECONNECT: Millis = 5 * SECOND;
-/// Between two rounds of the sweep.
-const SWEEP: Millis = 5 * SECOND;
+/// Between two looks at who waits for what.
+const LOOK: Millis = 30 * SECOND;
 /// More steps than a day can need: something runs in a circle.
 const MOST_STEPS: u64 = 6_000_000;
 
@@ -103,7 +103,7 @@ impl<'a> World<'a> {
         for side in 0..2 {
             world.start(side);
         }
-        world.at(10 * SECOND, Event::Look);
+        world.at(LOOK, Event::Look);
         world
     }
 
@@ -166,7 +166,7 @@ impl<'a> World<'a> {
                     self.after(self.scenario.servers[side].lazy, Event::Pump(side, life));
                     self.settle(side);
                 }
-                self.after(SWEEP, Event::Sweep(side, life));
+                self.after(self.scenario.servers[side].sweep, Event::Sweep(side, life));
             }
             Event::Connect(side, life) if self.lives(side, life) => self.connect(side),
             Event::Arrive(side) => self.arrive(side),
@@ -176,7 +176,7 @@ impl<'a> World<'a> {
             Event::Start(side) => self.start_if_wise(side),
             Event::Look => {
                 self.look();
-                self.after(10 * SECOND, Event::Look);
+                self.after(LOOK, Event::Look);
             }
             Event::Flushed(..) | Event::Tick(..) | Event::Pump(..) | Event::Sweep(..) => {}
             Event::Connect(..) => {}
@@ -193,7 +193,7 @@ impl<'a> World<'a> {
         let life = self.servers[side].life;
         self.say(|| format!("{} starts", name(side)));
         self.heed(side, alarms);
-        self.after(SWEEP, Event::Sweep(side, life));
+        self.after(self.scenario.servers[side].sweep, Event::Sweep(side, life));
         self.after(100 + 300 * side as u64, Event::Connect(side, life));
         self.settle(side);
     }

@@ -2,12 +2,19 @@
 
 use crate::wire::{Seconds, Stamp};
 
-/// By how much the partner's clock is ahead of ours: measured with every message, smoothed, and used
-/// only where it is more than the second that rounding can make.
+/// By how much the partner's clock is ahead of ours: measured with every message, and used only where
+/// it is more than the second that rounding can make.
+///
+/// A message that the network holds up makes the partner look behind by as much, and nothing makes it
+/// look ahead. So the largest difference of the last minute or two counts, and not a mean: that one
+/// would follow a stall, and times corrected by it would lie later than the partner meant.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Skew {
-    /// In parts of a second; `None` until a message has come.
-    parts: Option<i64>,
+    /// The largest difference since `since`, in seconds; `None` until a message has come.
+    largest: Option<i64>,
+    since: Stamp,
+    /// The largest in the time before that.
+    before: Option<i64>,
     /// The difference that an operator was last told, in seconds.
     alarmed: Option<i64>,
 }
@@ -15,16 +22,18 @@ pub(super) struct Skew {
 impl Skew {
     /// Greeted by a clock that is so many seconds ahead.
     pub(super) fn greeted(ahead: i64) -> Self {
-        Self { parts: Some(ahead * PARTS), alarmed: None }
+        Self { largest: Some(ahead), ..Self::default() }
     }
 
     /// A message with this header time came at `now`. Gives the difference in seconds if an operator
     /// should hear of it: it is large, and not what was said last.
     pub(super) fn observe(&mut self, now: Stamp, time: Stamp) -> Option<i64> {
-        let sample = ahead(now, time) * PARTS;
-        // Exponentially weighted, as TCP smooths its round-trip time (RFC 6298 §2): with 1/8.
-        let smoothed = self.parts.map_or(sample, |old| old + (sample - old) / 8);
-        self.parts = Some(smoothed);
+        let sample = ahead(now, time);
+        if now.since(self.since) >= WINDOW {
+            self.before = self.largest.take();
+            self.since = now;
+        }
+        self.largest = self.largest.max(Some(sample));
         self.alarm()
     }
 
@@ -41,7 +50,7 @@ impl Skew {
 
     /// By how many seconds the partner's clock is ahead.
     pub(super) fn ahead(&self) -> i64 {
-        (self.parts.unwrap_or(0) + PARTS / 2).div_euclid(PARTS)
+        self.largest.max(self.before).unwrap_or(0)
     }
 
     /// A time of the partner's as our clock has it. "Never" and "not set" are no times.
@@ -55,8 +64,8 @@ impl Skew {
     }
 }
 
-/// So many to a second: enough for what an eighth of a difference leaves over.
-const PARTS: i64 = 64;
+/// How long a difference counts at the least: longer than TCP takes over a short stall.
+const WINDOW: Seconds = Seconds(60);
 
 /// Clocks further apart than this are reported (spec §1.5).
 pub(super) const ALARM_ABOVE: Seconds = Seconds(10);
@@ -87,14 +96,16 @@ mod tests {
     }
 
     #[test]
-    fn one_message_that_was_held_up_moves_the_difference_by_an_eighth() {
+    fn messages_that_were_held_up_change_nothing_and_a_clock_that_is_set_does() {
         let mut skew = Skew::greeted(0);
-        skew.observe(Stamp(1_000), Stamp(984));
-        assert_eq!(skew.ahead(), -2);
-        for _ in 0..40 {
-            skew.observe(Stamp(1_000), Stamp(1_000));
+        for late in 1..60 {
+            skew.observe(Stamp(1_000 + late), Stamp(1_000));
         }
         assert_eq!(skew.ahead(), 0);
+        for second in 60..=180 {
+            skew.observe(Stamp(1_000 + second), Stamp(990 + second));
+        }
+        assert_eq!(skew.ahead(), -10);
     }
 
     #[test]
@@ -102,7 +113,7 @@ mod tests {
         let mut skew = Skew::greeted(20);
         assert_eq!(skew.alarm(), Some(20));
         assert_eq!(skew.observe(Stamp(1_000), Stamp(1_020)), None);
-        let later = (0..40).filter_map(|_| skew.observe(Stamp(1_000), Stamp(1_050))).count();
-        assert_eq!(later, 2, "at 31 and at 42");
+        let later = (0..40).filter_map(|_| skew.observe(Stamp(1_000), Stamp(1_050)));
+        assert_eq!(later.collect::<Vec<_>>(), [50]);
     }
 }

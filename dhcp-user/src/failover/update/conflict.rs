@@ -88,6 +88,8 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
     let Some(binding) = ours.binding else { return Ok(()) };
     match FIGURE[status as usize - 1][theirs.status as usize - 1] {
         Rule::Accept => Ok(()),
+        // Whoever loses a duel gives way, or both would keep what they have for good; but for a lease.
+        Rule::HeardLater | Rule::HeardSince if has_lost && status != BindingStatus::Active => Ok(()),
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
         Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
         Rule::Over if now > binding.expires => Ok(()),
@@ -98,7 +100,6 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         // the primary's alone, and a secondary that was away then would refuse for ever.
         Rule::Never if now > binding.expires => Ok(()),
         Rule::Never => Err((Reject::LessCritical, "the address is unusable")),
-        // Whoever loses a duel gives way, or both would keep what they have for good.
         Rule::SameClient if has_lost || ours.role == Role::Secondary => Ok(()),
         Rule::SameClient => {
             let same = binding.client.as_ref().zip(theirs.client);

@@ -88,8 +88,15 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
     let Some(binding) = ours.binding else { return Ok(()) };
     match FIGURE[status as usize - 1][theirs.status as usize - 1] {
         Rule::Accept => Ok(()),
-        // Whoever loses a duel gives way, or both would keep what they have for good; but for a lease.
-        Rule::HeardLater | Rule::HeardSince if has_lost && status != BindingStatus::Active => Ok(()),
+        // Whoever loses a duel gives way, or both would keep what they have for good. Not about a
+        // lease: then the partner may find that it has lost, too, and each take the other's word.
+        Rule::HeardLater
+            if has_lost
+                && status != BindingStatus::Active
+                && theirs.status != BindingStatus::Active =>
+        {
+            Ok(())
+        }
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
         Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
         Rule::Over if now > binding.expires => Ok(()),
@@ -100,6 +107,8 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         // the primary's alone, and a secondary that was away then would refuse for ever.
         Rule::Never if now > binding.expires => Ok(()),
         Rule::Never => Err((Reject::LessCritical, "the address is unusable")),
+        // The partner may well have given the address to another client since, alone.
+        Rule::SameClient if now > binding.expires => Ok(()),
         Rule::SameClient if has_lost || ours.role == Role::Secondary => Ok(()),
         Rule::SameClient => {
             let same = binding.client.as_ref().zip(theirs.client);
@@ -117,9 +126,12 @@ pub(super) type Refusal = (Reject, &'static str);
 /// Both servers have told each other of one address before either answered: who wins. The partner
 /// finds the same (spec §6.3; ISC dhcpd decides so, the draft is silent).
 fn is_ours_better(role: Role, own: Outstanding, theirs: Theirs<'_>) -> bool {
-    use BindingStatus::{Active, Expired};
+    use BindingStatus::{Abandoned, Active, Expired};
     let is_primary = role == Role::Primary;
     match (own.status, theirs.status) {
+        // Whoever set the address aside has seen something, and takes nothing else for it.
+        (_, Abandoned) => false,
+        (Abandoned, _) => true,
         (Active, Active) => {
             let cltt = theirs.cltt.unwrap_or(Stamp::ZERO);
             own.cltt > cltt || own.cltt == cltt && is_primary

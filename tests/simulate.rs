@@ -12,13 +12,16 @@ use tandem_tests::sim::{self, Sabotage, Scenario};
 const EXPLAINED: usize = 3;
 
 fn main() -> ExitCode {
-    let number = |name: &str, default: u64| option(name).map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} wants a number, not {text}"))
-    });
+    let number = |name: &str, default: u64| {
+        option(name).map_or(default, |text| {
+            text.parse().unwrap_or_else(|_| panic!("{name} wants a number, not {text}"))
+        })
+    };
     let (from, seeds, days) = (number("--from", 0), number("--seeds", 1_000), number("--days", 1));
     let days = u32::try_from(days).unwrap_or(u32::MAX);
     let sabotage = option("--sabotage").map(|name| {
-        Sabotage::named(&name).unwrap_or_else(|| panic!("no such fault: {name}; {:?}", Sabotage::ALL))
+        Sabotage::named(&name)
+            .unwrap_or_else(|| panic!("no such fault: {name}; {:?}", Sabotage::ALL))
     });
     if std::env::args().any(|argument| argument == "--trace") {
         let report = sim::run(&Scenario::of(from, days), sabotage, true);
@@ -39,7 +42,9 @@ fn main() -> ExitCode {
                         break;
                     }
                     let report = sim::run(&Scenario::of(seed, days), sabotage, false);
-                    for (sum, of) in sums.iter().zip([report.exchanges, report.updates, report.steps]) {
+                    for (sum, of) in
+                        sums.iter().zip([report.exchanges, report.updates, report.steps])
+                    {
                         sum.fetch_add(of, Ordering::Relaxed);
                     }
                     if let Some(failure) = report.failure {

@@ -74,10 +74,14 @@ fn discoverer(mut packet: Cursor<'_>) -> Option<(u16, u8)> {
     packet.skip(18);
     let hardware = packet;
     packet.skip(16 + 64 + 128);
-    if u32::from_be_bytes(packet.take()?) != u32::from_be_bytes(COOKIE) || !is_discover(packet) {
+    if u32::from_be_bytes(packet.take()?) != u32::from_be_bytes(COOKIE) {
         return None;
     }
-    let bucket = match identifier(packet)? {
+    let options = Options::of(packet)?;
+    if !is_discover(options) {
+        return None;
+    }
+    let bucket = match identifier(options)? {
         Some((key, len)) => bucket_in(&key, len)?,
         None if hlen == 0 || hlen > MAX_HARDWARE => return None,
         None => bucket_in(&hardware, hlen)?,
@@ -85,24 +89,58 @@ fn discoverer(mut packet: Cursor<'_>) -> Option<(u16, u8)> {
     Some((u16::from_be_bytes([high, low]), bucket))
 }
 
+/// Options that are still to be read.
+///
+/// Their place is a number beside a pointer that stays: wherever a search ends, the verifier sees the
+/// same pointer and a number below the same bound, and checks what follows once, not once for each
+/// place.
+#[derive(Clone, Copy)]
+struct Options<'a> {
+    first: Cursor<'a>,
+    at: usize,
+}
+
+impl<'a> Options<'a> {
+    /// Octets that options may take up here, so that no place comes round.
+    const MAX_LEN: usize = Cursor::MAX_SKIP - 2 - 255;
+
+    #[inline(always)]
+    fn of(first: Cursor<'a>) -> Option<Self> {
+        let mut last = first;
+        last.skip(Self::MAX_LEN);
+        if last.take::<1>().is_some() {
+            return None;
+        }
+        Some(Self { first, at: 0 })
+    }
+
+    /// The code and length of the next option, and where its data is; `None` at the packet's end.
+    #[inline(always)]
+    fn next(&mut self) -> Option<(u8, u8, Cursor<'a>)> {
+        let mut data = self.first;
+        data.skip(self.at);
+        let [code, len] = data.take()?;
+        self.at = (self.at + 2 + usize::from(len)) & Cursor::MAX_SKIP;
+        Some((code, len, data))
+    }
+}
+
 /// Whether these options have no riddles and say DHCPDISCOVER.
 #[inline(always)]
-fn is_discover(mut options: Cursor<'_>) -> bool {
+fn is_discover(mut options: Options<'_>) -> bool {
     let mut is_discover = false;
     for _ in 0..MAX_OPTIONS {
-        let Some([code, len]) = options.take() else { return false };
+        let Some((code, _, mut data)) = options.next() else { return false };
         match code {
             END => return is_discover,
             // Nobody pads between options; more of them may stand in `sname` and `file`.
             PAD | OPTION_OVERLOAD => return false,
             OPTION_MESSAGE_TYPE => {
-                let mut kind = options;
-                let Some([DISCOVER]) = kind.take() else { return false };
+                let Some([DISCOVER]) = data.take() else { return false };
                 is_discover = true;
             }
             _ => {}
         }
-        options.skip(usize::from(len));
     }
     false
 }
@@ -110,17 +148,18 @@ fn is_discover(mut options: Cursor<'_>) -> bool {
 /// Where the client identifier begins, and its length; `Some(None)` if there is none.
 #[inline(always)]
 #[expect(clippy::option_option, reason = "unknown, none, and one")]
-fn identifier(mut options: Cursor<'_>) -> Option<Option<(Cursor<'_>, u8)>> {
+fn identifier(mut options: Options<'_>) -> Option<Option<(Cursor<'_>, u8)>> {
     for _ in 0..MAX_OPTIONS {
-        let [code, len] = options.take()?;
+        let before = options.at;
+        let (code, len, _) = options.next()?;
         if code == END {
             return Some(None);
         }
-        let key = options;
-        options.skip(usize::from(len));
         if code == OPTION_CLIENT_ID {
             // In several pieces (RFC 3396), or an empty one, it is for the worker.
             let is_plain = len > 0 && !has_identifier(options);
+            let mut key = options.first;
+            key.skip((before + 2) & Cursor::MAX_SKIP);
             return is_plain.then_some(Some((key, len)));
         }
     }
@@ -129,12 +168,12 @@ fn identifier(mut options: Cursor<'_>) -> Option<Option<(Cursor<'_>, u8)>> {
 
 /// Whether there is, or may be, another client identifier among these options.
 #[inline(always)]
-fn has_identifier(mut options: Cursor<'_>) -> bool {
+fn has_identifier(mut options: Options<'_>) -> bool {
     for _ in 0..MAX_OPTIONS {
-        match options.take() {
-            Some([END, _]) => return false,
-            None | Some([OPTION_CLIENT_ID, _]) => return true,
-            Some([_, len]) => options.skip(usize::from(len)),
+        match options.next() {
+            Some((END, ..)) => return false,
+            None | Some((OPTION_CLIENT_ID, ..)) => return true,
+            Some(_) => {}
         }
     }
     true
@@ -201,6 +240,15 @@ mod tests {
             assert_eq!(discoverer(Cursor::of(&plain)), None, "hlen {hlen}");
         }
         assert_eq!(found(0x0500, &[53, 1, 1, 255, 0]), None, "seconds in the other octet");
+    }
+
+    #[test]
+    fn a_message_that_goes_on_for_too_long_is_left_to_the_worker() {
+        let mut long = message(0, &[53, 1, 1, 255]);
+        long.resize(240 + Options::MAX_LEN, 0);
+        assert_eq!(discoverer(Cursor::of(&long)), Some((0, OF_HARDWARE)));
+        long.push(0);
+        assert_eq!(discoverer(Cursor::of(&long)), None);
     }
 
     #[test]

@@ -66,11 +66,15 @@ fn judge(ctx: &XdpContext) -> Result<u32, Verdict> {
     let mut vlans = [0; 2];
     let addressed = parse::headers(&mut packet, &mut vlans)?;
     let settings = SETTINGS.get(0).ok_or(Verdict::NotServed)?;
-    let message = packet;
     let sender = match addressed {
         Addressed::V4 { destination } => {
             served(settings.v4, listens_v4(&destination))?;
-            parse::request_v4(&mut packet, vlans)
+            let message = packet;
+            let sender = parse::request_v4(&mut packet, vlans);
+            if sender.is_ok() && settings.balance.leaves(message) {
+                return Err(Verdict::PartnersClient);
+            }
+            sender
         }
         Addressed::V6 { source, destination } => {
             served(settings.v6, listens_v6(&destination))?;
@@ -78,11 +82,6 @@ fn judge(ctx: &XdpContext) -> Result<u32, Verdict> {
         }
     }?;
     guard(ctx, settings, &sender)?;
-    if let Addressed::V4 { .. } = addressed
-        && settings.balance.leaves(message)
-    {
-        return Err(Verdict::PartnersClient);
-    }
     // Read once: user space may write while we look, and what we divide by must not be zero.
     let workers = settings.workers;
     if workers == 0 {

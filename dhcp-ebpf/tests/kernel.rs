@@ -265,6 +265,15 @@ fn a_discover_of_the_partners_client_ends_here_and_all_else_is_taken() {
     assert_eq!(program.verdict(&to_all(&[], &discover)), Verdict::Taken);
 }
 
+/// Other kernels' verifiers prune less than this one's, and give up at a million.
+#[test]
+fn the_verifier_is_done_with_the_program_long_before_it_gives_up() {
+    let Some(mut program) = Program::load() else { return };
+    let info = program.xdp().info().expect("the kernel knows it");
+    let verified = info.verified_instruction_count().expect("since Linux 5.16");
+    assert!(verified < 600_000, "{verified} instructions");
+}
+
 #[test]
 fn a_flooding_client_is_dropped_and_its_neighbour_is_not() {
     let Some(mut program) = Program::load() else { return };

@@ -47,8 +47,19 @@ impl Dhcpd {
     pub fn new(namespace: &Namespace, directory: PathBuf, configuration: &str) -> Self {
         fs::create_dir_all(&directory).expect("a directory for dhcpd");
         fs::write(directory.join("dhcpd.conf"), configuration).expect("dhcpd's configuration");
-        File::create(directory.join("leases")).expect("dhcpd's lease file");
-        Self { namespace: namespace.name().to_owned(), directory, process: None, starts: 0 }
+        let made =
+            Self { namespace: namespace.name().to_owned(), directory, process: None, starts: 0 };
+        made.set_leases("");
+        made
+    }
+
+    /// Puts this in place of its lease file. It must not run.
+    ///
+    /// # Panics
+    /// If it runs.
+    pub fn set_leases(&self, text: &str) {
+        assert!(self.process.is_none(), "its lease file is in use");
+        fs::write(self.directory.join("leases"), text).expect("dhcpd's lease file");
     }
 
     /// Starts it on `eth0`, with the leases that it left. Each start has a log of its own.
@@ -106,8 +117,7 @@ impl Dhcpd {
     /// # Panics
     /// If it runs.
     pub fn lose_leases(&self) {
-        assert!(self.process.is_none(), "its disk is in use");
-        File::create(self.directory.join("leases")).expect("an empty lease file");
+        self.set_leases("");
     }
 
     /// What the last start has logged.

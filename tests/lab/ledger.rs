@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::lease::Lease;
 
 /// A client's hardware address.
-pub(super) type Mac = [u8; 6];
+pub type Mac = [u8; 6];
 
 /// Every acknowledged lease that the client has not given back.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ impl Ledger {
     /// # Errors
     /// The other client that holds the address, if there is one: the fault that all this exists
     /// to prevent.
-    pub(super) fn acknowledge(
+    pub fn acknowledge(
         &mut self,
         now: SystemTime,
         client: Mac,

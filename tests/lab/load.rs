@@ -256,6 +256,11 @@ impl Load {
                 if self.ledger.held(exchange.client).is_none() {
                     tally.longest_first = tally.longest_first.max(lease);
                 }
+                let held = self.ledger.held(exchange.client).filter(|_| exchange.renewal);
+                if let Some(held) = held.filter(|held| held.address != answer.yiaddr()) {
+                    let given = answer.yiaddr();
+                    return Err(format!("{} was renewed as {given}", held.address));
+                }
                 self.ledger.acknowledge(
                     SystemTime::now(),
                     exchange.client,
@@ -272,7 +277,8 @@ impl Load {
 }
 
 /// The hardware address of the client with this number: a locally administered one.
-fn mac(client: u32) -> Mac {
+#[must_use]
+pub fn mac(client: u32) -> Mac {
     let [a, b, c, d] = client.to_be_bytes();
     [2, 0, a, b, c, d]
 }

@@ -5,6 +5,8 @@
 //! thread that started it.
 
 mod capture;
+#[cfg(feature = "load")]
+mod census;
 mod client;
 mod dhcpd;
 mod frame;
@@ -30,6 +32,8 @@ mod wait;
 mod wiretap;
 
 pub use capture::Capture;
+#[cfg(feature = "load")]
+pub use census::Census;
 pub use client::{Client, Event, Kind};
 pub use dhcpd::{Dhcpd, LeaseRecord};
 pub use frame::Headers;
@@ -37,9 +41,9 @@ pub use frame::Headers;
 pub use hand::Hand;
 pub use lease::Lease;
 #[cfg(feature = "load")]
-pub use ledger::Ledger;
+pub use ledger::{Ledger, Mac};
 #[cfg(feature = "load")]
-pub use load::{Load, Mix, Tally};
+pub use load::{Load, Mix, Tally, mac};
 pub use namespace::Namespace;
 pub use pair::{Host, Pair};
 pub use peer::{Make, Peer};

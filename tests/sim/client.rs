@@ -312,9 +312,7 @@ impl Client {
                 (Words { asked: self.address, server: Some(from), ..request }, None, false)
             }
             Stage::Rebooting => (Words { asked: self.address, ..request }, None, false),
-            Stage::Renewing => {
-                (Words { ciaddr: self.address, ..request }, Some(self.server), true)
-            }
+            Stage::Renewing => (Words { ciaddr: self.address, ..request }, Some(self.server), true),
             Stage::Rebinding => (Words { ciaddr: self.address, ..request }, None, false),
             Stage::Off | Stage::Bound => return,
         };

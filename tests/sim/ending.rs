@@ -34,12 +34,13 @@ impl World<'_> {
     fn wait_for_normal(&mut self) {
         let plans = &self.scenario.servers;
         let startup = u64::from(plans[0].startup.max(plans[1].startup));
-        let longest = u64::from(self.scenario.mclt) + 3 * startup
-            + 3 * u64::from(self.scenario.receive_timer) + 300;
+        let longest = u64::from(self.scenario.mclt)
+            + 3 * startup
+            + 3 * u64::from(self.scenario.receive_timer)
+            + 300;
         let latest = self.now + longest * SECOND;
-        let are_normal = |world: &Self| {
-            world.servers.iter().all(|server| server.state() == Some(State::Normal))
-        };
+        let are_normal =
+            |world: &Self| world.servers.iter().all(|server| server.state() == Some(State::Normal));
         while !are_normal(self) && self.observer.failure.is_none() {
             if self.now >= latest {
                 let states = [0, 1].map(|side: usize| self.servers[side].state());

@@ -31,9 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use clock::{Clock, Millis};
 pub use observer::Failure;
 pub use sabotage::Sabotage;
-pub use scenario::{
-    ClientPlan, Incident, NetworkPlan, Scenario, ServerPlan, Side, Time, Trouble,
-};
+pub use scenario::{ClientPlan, Incident, NetworkPlan, Scenario, ServerPlan, Side, Time, Trouble};
 pub use shrink::shrink;
 use world::World;
 
@@ -84,7 +82,11 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
     let shown = report.failure.as_ref().unwrap_or(&failure);
     let mut lines = vec![
         format!("seed {seed}: {failure}"),
-        format!("shrunk to {} clients and {} incidents: {shown}", small.clients.len(), small.incidents.len()),
+        format!(
+            "shrunk to {} clients and {} incidents: {shown}",
+            small.clients.len(),
+            small.incidents.len()
+        ),
         format!("  primary {:?}", small.servers[0]),
         format!("  secondary {:?}", small.servers[1]),
         format!(
@@ -94,9 +96,15 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
     ];
     lines.extend(small.incidents.iter().map(|incident| format!("  {incident}")));
     let skipped = report.trace.len().saturating_sub(TRACE);
-    lines.push(format!("the last {} of {} lines of the trace:", report.trace.len() - skipped, report.trace.len()));
+    lines.push(format!(
+        "the last {} of {} lines of the trace:",
+        report.trace.len() - skipped,
+        report.trace.len()
+    ));
     lines.extend(report.trace.into_iter().skip(skipped));
-    lines.push(format!("again: cargo xtask simulate --from {seed} --seeds 1 --days {days} --explain"));
+    lines.push(format!(
+        "again: cargo xtask simulate --from {seed} --seeds 1 --days {days} --explain"
+    ));
     lines.join("\n")
 }
 

@@ -140,7 +140,8 @@ impl Observer {
             self.fail("durable before the ACK", now, text);
         }
         if whose(lease) != Some(reply.client) {
-            let text = format!("{address} is told to {} and bound to {:?}", reply.client, whose(lease));
+            let text =
+                format!("{address} is told to {} and bound to {:?}", reply.client, whose(lease));
             self.fail("the binding names its client", now, text);
         }
         if !reply.is_alone {
@@ -179,7 +180,14 @@ impl Observer {
     }
 
     /// A client takes what it was told: nobody else may have it.
-    pub(super) fn binds(&mut self, now: Millis, client: u16, address: Ipv4Addr, until: Millis, by: Side) {
+    pub(super) fn binds(
+        &mut self,
+        now: Millis,
+        client: u16,
+        address: Ipv4Addr,
+        until: Millis,
+        by: Side,
+    ) {
         self.exchanges += 1;
         let claims = self.claims.entry(address).or_default();
         claims.retain(|claim| claim.until > now && claim.client != client);
@@ -223,7 +231,8 @@ impl Observer {
             Message::State(report) if !report.is_startup => {
                 if !server.disk.states.contains(&report.state) {
                     let saved = server.disk.saved.map(|saved| saved.state);
-                    let text = format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
+                    let text =
+                        format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
                     self.fail("durable before the STATE", now, text);
                 }
             }
@@ -272,9 +281,12 @@ impl Observer {
                     || durable.sent_potential.max(durable.expires).max(durable.received_potential)
                         >= update.potential.unwrap_or(Stamp::ZERO)
             }),
-            other => other == status || server.binding(update.address).is_some_and(|binding| {
-                binding.status != other && durable.is_some()
-            }),
+            other => {
+                other == status
+                    || server
+                        .binding(update.address)
+                        .is_some_and(|binding| binding.status != other && durable.is_some())
+            }
         };
         if !is_kept {
             let text = format!(
@@ -299,7 +311,9 @@ impl Observer {
                     || whose(durable) == hardware_of(update)
                         && durable.received_potential.0.saturating_add(tolerance) >= announced.0
             }),
-            BindingStatus::Free | BindingStatus::Expired | BindingStatus::Released
+            BindingStatus::Free
+            | BindingStatus::Expired
+            | BindingStatus::Released
             | BindingStatus::Reset => true,
             other => durable.is_some_and(|durable| {
                 durable.status == other
@@ -313,7 +327,11 @@ impl Observer {
                 update.status,
                 update.address,
                 announced.0,
-                durable.map(|durable| (durable.status, whose(durable), durable.received_potential.0))
+                durable.map(|durable| (
+                    durable.status,
+                    whose(durable),
+                    durable.received_potential.0
+                ))
             );
             self.fail("durable before the BNDACK", now, text);
         }
@@ -419,7 +437,8 @@ impl Observer {
             });
             let ours = servers[to].binding(address);
             let is_unknown = ours.is_none_or(|ours| ours.is_available());
-            let is_over = expires <= self.clocks[1 - to].at(now).after(dhcp_user::wire::Seconds(30));
+            let is_over =
+                expires <= self.clocks[1 - to].at(now).after(dhcp_user::wire::Seconds(30));
             if still && is_unknown && !is_over {
                 let text = format!(
                     "{} is told that it has everything, and does not know that client {client} \
@@ -455,7 +474,11 @@ impl Observer {
         let Some(saved) = server.disk.saved else { return };
         let is_silent = matches!(
             saved.state,
-            State::Recover | State::RecoverWait | State::PotentialConflict | State::Paused | State::Shutdown
+            State::Recover
+                | State::RecoverWait
+                | State::PotentialConflict
+                | State::Paused
+                | State::Shutdown
         );
         // The view follows the state by what is durable with it: nothing lies between the two.
         if is_silent && server.state() == Some(saved.state) {

@@ -13,7 +13,8 @@ use dhcp_user::failover::{
     Action, Alarm, Command, Dialect, Endpoint, Event, Greeted, Saved, Settings,
 };
 use dhcp_user::lease::{
-    Binding, BindingStatus, Layout, Limits, Owner, PoolId, Table, Told, View, Views, WriterId, in_turn,
+    Binding, BindingStatus, Layout, Limits, Owner, PoolId, Table, Told, View, Views, WriterId,
+    in_turn,
 };
 use dhcp_user::server::{
     Answer, InterfaceAddress, InterfaceAddresses, Service, Workspace, World as Surroundings,
@@ -191,7 +192,8 @@ impl Server {
 
     /// Rule 5 the wrong way round: what this server says of an address counts for nothing.
     pub(super) fn give_in(&self, message: &Message) {
-        let (Message::BindingUpdate(updates), Some(core), 0) = (message, &self.core, self.side) else {
+        let (Message::BindingUpdate(updates), Some(core), 0) = (message, &self.core, self.side)
+        else {
             return;
         };
         for update in updates.iter().filter(|update| update.status == BindingStatus::Active) {
@@ -283,7 +285,8 @@ impl Server {
             .flatten()
             .map(|binding| (heard.address, binding));
         let changed = !core.work.changes().is_empty();
-        let rests_on = if changed || told.confirms { core.appended[usize::from(WORKER)] } else { 0 };
+        let rests_on =
+            if changed || told.confirms { core.appended[usize::from(WORKER)] } else { 0 };
         let is_alone = core.views.0[0].takeover.is_some();
         let reply = Reply { client, octets, decided: now, lease, is_alone };
         core.held.push_back(Held { rests_on, since: time, reply });
@@ -297,7 +300,8 @@ impl Server {
         let sabotage = self.sabotage;
         let mclt = self.settings.mclt;
         let Some(core) = &mut self.core else { return };
-        if sabotage == Some(Sabotage::NoRecoverWait) && core.endpoint.state() == State::RecoverWait {
+        if sabotage == Some(Sabotage::NoRecoverWait) && core.endpoint.state() == State::RecoverWait
+        {
             now = now.after(mclt);
         }
         if is_lost && sabotage == Some(Sabotage::InFlightForgotten) {
@@ -365,9 +369,7 @@ impl Server {
         let durable = self.disk.durable();
         let Some(core) = &mut self.core else { return };
         let eager = sabotage == Some(Sabotage::AckBeforeFlush);
-        while let Some(held) =
-            core.held.pop_front_if(|held| eager || held.rests_on <= durable)
-        {
+        while let Some(held) = core.held.pop_front_if(|held| eager || held.rests_on <= durable) {
             if time - held.since <= LONGEST_HELD {
                 effects.push(Effect::Reply(held.reply));
             }

@@ -14,12 +14,18 @@ pub fn shrink(scenario: &Scenario, failure: &Failure, sabotage: Option<Sabotage>
         scenario.incidents.retain(|incident| incident.at <= failure.at);
         scenario.clients.retain(|client| client.from <= failure.at);
     });
-    shrinker.thin_out(|scenario| scenario.incidents.len(), |scenario, range| {
-        scenario.incidents.drain(range);
-    });
-    shrinker.thin_out(|scenario| scenario.clients.len(), |scenario, range| {
-        scenario.clients.drain(range);
-    });
+    shrinker.thin_out(
+        |scenario| scenario.incidents.len(),
+        |scenario, range| {
+            scenario.incidents.drain(range);
+        },
+    );
+    shrinker.thin_out(
+        |scenario| scenario.clients.len(),
+        |scenario, range| {
+            scenario.clients.drain(range);
+        },
+    );
     shrinker.attempt(|scenario| {
         scenario.network.lost = 0;
         scenario.network.doubled = 0;

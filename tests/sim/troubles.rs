@@ -223,17 +223,19 @@ impl World<'_> {
             return;
         }
         let saved = |side: Side| self.servers[side].disk.saved.map(|saved| saved.state);
-        let was_taken_over = saved(1 - side) == Some(State::PartnerDown)
-            && saved(side) != Some(State::PartnerDown);
+        let was_taken_over =
+            saved(1 - side) == Some(State::PartnerDown) && saved(side) != Some(State::PartnerDown);
         if was_taken_over && !(self.link.is_whole() && self.servers[1 - side].is_up()) {
             self.after(30 * SECOND, Event::Start(side));
             return;
         }
         self.troubles.told_down[1 - side] = None;
         self.start(side);
-        if self.servers[side].disk.saved.is_some_and(|saved| {
-            matches!(saved.state, State::Paused | State::Shutdown)
-        }) && self.troubles.retired[side] <= 1
+        if self.servers[side]
+            .disk
+            .saved
+            .is_some_and(|saved| matches!(saved.state, State::Paused | State::Shutdown))
+            && self.troubles.retired[side] <= 1
         {
             self.command(side, Command::Resume);
         }
@@ -294,7 +296,8 @@ impl World<'_> {
                         | State::RecoverDone
                 )
             );
-            let is_held = state.is_none() || self.troubles.retired[side] > 0
+            let is_held = state.is_none()
+                || self.troubles.retired[side] > 0
                 || matches!(state, Some(State::Paused | State::Shutdown));
             if is_held || serves || self.troubles.parted.is_none() || self.troubles.slow[side] > 0 {
                 self.troubles.useless[side] = None;

@@ -8,8 +8,8 @@ use dhcp_user::wire::Stamp;
 use dhcp_user::wire::dhcpv4::MessageType;
 use dhcp_user::wire::failover::{Message, Packet, State};
 
-use super::clock::{MINUTE, Millis, SECOND};
 use super::client::{Client, Intent, Outcome, Stage, Turn};
+use super::clock::{MINUTE, Millis, SECOND};
 use super::link::{Item, Link};
 use super::observer::{Observer, name, whose};
 use super::packet::{Heard, Request};
@@ -75,7 +75,9 @@ pub(super) struct World<'a> {
 impl<'a> World<'a> {
     pub(super) fn new(scenario: &'a Scenario, sabotage: Option<Sabotage>, traced: bool) -> Self {
         let seed = scenario.seed;
-        let way = |plan: &super::scenario::ClientPlan| Random::new(seed, 100_000 + u64::from(plan.number));
+        let way = |plan: &super::scenario::ClientPlan| {
+            Random::new(seed, 100_000 + u64::from(plan.number))
+        };
         let mut world = Self {
             scenario,
             now: 0,
@@ -383,7 +385,13 @@ impl<'a> World<'a> {
         if to == State::PartnerDown && from != State::Startup && other.is_up() {
             let may = matches!(
                 other.state(),
-                Some(State::Shutdown | State::Paused | State::Recover | State::RecoverWait | State::Startup)
+                Some(
+                    State::Shutdown
+                        | State::Paused
+                        | State::Recover
+                        | State::RecoverWait
+                        | State::Startup
+                )
             );
             if self.troubles.both_alone || self.scenario.safe_period.is_some() {
                 self.observer.excuse(self.now);
@@ -437,7 +445,9 @@ impl<'a> World<'a> {
         let client = &self.clients[number];
         let (id, network) = (client.plan.number, client.network);
         let Intent { words, to, unicast } = intent;
-        self.say(|| format!("client {id} -> {:?} {:?} to {to:?}", words.kind, words.ciaddr.or(words.asked)));
+        self.say(|| {
+            format!("client {id} -> {:?} {:?} to {to:?}", words.kind, words.ciaddr.or(words.asked))
+        });
         for side in 0..2 {
             if to.is_some_and(|to| to != side) || self.troubles.unreachable[side] > 0 {
                 continue;
@@ -502,7 +512,13 @@ impl<'a> World<'a> {
             return;
         }
         self.say(|| {
-            format!("client {id} <- {:?} {} {} s from {}", heard.kind, heard.address, heard.lease, name(from))
+            format!(
+                "client {id} <- {:?} {} {} s from {}",
+                heard.kind,
+                heard.address,
+                heard.lease,
+                name(from)
+            )
         });
         if outcome == Outcome::Bound {
             self.observer.binds(self.now, id, heard.address, ends, from);
@@ -550,17 +566,17 @@ impl<'a> World<'a> {
                 && self.troubles.unreachable[side] == 0
                 && self.troubles.slow[side] == 0
         };
-        let both_normal = (0..2).all(|side| {
-            reachable(side) && self.servers[side].state() == Some(State::Normal)
-        });
+        let both_normal =
+            (0..2).all(|side| reachable(side) && self.servers[side].state() == Some(State::Normal));
         (0..2).any(|side| {
             let server = &self.servers[side];
             let Some(view) = server.view().filter(|_| reachable(side)) else { return false };
-            let knows = client.address.and_then(|address| server.binding(address)).is_some_and(|it| {
-                it.status == dhcp_user::lease::BindingStatus::Active
-                    && whose(&it) == Some(client.plan.number)
-                    && it.client.is_some()
-            });
+            let knows =
+                client.address.and_then(|address| server.binding(address)).is_some_and(|it| {
+                    it.status == dhcp_user::lease::BindingStatus::Active
+                        && whose(&it) == Some(client.plan.number)
+                        && it.client.is_some()
+                });
             match (client.stage, &view.answers) {
                 (_, Answers::Nobody) | (Stage::Off | Stage::Bound | Stage::Renewing, _) => false,
                 (Stage::Rebinding, _) => knows,

@@ -1,10 +1,12 @@
 //! `tandem check`: every mistake in a configuration at once, and nothing touched.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use super::Failure;
 use crate::config::Config;
+use crate::config::model::Scope;
 
 /// Arguments of `tandem check`.
 #[derive(Debug, clap::Args)]
@@ -19,13 +21,82 @@ impl Check {
         let config = Config::load(&self.config)
             .map_err(|mistakes| Failure::Configuration(mistakes.to_string()))?;
         let subnets: usize = config.networks.iter().map(|network| network.subnets.len()).sum();
-        writeln!(
-            io::stdout(),
-            "{}: right ({} interfaces, {subnets} subnets, {} reservations)",
+        let mut text = format!(
+            "{}: right ({} interfaces, {subnets} subnets, {} reservations, {} partners)\n",
             self.config.display(),
             config.interfaces.len(),
             config.reservations.len(),
-        )
-        .map_err(Failure::other)
+            config.failover.len(),
+        );
+        for note in notes(&config) {
+            let _ = writeln!(text, "note: {note}"); // a String takes everything
+        }
+        io::stdout().write_all(text.as_bytes()).map_err(Failure::other)
+    }
+}
+
+/// What is right and yet worth a thought.
+fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    for it in &config.failover {
+        if it.secret.is_none() && it.tls.is_none() {
+            notes.push(format!(
+                "failover {:?} has neither secret nor tls: whoever can use the address {} can be \
+                 the partner",
+                it.name,
+                it.peer.ip()
+            ));
+        }
+        if it.safe_period.is_some() {
+            notes.push(format!(
+                "failover {:?} has a safe-period: two servers that only lost each other then give \
+                 the same address twice",
+                it.name
+            ));
+        }
+    }
+    if serves_bootp_with_a_partner(config) {
+        notes.push(
+            "bootp in a shared subnet: such a client never renews, so that the MCLT does not bound \
+             what it holds; reserve its address"
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+fn serves_bootp_with_a_partner(config: &Config) -> bool {
+    let bootp = |scope: &Scope| scope.parameters.bootp == Some(true);
+    let wide = bootp(&config.global) || config.classes.iter().any(|class| bootp(&class.scope));
+    config.networks.iter().any(|network| {
+        network.subnets.iter().filter(|subnet| subnet.failover.is_some()).any(|subnet| {
+            let pools = subnet.pools.iter().any(|pool| bootp(&pool.scope));
+            wide || bootp(&network.scope) || bootp(&subnet.scope) || pools
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn noted(further: &str) -> Vec<String> {
+        let text = format!(
+            "bootp = true\n[[subnet4]]\nsubnet = \"10.0.0.0/8\"\npools = [\"10.0.0.1\"]\n{further}"
+        );
+        notes(&Config::parse(&text, Path::new("t.toml"), &|_| unreachable!()).unwrap())
+    }
+
+    #[test]
+    fn what_a_partner_makes_dangerous_is_noted() {
+        let pair = "[[failover]]\nname = \"a\"\nrole = \"primary\"\nlocal = \"192.0.2.1\"\n\
+                    peer = \"192.0.2.2\"\nsubnets = [\"10.0.0.0/8\"]\n";
+        assert_eq!(noted(""), [""; 0]);
+        let notes = noted(&format!("{pair}safe-period = \"1d\"\n"));
+        assert_eq!(notes.len(), 3, "{notes:?}");
+        assert!(notes[0].contains("192.0.2.2") && notes[2].contains("bootp"), "{notes:?}");
+        assert_eq!(noted(&format!("{pair}secret = \"correct horse\"\n")).len(), 1);
     }
 }

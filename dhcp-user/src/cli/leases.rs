@@ -101,7 +101,12 @@ impl<W: Write> Table<W> {
             "{:15}  {:9}  {:20}  {:17}  {}",
             text("address"),
             text("state"),
-            if infinite { "never" } else { text("expires") },
+            match text("expires") {
+                _ if infinite => "never",
+                // What was never leased, such as the partner's half of a pool.
+                "1970-01-01T00:00:00Z" => "-",
+                expires => expires,
+            },
             text("hw-address"),
             client.escape_debug(),
         )
@@ -118,6 +123,7 @@ mod tests {
             "{\"address\":\"10.0.0.1\",\"state\":\"active\",\"expires\":\"2026-01-01T00:00:00Z\",",
             "\"hw-address\":\"02:00:00:00:00:01\",\"host-name\":\"a\\u001bb\"}\n",
             "{\"address\":\"10.0.0.2\",\"state\":\"abandoned\",\"infinite\":true}\n",
+            "{\"address\":\"10.0.0.3\",\"state\":\"backup\",\"expires\":\"1970-01-01T00:00:00Z\"}\n",
         );
         for cut in 1..lines.len() {
             let mut out = Vec::new();
@@ -126,9 +132,10 @@ mod tests {
                 table.take(piece).unwrap();
             }
             let text = String::from_utf8(out).unwrap();
-            assert_eq!(text.lines().count(), 3, "{text}");
+            assert_eq!(text.lines().count(), 4, "{text}");
             assert!(text.contains("10.0.0.1         active     2026-01-01T00:00:00Z  02:00:00"));
             assert!(text.contains("10.0.0.2         abandoned  never"));
+            assert!(text.contains("10.0.0.3         backup     -"), "{text}");
             assert!(!text.contains('\u{1b}'), "a client must not write to the terminal");
         }
     }

@@ -186,7 +186,10 @@ fn begin_failover(
         service: Arc::clone(&instance.service),
         health: Arc::clone(&instance.health),
         appender,
-        announce: Box::new(|_| {}),
+        announce: {
+            let instance = Arc::clone(instance);
+            Box::new(move || instance.tell_programs())
+        },
     };
     prepared.start(parts).map_err(|error| because("the failover thread", &error))
 }

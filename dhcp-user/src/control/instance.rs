@@ -100,6 +100,14 @@ impl Instance {
         }
     }
 
+    /// Has the XDP programs go by the service and the views that are in force: to be called after
+    /// every change of either.
+    pub fn tell_programs(&self) {
+        if let Some(running) = &mut *self.dataplane() {
+            running.set_service(&self.service.load(), &self.views.load());
+        }
+    }
+
     /// Takes no request any more, and ends the workers once the disk has what they wait for.
     pub fn stop_dataplane(&self) {
         let running = self.dataplane().take();

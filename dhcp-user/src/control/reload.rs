@@ -64,6 +64,7 @@ fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses]) {
     } else {
         instance.service.store(Arc::new(service.counting_as(generation)));
     }
+    instance.tell_programs();
     instance.loaded.store(Arc::new(Loaded::new(config, clock::now())));
 }
 

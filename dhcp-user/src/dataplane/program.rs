@@ -8,10 +8,11 @@ use aya::maps::{Array, HashMap, MapError, PerCpuArray, XskMap};
 use aya::programs::{ProgramError, Xdp, XdpMode};
 use aya::{Ebpf, EbpfError};
 use aya_log::EbpfLogger;
-use dhcp_ebpf::{Rate, Service, Settings, Verdict, map};
+use dhcp_ebpf::{Balance, Rate, Service, Settings, Verdict, map};
 
 use super::Mode;
 use crate::config::model::Guard;
+use crate::server::Gate;
 
 /// The object as `cargo xtask ebpf` built it; empty where there was none at build time.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tandem-xdp.o"));
@@ -20,6 +21,8 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ta
 /// kernel holds it by nothing but our file descriptors.
 pub(super) struct Program {
     ebpf: Ebpf,
+    /// As the kernel has them.
+    settings: Settings,
     log: Option<EbpfLogger<&'static dyn log::Log>>,
 }
 
@@ -47,7 +50,7 @@ impl Program {
         let mut ebpf = Ebpf::load(OBJECT).map_err(ProgramFault::Load)?;
         // The program's rare events are a help, not a need.
         let log = EbpfLogger::init(&mut ebpf).ok();
-        let mut program = Self { ebpf, log };
+        let mut program = Self { ebpf, settings: Settings::default(), log };
         program.xdp()?.load().map_err(ProgramFault::Program)?;
         Ok(program)
     }
@@ -77,18 +80,32 @@ impl Program {
         sockets.set(index, socket.as_raw_fd(), 0).map_err(ProgramFault::Map)
     }
 
-    /// Begins to take packets for `workers` workers, once attached.
-    pub(super) fn serve(&mut self, workers: u32, guard: Option<Guard>) -> Result<(), ProgramFault> {
+    /// Begins to take packets for `workers` workers, once attached, as far as `gate` lets them in.
+    pub(super) fn serve(
+        &mut self,
+        workers: u32,
+        guard: Option<Guard>,
+        gate: &Gate,
+    ) -> Result<(), ProgramFault> {
         let off = Rate::default();
         let settings = Settings {
             client_rate: guard.map_or(off, |g| Rate::new(g.client_rate, g.client_burst)),
             port_rate: guard.map_or(off, |g| Rate::new(g.relay_rate, g.relay_burst)),
             workers,
-            v4: Service::SERVING,
             ..Settings::default()
         };
+        self.settings = settings;
+        self.admit(gate)
+    }
+
+    /// Takes packets as far as `gate` lets them in, from now on.
+    pub(super) fn admit(&mut self, gate: &Gate) -> Result<(), ProgramFault> {
+        let (v4, balance) = admission(gate);
+        let settings = Settings { v4, balance, ..self.settings };
         let mut array: Array<_, Settings> = self.map(map::SETTINGS)?;
-        array.set(0, settings, 0).map_err(ProgramFault::Map)
+        array.set(0, settings, 0).map_err(ProgramFault::Map)?;
+        self.settings = settings;
+        Ok(())
     }
 
     /// Attaches to the interface with this index, in the driver or above it.
@@ -133,6 +150,19 @@ impl Program {
     }
 }
 
+/// A gate as the program knows it.
+fn admission(gate: &Gate) -> (Service, Balance) {
+    match gate {
+        Gate::Open => (Service::SERVING, Balance::default()),
+        Gate::Shut => (Service::SILENT, Balance::default()),
+        Gate::Shared(share) => {
+            let max_secs = share.max_secs.map_or(Balance::NEVER, u32::from);
+            let theirs = share.buckets.map(|ours| !ours);
+            (Service::SERVING, Balance { theirs, max_secs, reserved: 0 })
+        }
+    }
+}
+
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program").finish_non_exhaustive()
@@ -165,5 +195,24 @@ impl fmt::Display for Chain<'_> {
             source = error.source();
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::Share;
+
+    #[test]
+    fn what_is_not_ours_is_the_partners_to_the_program() {
+        assert_eq!(admission(&Gate::Open), (Service::SERVING, Balance::default()));
+        assert_eq!(admission(&Gate::Shut), (Service::SILENT, Balance::default()));
+        let share =
+            |max_secs| Share { buckets: [1, 0, 0, 1 << 63], max_secs, is_partner_starved: false };
+        let (service, balance) = admission(&Gate::Shared(share(None)));
+        assert_eq!(service, Service::SERVING);
+        assert_eq!(balance.theirs, [!1, u64::MAX, u64::MAX, u64::MAX >> 1]);
+        assert!(balance.max_secs > u32::from(u16::MAX));
+        assert_eq!(admission(&Gate::Shared(share(Some(3)))).1.max_secs, 3);
     }
 }

@@ -190,6 +190,18 @@ impl Running {
         }
     }
 
+    /// Has the XDP programs turn away what no worker would answer: everything while no relationship
+    /// lets us speak, and a partner's DHCPDISCOVERs. To be called after every change of the service
+    /// and of the views; until then workers alone decide.
+    pub fn set_service(&mut self, service: &Service, views: &Views) {
+        let gate = service.gate(views);
+        for (interface, program) in &mut self.programs {
+            if let Err(error) = program.admit(&gate) {
+                tracing::error!(%interface, %error, "the XDP program does not hear of a change");
+            }
+        }
+    }
+
     /// Detaches the programs, has the workers say what becomes durable within some seconds, and
     /// ends them. The appenders are dropped by then.
     pub fn stop(mut self) {
@@ -296,13 +308,12 @@ impl Running {
 
     /// Opens the gates: until now the programs passed everything to the kernel.
     fn serve(&mut self, config: &Config) -> Result<(), StartError> {
+        let gate = self.shared.service.load().gate(&self.shared.views.load());
         for (interface, program) in &mut self.programs {
             let wanted = self.modes.iter().find(|mode| mode.interface == *interface);
             let (workers, mode) = wanted.map_or((0, Mode::Socket), |m| (m.workers, m.mode));
-            program.serve(workers as u32, config.guard).map_err(|fault| StartError::Mode {
-                interface: interface.clone(),
-                mode,
-                reason: fault.to_string(),
+            program.serve(workers as u32, config.guard, &gate).map_err(|fault| {
+                StartError::Mode { interface: interface.clone(), mode, reason: fault.to_string() }
             })?;
         }
         Ok(())

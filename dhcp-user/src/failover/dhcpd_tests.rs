@@ -13,7 +13,7 @@ use super::dhcpd::{Reaction, reaction};
 use super::state;
 use super::testing::{MCLT, START, Side, settings};
 use super::{Alarm, Dialect, Event, Greeted, Lost, Role, Saved};
-use crate::wire::failover::{Message, Packet, State, StateReport};
+use crate::wire::failover::{Acknowledgement, Message, Packet, State, StateReport};
 use crate::wire::{Seconds, Stamp};
 
 /// dhcpd as far as its states go.
@@ -95,6 +95,15 @@ impl Dhcpd {
             Message::State(report) => self.on_state(now, *report),
             Message::UpdateRequest | Message::UpdateRequestAll => {
                 self.outbox.push((packet.xid, Message::UpdateDone));
+            }
+            Message::BindingUpdate(updates) => {
+                let taken = updates
+                    .iter()
+                    .map(|update| Acknowledgement { address: update.address, rejection: None });
+                self.outbox.push((packet.xid, Message::BindingAck(taken.collect())));
+            }
+            Message::PoolRequest => {
+                self.outbox.push((packet.xid, Message::PoolResponse { transferred: 0 }));
             }
             Message::UpdateDone if self.request == Some(packet.xid) => {
                 self.request = None;

@@ -228,11 +228,8 @@ impl Endpoint {
         let moment = Moment {
             now,
             state,
-            partner: self.saved.partner,
             is_heard: self.is_heard(),
             tells: self.is_heard() && state::tells(state),
-            mclt: self.saved.mclt,
-            taken_over: (state == State::PartnerDown).then_some(self.saved.since),
             skew: &skew,
             table,
         };

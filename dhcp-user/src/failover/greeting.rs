@@ -251,7 +251,6 @@ impl Greeting {
 
     /// The table of spec §2.3, as the secondary; a refusal carries its reply too. None over TLS, and
     /// to a partner that did not ask.
-    #[expect(clippy::type_complexity, reason = "a reply, or one with its reason and words")]
     fn tls_reply(
         &self,
         request: Option<TlsRequest>,

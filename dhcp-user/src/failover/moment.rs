@@ -2,8 +2,8 @@
 
 use super::skew::Skew;
 use crate::lease::Table;
+use crate::wire::Stamp;
 use crate::wire::failover::State;
-use crate::wire::{Seconds, Stamp};
 
 /// What everything about one event goes by.
 #[derive(Clone, Copy, Debug)]
@@ -12,17 +12,11 @@ pub(super) struct Moment<'a> {
     pub(super) now: Stamp,
     /// Own state; STARTUP as such.
     pub(super) state: State,
-    /// The partner's state as last told.
-    pub(super) partner: Option<State>,
     /// Whether the link is up and a STATE has come on it: only then does anything go out.
     pub(super) is_heard: bool,
     /// Whether untold bindings are sent unasked: heard, and in a state where our own are to be
     /// trusted (NORMAL, COMMUNICATIONS-INTERRUPTED, PARTNER-DOWN).
     pub(super) tells: bool,
-    /// MCLT in force.
-    pub(super) mclt: Seconds,
-    /// When PARTNER-DOWN began, in it.
-    pub(super) taken_over: Option<Stamp>,
     /// Corrects the partner's times.
     pub(super) skew: &'a Skew,
     /// Every address.

@@ -1,10 +1,13 @@
 //! Threads at once on one small pool: no address has two clients, and none is lost.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::task::Wake;
 
 use super::fixture::*;
-use super::{Binding, BindingStatus, Guard, Owner, PoolCounts, Seen, Table};
+use super::{Binding, BindingStatus, Guard, Owner, PoolCounts, Seen, Table, Told};
 use crate::wire::Stamp;
 
 const COUNT: u32 = 60;
@@ -137,4 +140,69 @@ fn no_address_has_two_clients_and_none_is_lost_whatever_threads_do() {
         (0..COUNT).map_while(|n| table.give(3 * STEPS, lease(n, 0, u32::MAX))).collect();
     given.sort_unstable();
     assert_eq!(given, (0..COUNT).map(ip).collect::<Vec<_>>());
+}
+
+/// Wakes a thread that parks.
+struct Unpark(std::thread::Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Threads change addresses in several chunks; one tells a partner, in small portions, and sleeps
+/// when there is nothing to tell. A lost wake-up would leave it asleep for ever.
+#[test]
+fn every_last_change_is_told_whatever_threads_do() {
+    const ADDRESSES: u32 = 3_000;
+    let table = Table::new(layout(ADDRESSES, &[]));
+    let version = |address| table.get(address).map_or(0, |binding| binding.version);
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (table, is_over) = (&table, &is_over);
+        let telling = scope.spawn(move || {
+            let waker = Arc::new(Unpark(std::thread::current()));
+            table.set_untold_waker(waker.into()).unwrap();
+            let (mut told, mut next) = (BTreeMap::new(), None);
+            loop {
+                // In this order: what was changed before it was over is found below.
+                let was_over = is_over.load(SeqCst);
+                table.listen_untold();
+                let (from, mut count) = (next.unwrap_or(ip(0)), 0);
+                next = table.take_untold(pool(ADDRESSES), from, 7, &mut |address| {
+                    told.insert(address, table.get(address).unwrap().version);
+                    count += 1;
+                });
+                let is_empty = count == 0 && next.is_none() && from == ip(0);
+                if is_empty && was_over {
+                    return told;
+                }
+                if is_empty {
+                    std::thread::park();
+                }
+            }
+        });
+        let changing = [1, 2, 3].map(|thread| {
+            scope.spawn(move || {
+                let mut random = 0x9e37_79b9_u32 ^ thread;
+                for step in 0..STEPS {
+                    random = random.wrapping_mul(0x9e37_79b1).wrapping_add(step);
+                    let (address, guard) = (ip((random >> 16) % ADDRESSES), table.pin());
+                    let seen = table.seen(address, &guard).unwrap();
+                    let new = Binding { told: Told::Unsent, ..lease(thread, step, u32::MAX) };
+                    let _ = table.replace(address, seen, new, &guard);
+                }
+            })
+        });
+        changing.into_iter().for_each(|thread| thread.join().unwrap());
+        is_over.store(true, SeqCst);
+        telling.thread().unpark();
+        let told = telling.join().unwrap();
+        assert!(told.len() > 2_000, "only {} addresses were changed", told.len());
+        (0..ADDRESSES).map(ip).for_each(|address| {
+            assert_eq!(told.get(&address).copied().unwrap_or(0), version(address), "{address}");
+        });
+    });
+    assert_eq!(table.count_untold(pool(ADDRESSES)), 0);
 }

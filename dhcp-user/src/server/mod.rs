@@ -7,6 +7,7 @@
 mod answer;
 mod arrival;
 mod class;
+mod gate;
 mod identity;
 mod limit;
 mod network;
@@ -22,6 +23,7 @@ mod world;
 
 pub use answer::{Answer, Destination, Probe, ProbeOutcome, Reply};
 pub use arrival::{Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex};
+pub use gate::Gate;
 pub use service::Service;
 pub use verdict::DropReason;
 pub use workspace::{Change, Workspace};

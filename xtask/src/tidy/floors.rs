@@ -47,8 +47,8 @@ pub(super) fn check(source: &Source, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(source, line, format!("`{floor}` must not use `{target}`")));
         }
     }
-    let is_impure = |folder: &&str| source.path.starts_with(*folder);
-    if !PURE.contains(&floor) || IMPURE_FOLDERS.iter().any(|folder| is_impure(folder)) {
+    let is_inside = |folder: &&str| source.path.starts_with(*folder);
+    if !PURE.contains(&floor) || IMPURE_FOLDERS.iter().any(is_inside) {
         return;
     }
     for (line, path) in source.paths_from("std") {

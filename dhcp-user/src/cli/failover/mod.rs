@@ -44,11 +44,11 @@ enum What {
         #[arg(long)]
         yes: bool,
     },
-    /// Stop serving for a while; the partner is told, and serves on
+    /// Stop serving for a while; a partner that is heard is told, and serves on with its own addresses
     Pause(Common),
     /// Serve again after `pause` or `shutdown`
     Resume(Common),
-    /// Tell the partner that this server goes out of service: it takes over at once
+    /// Go out of service; a partner that is heard takes over at once
     Shutdown(Common),
     /// Tell the partner everything anew, whatever it has acknowledged
     Resync(Common),

@@ -21,8 +21,8 @@ pub(super) struct Desk {
     pub(super) service: Arc<ArcSwap<Service>>,
     pub(super) health: Arc<SharedHealth>,
     pub(super) views: Arc<ArcSwap<Views>>,
-    /// Told of every new view, after workers are.
-    pub(super) announce: Box<dyn Fn(&Views) + Send>,
+    /// Called after every new view, once workers have it.
+    pub(super) announce: Box<dyn Fn() + Send>,
     pub(super) clock: Clock,
     /// Never borrowed across an `await`.
     pub(super) ledger: RefCell<Ledger>,
@@ -44,7 +44,7 @@ impl Desk {
         }
         // Only this thread stores here.
         self.views.store(Arc::new(views));
-        (self.announce)(&self.views.load());
+        (self.announce)();
     }
 
     /// From now on operators see this of the relationship at `place`.

@@ -22,6 +22,8 @@ mod face;
 mod ledger;
 mod plan;
 mod relationship;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 pub use face::Partners;

@@ -46,8 +46,8 @@ pub struct Parts {
     pub health: Arc<SharedHealth>,
     /// The thread's own: its number is what [`Prepared::new`] was told.
     pub appender: Appender,
-    /// Called with every new view after workers have it.
-    pub announce: Box<dyn Fn(&Views) + Send>,
+    /// Called after every new view, once workers have it.
+    pub announce: Box<dyn Fn() + Send>,
 }
 
 /// All relationships, before there is anything of the thread but its memory.

@@ -267,25 +267,26 @@ impl Balance {
         let guard = at.table.pin();
         let before = actions.len();
         let (mut has_room, mut is_over) = (true, false);
-        let is_whole = at.table.for_available(id, self.own(), LOOKS, &guard, &mut |address, seen| {
-            let used = seen.binding().is_some_and(|binding| binding.client.is_some());
-            let (wants, ends) = match pass {
-                Pass::Any => (shares.gives(used), !shares.gives(false)),
-                _ => (self.is_its_clients(seen.binding()), !shares.gives_to_its_client()),
-            };
-            if ends {
-                is_over = true;
-                return ControlFlow::Break(());
-            }
-            if actions.len() >= limit {
-                has_room = false;
-                return ControlFlow::Break(());
-            }
-            if wants && self.give(at, address, seen, &guard, actions) {
-                shares.surplus -= 1;
-            }
-            ControlFlow::Continue(())
-        });
+        let is_whole =
+            at.table.for_available(id, self.own(), LOOKS, &guard, &mut |address, seen| {
+                let used = seen.binding().is_some_and(|binding| binding.client.is_some());
+                let (wants, ends) = match pass {
+                    Pass::Any => (shares.gives(used), !shares.gives(false)),
+                    _ => (self.is_its_clients(seen.binding()), !shares.gives_to_its_client()),
+                };
+                if ends {
+                    is_over = true;
+                    return ControlFlow::Break(());
+                }
+                if actions.len() >= limit {
+                    has_room = false;
+                    return ControlFlow::Break(());
+                }
+                if wants && self.give(at, address, seen, &guard, actions) {
+                    shares.surplus -= 1;
+                }
+                ControlFlow::Continue(())
+            });
         self.pools[number].shares = shares;
         // A large pool is looked at in parts, for as long as something comes of it.
         is_whole || is_over || has_room && actions.len() == before

@@ -178,3 +178,164 @@ pub(super) async fn part(
         while matches!(input.read(&mut unread).await, Ok(1..)) {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{DuplexStream, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::failover::Dialect;
+    use crate::failover::link::fixture::{both, clock, secret};
+    use crate::wire::failover::{Reject, Rejection};
+
+    /// A link that is up, its partner's end, and what it tells.
+    struct Up {
+        settings: Settings,
+        outbox: Arc<Outbox>,
+        events: mpsc::Receiver<Told>,
+        partner: DuplexStream,
+        parting: tokio::task::JoinHandle<Parting>,
+    }
+
+    /// On a connection that takes `room` octets that nobody reads.
+    fn up(secret: Option<crate::config::model::Secret>, room: usize) -> Up {
+        let [mut settings, _] = both();
+        settings.secret = secret;
+        let (ours, partner) = duplex(room);
+        let outbox = Arc::new(Outbox::new(0));
+        let (events_to, events) = mpsc::channel(4);
+        let (inside, own) = (Arc::clone(&outbox), settings.clone());
+        let parting = tokio::spawn(async move {
+            let counts = Counts::default();
+            let connection = Connection {
+                stream: Box::new(ours),
+                inbox: Inbox::new(own.secret.clone()),
+                scribe: Scribe::new(Dialect::Dhcpd, own.secret.clone()),
+            };
+            let (settings, outbox) = (&own, &*inside);
+            let (clock, counts, events) = (&clock(), &counts, &events_to);
+            Conversation { settings, clock, counts, outbox, events }.run(connection).await
+        });
+        Up { settings, outbox, events, partner, parting }
+    }
+
+    fn octets(
+        messages: &[(u32, Message)],
+        secret: Option<crate::config::model::Secret>,
+    ) -> Vec<u8> {
+        let mut octets = Vec::new();
+        let scribe = Scribe::new(Dialect::Dhcpd, secret);
+        scribe.write(clock()(), &mut messages.to_vec().into(), &mut octets).1.unwrap();
+        octets
+    }
+
+    async fn hear(events: &mut mpsc::Receiver<Told>) -> Vec<u32> {
+        match events.recv().await {
+            Some(Told::Packets(packets)) => packets.iter().map(|packet| packet.xid).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partner_that_never_reads_is_heard_and_then_left() {
+        let mut up = up(None, 256);
+        for xid in 0..1_000 {
+            up.outbox.push(xid, Message::Contact);
+        }
+        let began = Instant::now();
+        for xid in 1..=3 {
+            up.partner.write_all(&octets(&[(xid, Message::Contact)], None)).await.unwrap();
+            assert_eq!(hear(&mut up.events).await, [xid]);
+        }
+        let parting = up.parting.await.unwrap();
+        assert!(matches!(parting.lost, Lost::Malformed(why) if why.contains("stopped reading")));
+        assert!(began.elapsed() >= up.settings.receive_timer());
+        assert!(began.elapsed() < 2 * up.settings.receive_timer());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partner_that_reads_slowly_keeps_the_link() {
+        let mut up = up(None, 256);
+        for xid in 0..200 {
+            up.outbox.push(xid, Message::Contact);
+        }
+        let mut heard = [0; 12 * 100];
+        for piece in heard.chunks_mut(120) {
+            tokio::time::sleep(up.settings.receive_timer() / 2).await;
+            up.partner.read_exact(piece).await.unwrap();
+        }
+        assert!(!up.parting.is_finished());
+        assert_eq!(heard[12 * 99 + 8..], 99_u32.to_be_bytes());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partner_for_whom_too_much_waits_is_left_at_once() {
+        let up = up(None, 256);
+        let began = Instant::now();
+        for xid in 0..100_000 {
+            up.outbox.push(xid, Message::Contact);
+        }
+        let parting = up.parting.await.unwrap();
+        assert!(matches!(parting.lost, Lost::Malformed(why) if why.contains("does not read")));
+        assert!(began.elapsed() <= GOODBYE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_nobody_takes_what_is_read_no_more_is_read() {
+        let mut up = up(None, 256);
+        let many = octets(&vec![(1, Message::Contact); 10_000], None);
+        // The channel takes four batches, and what the connection itself holds is little.
+        let writing = timeout(Duration::from_secs(5), up.partner.write_all(&many));
+        assert!(writing.await.is_err());
+        // And what we say leaves all the same.
+        up.outbox.push(7, Message::Contact);
+        let mut contact = [0; 12];
+        up.partner.read_exact(&mut contact).await.unwrap();
+        assert_eq!(contact[8..], 7_u32.to_be_bytes());
+    }
+
+    #[tokio::test]
+    async fn what_was_understood_before_the_fault_is_still_told() {
+        let mut up = up(None, 4_096);
+        let mut said = octets(&[(1, Message::Contact), (2, Message::Contact)], None);
+        said.extend([8, 1]); // 2049 octets
+        up.partner.write_all(&said).await.unwrap();
+        let mut heard = Vec::new();
+        while heard.len() < 2 {
+            heard.extend(hear(&mut up.events).await);
+        }
+        assert_eq!(heard, [1, 2]);
+        let parting = up.parting.await.unwrap();
+        assert!(matches!(parting.lost, Lost::Malformed(why) if why.contains("2049")));
+    }
+
+    /// draft-12 §11.1.
+    #[tokio::test]
+    async fn a_message_that_is_not_proven_ends_the_link_with_a_disconnect_that_says_so() {
+        let ours = || secret("between us");
+        let cases = [
+            (ours(), secret("another one"), Reject::DigestMismatch),
+            (ours(), None, Reject::MissingDigest),
+            (None, ours(), Reject::DigestNotConfigured),
+        ];
+        for (ours, theirs, expected) in cases {
+            let mut up = up(ours.clone(), 4_096);
+            let said = octets(&[(1, Message::Contact)], theirs);
+            up.partner.write_all(&said).await.unwrap();
+            let mut answer = Inbox::new(ours);
+            answer.fill(&mut up.partner).await.unwrap();
+            let said = answer.take().unwrap().unwrap().message;
+            let Message::Disconnect(Some(Rejection { reason, .. })) = said else {
+                panic!("{said:?}")
+            };
+            assert_eq!(reason, expected);
+            drop(up.partner);
+            let parting = up.parting.await.unwrap();
+            assert!(matches!(parting, Parting { lost: Lost::Malformed(_), was_refused: true }));
+            assert!(up.events.recv().await.is_none());
+        }
+    }
+}

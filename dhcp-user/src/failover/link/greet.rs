@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt as _, split};
 use tokio::time::timeout;
 
+use super::claim::Claim;
 use super::conversation::part;
 use super::frame::{Fault, Inbox, Scribe};
 use super::settings::{Clock, Settings};
 use super::stream::Stream;
 use crate::failover::{Dialect, Greeted, Greeting, Said};
-use crate::wire::Stamp;
 use crate::wire::failover::{ConnectAck, Message, Packet, Rejection};
 
 /// From the TCP connection to the end of the greeting (ISC dhcpd: the same).
@@ -41,43 +40,6 @@ pub(super) enum Outcome {
     Malformed(String),
     /// The connection ended, or nothing came in time; in words.
     Failed(String),
-}
-
-/// Whether a greeting of this relationship is done. Claimed before the last message of a greeting
-/// leaves, so that a secondary never agrees on two connections.
-#[derive(Debug)]
-pub(super) struct Claim {
-    is_taken: AtomicBool,
-    /// A CONNECT must be later than this.
-    after: Option<Stamp>,
-}
-
-/// The claim while it is taken: dropped, it can be taken again.
-struct Claimed<'a>(Option<&'a Claim>);
-
-impl Claim {
-    /// Not taken yet. With a shared secret, a CONNECT that is not later than `after` is refused.
-    pub(super) fn new(after: Option<Stamp>) -> Self {
-        Self { is_taken: AtomicBool::new(false), after }
-    }
-
-    fn take(&self) -> Option<Claimed<'_>> {
-        (!self.is_taken.swap(true, Ordering::Relaxed)).then_some(Claimed(Some(self)))
-    }
-}
-
-impl Claimed<'_> {
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Claimed<'_> {
-    fn drop(&mut self) {
-        if let Some(claim) = self.0 {
-            claim.is_taken.store(false, Ordering::Relaxed);
-        }
-    }
 }
 
 /// Greets on behalf of one relationship.
@@ -111,7 +73,7 @@ impl Greeter {
         let mut inbox = Inbox::new(secret.clone());
         let scribe = Scribe::new(Dialect::default(), secret.clone());
         let mut greeting =
-            Greeting::new(&self.settings.endpoint, self.settings.wish()).later_than(claim.after);
+            Greeting::new(&self.settings.endpoint, self.settings.wish()).later_than(claim.after());
         let mut said = greeting.begin();
         loop {
             said = match said {
@@ -238,4 +200,167 @@ impl From<Fault> for Outcome {
 fn in_words(rejection: &Rejection) -> String {
     let Rejection { reason, text } = rejection;
     if text.is_empty() { format!("refused: {reason:?}") } else { format!("refused: {text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{DuplexStream, duplex};
+
+    use super::*;
+    use crate::failover::Role;
+    use crate::failover::link::fixture::{both, clock, secret};
+    use crate::wire::failover::Reject;
+
+    fn greeter(settings: Settings) -> Greeter {
+        Greeter::new(settings, clock())
+    }
+
+    /// What both sides make of a greeting on one connection.
+    async fn greet([primary, secondary]: [Settings; 2]) -> [Outcome; 2] {
+        let (one, other) = duplex(65_536);
+        let (primary, secondary) = (greeter(primary), greeter(secondary));
+        let (no_other, nor_here) = (Claim::new(None), Claim::new(None));
+        tokio::join!(
+            primary.greet(Box::new(one), &no_other),
+            secondary.greet(Box::new(other), &nor_here)
+        )
+        .into()
+    }
+
+    fn refusal(outcome: &Outcome) -> &str {
+        match outcome {
+            Outcome::Refused(why) => why,
+            Outcome::Link(..) => panic!("a link"),
+            Outcome::Late => panic!("too late"),
+            Outcome::Malformed(why) | Outcome::Failed(why) => panic!("{why}"),
+        }
+    }
+
+    /// The first message on a connection.
+    async fn hear(
+        stream: &mut DuplexStream,
+        secret: Option<crate::config::model::Secret>,
+    ) -> Packet {
+        let mut inbox = Inbox::new(secret);
+        loop {
+            if let Some(packet) = inbox.take().unwrap() {
+                return packet;
+            }
+            inbox.fill(stream).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_partner_that_says_nothing_is_left_after_the_limit() {
+        for settings in both() {
+            let (stream, _silent) = duplex(65_536);
+            let began = tokio::time::Instant::now();
+            let outcome = greeter(settings).greet(Box::new(stream), &Claim::new(None)).await;
+            assert!(matches!(outcome, Outcome::Failed(why) if why.contains("15 s")));
+            assert_eq!(began.elapsed(), LIMIT);
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_greetings_at_a_secondary_one_is_the_link_and_the_other_is_closed_unanswered() {
+        let [primary, secondary] = both();
+        let secondary = greeter(secondary);
+        let claim = Claim::new(None);
+        let (one, mut at_one) = duplex(65_536);
+        let (other, mut at_other) = duplex(65_536);
+        for stream in [&mut at_one, &mut at_other] {
+            let Said::Send(messages) = Greeting::new(&primary.endpoint, primary.wish()).begin()
+            else {
+                panic!("no CONNECT")
+            };
+            let mut octets = Vec::new();
+            let scribe = Scribe::new(Dialect::Dhcpd, None);
+            scribe.write(clock()(), &mut messages.into(), &mut octets).1.unwrap();
+            stream.write_all(&octets).await.unwrap();
+        }
+        let outcomes = tokio::join!(
+            secondary.greet(Box::new(one), &claim),
+            secondary.greet(Box::new(other), &claim)
+        );
+        assert!(matches!(outcomes, (Outcome::Link(..), Outcome::Late)));
+        let ack = hear(&mut at_one, None).await;
+        assert!(matches!(ack.message, Message::ConnectAck(ack) if ack.rejection.is_none()));
+        let mut inbox = Inbox::new(None);
+        assert_eq!(inbox.fill(&mut at_other).await, Err(Fault::Closed));
+    }
+
+    #[tokio::test]
+    async fn servers_whose_secrets_differ_refuse_each_other_and_say_why() {
+        let [mut primary, mut secondary] = both();
+        primary.secret = secret("between us");
+        secondary.secret = secret("another one");
+        let [at_primary, at_secondary] = greet([primary.clone(), secondary.clone()]).await;
+        assert!(refusal(&at_secondary).contains("not right"));
+        assert!(refusal(&at_primary).contains("not right"));
+
+        secondary.secret = None;
+        let [at_primary, at_secondary] = greet([primary.clone(), secondary.clone()]).await;
+        assert!(refusal(&at_secondary).contains("no secret is configured"));
+        assert!(refusal(&at_primary).contains("without"));
+
+        (primary.secret, secondary.secret) = (None, secret("between us"));
+        let [at_primary, at_secondary] = greet([primary, secondary]).await;
+        assert!(refusal(&at_secondary).contains("without"));
+        assert!(refusal(&at_primary).contains("no secret is configured"));
+    }
+
+    /// draft-12 §7.8.2: the reject-reason is in a CONNECTACK with the CONNECT's xid.
+    #[tokio::test]
+    async fn a_connect_without_the_digest_is_answered_by_a_signed_refusal() {
+        let [primary, mut secondary] = both();
+        secondary.secret = secret("between us");
+        let (stream, mut partner) = duplex(65_536);
+        let secondary = greeter(secondary);
+        let greeting = async {
+            let Said::Send(messages) = Greeting::new(&primary.endpoint, primary.wish()).begin()
+            else {
+                panic!("no CONNECT")
+            };
+            let (mut octets, xid) = (Vec::new(), messages[0].0);
+            let scribe = Scribe::new(Dialect::Dhcpd, None);
+            scribe.write(clock()(), &mut messages.into(), &mut octets).1.unwrap();
+            partner.write_all(&octets).await.unwrap();
+            let ack = hear(&mut partner, secret("between us")).await;
+            assert_eq!(ack.xid, xid);
+            let Message::ConnectAck(ack) = ack.message else { panic!("{ack:?}") };
+            assert_eq!(ack.rejection.unwrap().reason, Reject::MissingDigest);
+            assert_eq!(ack.relationship.as_deref(), Some(&b"metro"[..]));
+        };
+        let claim = Claim::new(None);
+        let (outcome, ()) = tokio::join!(secondary.greet(Box::new(stream), &claim), greeting);
+        refusal(&outcome);
+    }
+
+    #[tokio::test]
+    async fn a_connect_that_is_not_later_than_the_last_one_is_a_replay() {
+        let [mut primary, mut secondary] = both();
+        primary.secret = secret("between us");
+        secondary.secret = primary.secret.clone();
+        let (one, other) = duplex(65_536);
+        let (primary, secondary) = (greeter(primary), greeter(secondary));
+        let (fresh, heard) = (Claim::new(None), Claim::new(Some(clock()())));
+        let (_, outcome) = tokio::join!(
+            primary.greet(Box::new(one), &fresh),
+            secondary.greet(Box::new(other), &heard)
+        );
+        refusal(&outcome);
+    }
+
+    #[tokio::test]
+    async fn roles_and_names_must_fit() {
+        let [mut primary, mut secondary] = both();
+        secondary.endpoint.name = "other".to_owned();
+        let outcomes = greet([primary.clone(), secondary.clone()]).await;
+        outcomes.iter().for_each(|outcome| assert!(refusal(outcome).contains("relationship")));
+        secondary.endpoint.name = primary.endpoint.name.clone();
+        primary.endpoint.role = Role::Primary;
+        secondary.endpoint.role = Role::Primary;
+        let outcomes = greet([primary, secondary]).await;
+        assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Link(..))));
+    }
 }

@@ -13,10 +13,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
+use super::claim::Claim;
 use super::conversation::{Conversation, Parting};
 use super::dial::{dial, jittered};
 use super::door::{self, Guest};
-use super::greet::{Claim, Connection, Greeter, Outcome};
+use super::greet::{Connection, Greeter, Outcome};
 use super::outbox::Outbox;
 use super::settings::{Clock, Counts, Settings, count};
 use super::stream::watch;

@@ -15,6 +15,7 @@
 //! relationship does all this; [`Link`] is the driver's end of it. Reading goes on while writing is
 //! stuck; what waits to be written is bounded, and a partner that does not read loses the link.
 
+mod claim;
 mod conversation;
 mod dial;
 mod door;

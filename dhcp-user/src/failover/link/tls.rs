@@ -148,3 +148,120 @@ impl fmt::Display for TlsError {
 }
 
 impl std::error::Error for TlsError {}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use tempfile::TempDir;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+
+    use super::*;
+
+    /// An authority, and what it signs, as files.
+    struct Authority {
+        dir: TempDir,
+        issuer: Issuer<'static, KeyPair>,
+    }
+
+    impl Authority {
+        fn new() -> Self {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let key = KeyPair::generate().unwrap();
+            let dir = tempfile::tempdir().unwrap();
+            let certificate = params.self_signed(&key).unwrap();
+            fs::write(dir.path().join("authority"), certificate.pem()).unwrap();
+            Self { dir, issuer: Issuer::new(params, key) }
+        }
+
+        /// What a server for `name` is given, whose partner is `partner` and signed by `trusted`.
+        fn tls(&self, name: &str, partner: &str, trusted: &Self) -> Result<Tls, TlsError> {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let certificate = params.signed_by(&key, &self.issuer).unwrap();
+            let [chain, private] = ["chain", "key"]
+                .map(|what| self.dir.path().join(format!("{name}.{what}").replace(':', "_")));
+            fs::write(&chain, certificate.pem()).unwrap();
+            fs::write(&private, key.serialize_pem()).unwrap();
+            Tls::read(&chain, &private, &trusted.dir.path().join("authority"), partner)
+        }
+    }
+
+    type Secured = Result<Box<dyn Stream>, String>;
+
+    /// Both ends of one connection gone over to TLS. A side that fails closes.
+    async fn secure(primary: &Tls, secondary: &Tls) -> (Secured, Secured) {
+        let (one, other) = duplex(4_096);
+        let one = async {
+            let mut secured = primary.secure(Role::Primary, Box::new(one)).await?;
+            // A client learns what the server thinks of its certificate with the first octets.
+            secured.read_u8().await.map_err(|error| error.to_string())?;
+            Ok(secured)
+        };
+        let other = async {
+            let mut secured = secondary.secure(Role::Secondary, Box::new(other)).await?;
+            secured.write_u8(1).await.map_err(|error| error.to_string())?;
+            secured.flush().await.map_err(|error| error.to_string())?;
+            Ok(secured)
+        };
+        tokio::join!(one, other)
+    }
+
+    #[tokio::test]
+    async fn two_servers_that_one_authority_has_signed_go_over_to_tls() {
+        let authority = Authority::new();
+        for [one, other] in [["10.0.0.1", "10.0.0.2"], ["::1", "::2"], ["a.example", "b.example"]] {
+            let primary = authority.tls(one, other, &authority).unwrap();
+            let secondary = authority.tls(other, one, &authority).unwrap();
+            let (primary, secondary) = secure(&primary, &secondary).await;
+            let (mut primary, mut secondary) = (primary.unwrap(), secondary.unwrap());
+            primary.write_all(b"hello").await.unwrap();
+            primary.flush().await.unwrap();
+            let mut heard = [0; 5];
+            secondary.read_exact(&mut heard).await.unwrap();
+            assert_eq!(&heard, b"hello");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_another_authority_is_refused_on_either_side() {
+        let (ours, theirs) = (Authority::new(), Authority::new());
+        let good = ours.tls("10.0.0.1", "10.0.0.2", &ours).unwrap();
+        let bad = theirs.tls("10.0.0.2", "10.0.0.1", &ours).unwrap();
+        let (primary, _) = secure(&good, &bad).await;
+        assert!(primary.is_err_and(|why| why.contains("invalid peer certificate")));
+        let good = ours.tls("10.0.0.2", "10.0.0.1", &ours).unwrap();
+        let bad = theirs.tls("10.0.0.1", "10.0.0.2", &ours).unwrap();
+        let (primary, secondary) = secure(&bad, &good).await;
+        assert!(secondary.is_err_and(|why| why.contains("invalid peer certificate")));
+        assert!(primary.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_certificate_for_somebody_else_is_refused_on_either_side() {
+        let authority = Authority::new();
+        let good = authority.tls("10.0.0.1", "10.0.0.2", &authority).unwrap();
+        let stranger = authority.tls("10.0.0.3", "10.0.0.1", &authority).unwrap();
+        let (primary, _) = secure(&good, &stranger).await;
+        assert!(primary.is_err_and(|why| why.contains("not valid for name")));
+        let good = authority.tls("10.0.0.2", "10.0.0.1", &authority).unwrap();
+        let stranger = authority.tls("10.0.0.3", "10.0.0.2", &authority).unwrap();
+        let (primary, secondary) = secure(&stranger, &good).await;
+        assert!(secondary.is_err_and(|why| why.contains("not valid for name")));
+        assert!(primary.is_err());
+    }
+
+    #[test]
+    fn files_that_do_not_serve_are_named() {
+        let authority = Authority::new();
+        let wrong = authority.tls("a", "not a name", &authority).err().unwrap();
+        assert!(wrong.to_string().contains("not a name"), "{wrong}");
+        let empty = authority.dir.path().join("empty");
+        fs::write(&empty, "").unwrap();
+        let key = authority.dir.path().join("a.key");
+        let wrong = Tls::read(&empty, &key, &empty, "b").err().unwrap();
+        assert!(wrong.to_string().contains("empty"), "{wrong}");
+    }
+}

@@ -177,7 +177,11 @@ fn build(named_by: ItemKind, items: &[(ItemKind, &[u8])]) -> Option<Client> {
     let (_, octets) = items.iter().find(|(kind, _)| *kind == named_by)?;
     let builder = Client::builder(ClientKey { kind: named_by, octets });
     let others = items.iter().filter(|(kind, _)| *kind != named_by);
-    Some(others.fold(builder, |builder: ClientBuilder, (kind, data)| builder.with(*kind, data)).build())
+    Some(
+        others
+            .fold(builder, |builder: ClientBuilder, (kind, data)| builder.with(*kind, data))
+            .build(),
+    )
 }
 
 fn put(options: &mut Vec<u8>, number: u8, data: &[u8]) {
@@ -271,7 +275,8 @@ mod tests {
 
     #[test]
     fn a_client_without_an_address_on_its_link_is_named_by_its_identifier() {
-        let client = client_of(&update(Some(b"ib0"), Some(b"\x20")), Dialect::Dhcpd, &[], None).unwrap();
+        let client =
+            client_of(&update(Some(b"ib0"), Some(b"\x20")), Dialect::Dhcpd, &[], None).unwrap();
         assert_eq!(client.key().octets, b"ib0");
         assert_eq!(client_of(&update(None, Some(b"\x20")), Dialect::Dhcpd, &[], None), None);
         assert_eq!(client_of(&update(None, None), Dialect::Dhcpd, &USUAL, None), None);
@@ -298,7 +303,9 @@ mod tests {
         let other = update(Some(b"\x01zzzzzz"), Some(b"\x01abcdef"));
         assert!(!client_of(&other, Dialect::Dhcpd, &USUAL, Some(&known)).unwrap().is_same(&known));
         let nameless = update(None, Some(b"\x01abcdef"));
-        assert!(!client_of(&nameless, Dialect::Dhcpd, &USUAL, Some(&known)).unwrap().is_same(&known));
+        assert!(
+            !client_of(&nameless, Dialect::Dhcpd, &USUAL, Some(&known)).unwrap().is_same(&known)
+        );
     }
 
     #[test]

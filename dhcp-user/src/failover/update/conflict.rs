@@ -2,7 +2,7 @@
 //! §7.1.3).
 
 use crate::failover::Role;
-use crate::lease::{Binding, Client};
+use crate::lease::{Binding, Client, Told};
 use crate::wire::Stamp;
 use crate::wire::failover::{BindingStatus, Reject};
 
@@ -12,6 +12,8 @@ pub(super) struct Theirs<'a> {
     pub(super) status: BindingStatus,
     /// client-last-transaction-time; `None` if none came.
     pub(super) cltt: Option<Stamp>,
+    /// start-time-of-state.
+    pub(super) starts: Option<Stamp>,
     pub(super) client: Option<&'a Client>,
     /// R, for an address that is not reserved here.
     pub(super) is_oddly_reserved: bool,
@@ -80,6 +82,17 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         Some(own) if is_ours_better(ours.role, own, theirs) => {
             return Err((Reject::LessCritical, "an update on its way to you matters more"));
         }
+        // The client has left since: the partner hears of its lease first, and then of that.
+        Some(own)
+            if own.status == BindingStatus::Active
+                && theirs.status != BindingStatus::Active
+                && ours.binding.is_some_and(|binding| binding.status != own.status) =>
+        {
+            return Err((Reject::LessCritical, "what is on its way to you is not all"));
+        }
+        Some(own) if own.status == BindingStatus::Active && is_lease_taken(own, theirs) => {
+            return Err((Reject::LessCritical, "a lease on its way to you is newer"));
+        }
         own => own.is_some(),
     };
     let status = ours.binding.map_or(BindingStatus::Free, |binding| binding.status);
@@ -98,6 +111,17 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
             Ok(())
         }
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
+        // Departs from draft-12 §7.1.3, by which each would refuse the other for good: of one second,
+        // the partner's word follows what it knows of ours; and a client that leaves one server and
+        // comes to the other has come.
+        Rule::HeardLater
+            if theirs.cltt == Some(binding.cltt)
+                && (binding.told == Told::Acknowledged
+                    || (status, theirs.status)
+                        == (BindingStatus::Released, BindingStatus::Active)) =>
+        {
+            Ok(())
+        }
         Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
         Rule::Over if now > binding.expires => Ok(()),
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
@@ -143,6 +167,20 @@ fn is_ours_better(role: Role, own: Outstanding, theirs: Theirs<'_>) -> bool {
     }
 }
 
+/// Whether the partner, which said `theirs` and has not heard of our lease yet, takes the lease when
+/// it comes, by the figure: then what it said must be refused here, or each had taken the other's.
+fn is_lease_taken(own: Outstanding, theirs: Theirs<'_>) -> bool {
+    match theirs.status {
+        BindingStatus::Free | BindingStatus::Backup => true,
+        BindingStatus::Expired => own.cltt > theirs.cltt.unwrap_or(Stamp::ZERO),
+        BindingStatus::Reset => theirs.starts.is_some_and(|starts| own.cltt > starts),
+        // What the figure asks of these two rules out the other.
+        BindingStatus::Released | BindingStatus::Abandoned => false,
+        // Decided by who wins the duel.
+        BindingStatus::Active => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +194,7 @@ mod tests {
 
     fn binding(status: BindingStatus) -> Binding {
         Binding {
+            told: Told::Unsent,
             cltt: Stamp(500),
             expires: Stamp(2_000),
             client: Some(client(b"a")),
@@ -193,6 +232,7 @@ mod tests {
             let theirs = Theirs {
                 status,
                 cltt: self.cltt,
+                starts: Some(Stamp(700)),
                 client: Some(&self.client),
                 is_oddly_reserved: self.is_oddly_reserved,
             };
@@ -222,7 +262,10 @@ mod tests {
                 let mut case = Case::of(Some(binding(own)));
                 case.client = client(b"b");
                 assert_eq!(case.judge(status), expected, "{own:?}, {status:?} without a time");
-                case.cltt = Some(Stamp(500)); // no later than ours
+                case.cltt = Some(Stamp(499)); // no later than ours
+                assert_eq!(case.judge(status), expected, "{own:?}, {status:?} too early");
+                case.cltt = Some(Stamp(500));
+                let expected = expected.filter(|_| (own, status) != (Released, Active));
                 assert_eq!(case.judge(status), expected, "{own:?}, {status:?} as late");
             }
         }
@@ -266,6 +309,19 @@ mod tests {
         assert_eq!(case.judge(Active), None, "a time came, and none is recorded");
     }
 
+    /// A client that is given an address and releases it within a second.
+    #[test]
+    fn of_one_second_the_partners_word_holds_unless_ours_is_news_to_it() {
+        let mut case = Case::of(Some(binding(BindingStatus::Active)));
+        case.cltt = Some(Stamp(500));
+        assert_eq!(case.judge(BindingStatus::Released), Some(Reject::Outdated));
+        let told = Told::Acknowledged;
+        case.ours = Some(Binding { told, ..binding(BindingStatus::Active) });
+        assert_eq!(case.judge(BindingStatus::Released), None);
+        case.cltt = Some(Stamp(499));
+        assert_eq!(case.judge(BindingStatus::Released), Some(Reject::Outdated));
+    }
+
     #[test]
     fn another_clients_lease_is_taken_by_the_secondary_alone() {
         use BindingStatus::Active;
@@ -287,8 +343,7 @@ mod tests {
         assert_eq!(case.judge(BindingStatus::Active), None);
     }
 
-    /// Spec §6.3, every pair from both ends: exactly one wins, but for ACTIVE and EXPIRED, which the
-    /// figure decides.
+    /// Spec §6.3, every pair from both ends: never both win.
     #[test]
     fn both_ends_of_a_duel_find_the_same_winner() {
         use BindingStatus::{Active, Expired};
@@ -297,6 +352,7 @@ mod tests {
             let theirs = Theirs {
                 status: other.status,
                 cltt: Some(other.cltt),
+                starts: None,
                 client: None,
                 is_oddly_reserved: false,
             };
@@ -310,12 +366,11 @@ mod tests {
                     let secondary = wins(Role::Secondary, other, one);
                     let expected = match (one.status, other.status) {
                         (Active, Active) => first >= second,
-                        (Active, Expired) | (Expired, Active) => {
+                        // Neither's: what each has decides, by the figure.
+                        (_, Active) | (Active, Expired) => {
                             assert!(!primary && !secondary);
                             continue;
                         }
-                        // The secondary's ACTIVE beats what is not; the primary's beats all others.
-                        (_, Active) => false,
                         _ => true,
                     };
                     assert_eq!(primary, expected, "{one:?} {other:?}");
@@ -326,15 +381,57 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_came_back_after_a_reset_keeps_its_address_on_both_ends() {
+        let mut case = Case::of(Some(binding(BindingStatus::Active)));
+        case.role = Role::Secondary;
+        let mut reset = |cltt| {
+            let active = BindingStatus::Active;
+            case.outstanding = Some(Outstanding { status: active, cltt: Stamp(cltt) });
+            case.judge(BindingStatus::Reset)
+        };
+        assert_eq!(reset(700), None);
+        assert_eq!(reset(701), Some(Reject::LessCritical));
+    }
+
+    /// Found by chance: the lease ended while both updates were on their way.
+    #[test]
+    fn an_address_that_is_given_away_and_leased_at_once_stays_leased_on_both_ends() {
+        let over = Binding { expires: Stamp(999), ..binding(BindingStatus::Active) };
+        let mut case = Case::of(Some(over));
+        case.role = Role::Secondary;
+        case.cltt = Some(Stamp(499));
+        for status in [BindingStatus::Free, BindingStatus::Backup, BindingStatus::Expired] {
+            case.outstanding = None;
+            assert_eq!(case.judge(status), None);
+            case.outstanding =
+                Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(500) });
+            assert_eq!(case.judge(status), Some(Reject::LessCritical), "{status:?}");
+        }
+        case.cltt = Some(Stamp(500));
+        assert_eq!(case.judge(BindingStatus::Expired), None, "the partner refuses the lease");
+    }
+
+    /// Found by chance: both took the other's, as the partner was told of the lease alone.
+    #[test]
+    fn nothing_is_taken_of_a_client_that_left_while_its_lease_was_told() {
+        let mut case = Case::of(Some(binding(BindingStatus::Released)));
+        case.role = Role::Secondary;
+        case.cltt = Some(Stamp(501));
+        case.outstanding = Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(500) });
+        assert_eq!(case.judge(BindingStatus::Released), Some(Reject::LessCritical));
+        assert_eq!(case.judge(BindingStatus::Active), None, "it came back to the partner");
+        case.outstanding = None;
+        assert_eq!(case.judge(BindingStatus::Released), None);
+    }
+
+    #[test]
     fn a_lost_duel_decides_between_two_clients_too() {
         let mut case = Case::of(Some(binding(BindingStatus::Active)));
         case.client = client(b"b");
         case.cltt = Some(Stamp(900));
-        case.outstanding =
-            Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(500) });
+        case.outstanding = Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(500) });
         assert_eq!(case.judge(BindingStatus::Active), None);
-        case.outstanding =
-            Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(901) });
+        case.outstanding = Some(Outstanding { status: BindingStatus::Active, cltt: Stamp(901) });
         assert_eq!(case.judge(BindingStatus::Active), Some(Reject::LessCritical));
     }
 }

@@ -73,12 +73,7 @@ pub(super) fn taken(
 }
 
 /// The binding after the partner has agreed to what it was sent; `potential` went with it.
-pub(super) fn agreed(
-    now: Stamp,
-    writer: WriterId,
-    binding: &Binding,
-    potential: Stamp,
-) -> Binding {
+pub(super) fn agreed(now: Stamp, writer: WriterId, binding: &Binding, potential: Stamp) -> Binding {
     let mut new = binding.clone();
     new.writer = Some(writer);
     new.told = Told::Acknowledged;
@@ -215,7 +210,8 @@ mod tests {
         let unsent = Binding { told: Told::Unsent, ..lease(b"a") };
         let new = take(Some(&unsent), &received(BindingStatus::Active, b"a"));
         assert_eq!(new.told, Told::Unsent, "our lease lasts longer");
-        let known = Received { expires: Some(Stamp(2_000)), ..received(BindingStatus::Active, b"a") };
+        let known =
+            Received { expires: Some(Stamp(2_000)), ..received(BindingStatus::Active, b"a") };
         assert_eq!(take(Some(&unsent), &known).told, Told::Acknowledged);
         let other = take(Some(&unsent), &received(BindingStatus::Active, b"b"));
         assert_eq!(other.told, Told::Acknowledged, "ours is gone");

@@ -36,8 +36,11 @@ use crate::wire::{Seconds, Stamp};
 /// Most messages that we have unanswered, whatever the partner takes: what is on its way is kept.
 const WINDOW_MAX: u32 = 1_000;
 /// After so long a refused update is sent once more: whoever refused it may have changed its mind
-/// (draft-12 §7.2: "with a considerable delay").
-const RETRY: Seconds = Seconds(300);
+/// (draft-12 §7.2: "with a considerable delay"). Not at the same time on both servers: they would
+/// cross again.
+const RETRY_PRIMARY: Seconds = Seconds(300);
+/// The secondary's.
+const RETRY_SECONDARY: Seconds = Seconds(200);
 /// Addresses that are remembered as the partner's client's; more are forgotten, and told.
 const CONTESTED_MAX: usize = 1 << 16;
 
@@ -47,6 +50,7 @@ pub(super) struct Updates {
     role: Role,
     pools: Vec<PoolId>,
     writer: WriterId,
+    /// How clients are told apart that the partner names by identifier and hardware address alone.
     identity: Vec<IdentityBy>,
     dialect: Dialect,
     /// Messages that may be unanswered; none without a link.
@@ -115,13 +119,6 @@ impl Updates {
         }
     }
 
-    /// How clients are told apart that a partner tells by identifier and hardware address alone.
-    #[must_use]
-    pub(super) fn identified_by(mut self, order: Vec<IdentityBy>) -> Self {
-        self.identity = order;
-        self
-    }
-
     /// A connection is the link. Nothing is sent before [`Moment::is_heard`].
     pub(super) fn link_up(&mut self, dialect: Dialect, max_unacked: u32) {
         self.dialect = dialect;
@@ -140,7 +137,8 @@ impl Updates {
         let flight = std::mem::take(&mut self.flight);
         flight.addresses().for_each(|address| table.mark_untold(address));
         self.ready.drain(..).for_each(|ready| table.mark_untold(ready.address));
-        self.walk = None;
+        let walk = self.walk.take();
+        self.wants_refused |= walk.is_some_and(|walk| walk.xid.is_none());
         self.window = 0;
         self.balance.stop();
     }
@@ -258,7 +256,8 @@ impl Updates {
         status.refused = self.counters.refused;
         status.taken = self.counters.taken;
         status.rejected = self.counters.rejected;
-        status.conflict = self.conflict.clone().map(|(at, address, what)| Conflict { at, address, what });
+        status.conflict =
+            self.conflict.clone().map(|(at, address, what)| Conflict { at, address, what });
         status.pools = self
             .pools
             .iter()
@@ -277,16 +276,17 @@ impl Updates {
     }
 
     fn retry_at(&self) -> Option<Stamp> {
-        self.refused_at.map(|at| at.after(RETRY))
+        let delay = match self.role {
+            Role::Primary => RETRY_PRIMARY,
+            Role::Secondary => RETRY_SECONDARY,
+        };
+        self.refused_at.map(|at| at.after(delay))
     }
 
     /// What was refused is told once more: of a walk over all, the part that the partner does not
     /// know.
     fn retry_refused(&mut self) {
-        // An answer to a request tells it too.
-        if self.refused_at.take().is_some() && self.walk.is_none() {
-            self.wants_refused = true;
-        }
+        self.wants_refused |= self.refused_at.take().is_some();
     }
 
     /// Two ideas of one address.

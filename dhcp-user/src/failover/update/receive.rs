@@ -42,7 +42,8 @@ impl Updates {
         update: &Update,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
-        const UNKNOWN: Refusal = (Reject::UnknownAddress, "the address is not of this relationship");
+        const UNKNOWN: Refusal =
+            (Reject::UnknownAddress, "the address is not of this relationship");
         let address = update.address;
         let is_reserved = {
             let layout = at.table.layout();
@@ -62,15 +63,16 @@ impl Updates {
                 return Err((Reject::MissingInformation, what));
             }
             self.judge(at, update, before, &theirs, is_reserved, actions)?;
-            let new =
-                merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
+            let new = merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
             let is_nothing = match before {
                 Some(before) => merge::lasts_alike(before, &new),
                 None => new.status == BindingStatus::Free && new.client.is_none(),
             };
             if is_nothing {
                 // Durable it must be nevertheless, and another's record may not be.
-                if let Some(before) = before.filter(|before| merge::is_anothers(before, self.writer)) {
+                if let Some(before) =
+                    before.filter(|before| merge::is_anothers(before, self.writer))
+                {
                     changed(address, Some(before), Some(before), actions);
                 }
                 break (before, before);
@@ -113,6 +115,7 @@ impl Updates {
             Theirs {
                 status: theirs.status,
                 cltt: theirs.cltt,
+                starts: theirs.starts,
                 client: theirs.client.as_ref(),
                 is_oddly_reserved: theirs.flags.reserved && !is_reserved,
             },
@@ -121,7 +124,8 @@ impl Updates {
             self.contested.remove(&address);
         }
         let active = BindingStatus::Active;
-        let Some(before) = before.filter(|before| (before.status, theirs.status) == (active, active))
+        let Some(before) =
+            before.filter(|before| (before.status, theirs.status) == (active, active))
         else {
             return judged;
         };

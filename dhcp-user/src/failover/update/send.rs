@@ -6,9 +6,9 @@ use super::flight::Sent;
 use super::translate::{self, HEADER_LEN, MESSAGE_MAX, Telling};
 use super::walk::Walk;
 use super::{Ready, Updates, changed, merge};
+use crate::failover::Dialect;
 use crate::failover::event::{Action, Alarm};
 use crate::failover::moment::{Moment, Xids};
-use crate::failover::Dialect;
 use crate::lease::{Binding, BindingStatus, Told};
 use crate::wire::failover::{Acknowledgement, Message, Update};
 
@@ -165,7 +165,12 @@ impl Updates {
             let update = match self.translate(at, address, binding)? {
                 Ok(update) => update,
                 Err(what) => {
-                    self.alarm(at.now, address, format!("the partner cannot be told: {what}"), actions);
+                    self.alarm(
+                        at.now,
+                        address,
+                        format!("the partner cannot be told: {what}"),
+                        actions,
+                    );
                     return None;
                 }
             };
@@ -176,11 +181,8 @@ impl Updates {
             if is_final && binding.told != Told::Sent {
                 // From now on its client must not have it back (draft-12 §5.2.2), whoever asks,
                 // over a restart too.
-                let sent = Binding {
-                    told: Told::Sent,
-                    writer: Some(self.writer),
-                    ..binding.clone()
-                };
+                let sent =
+                    Binding { told: Told::Sent, writer: Some(self.writer), ..binding.clone() };
                 match at.table.replace(address, seen, sent, &guard) {
                     Ok(now) => changed(address, Some(binding), now.binding(), actions),
                     Err(now) => {

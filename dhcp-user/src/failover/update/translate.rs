@@ -88,9 +88,7 @@ impl Telling {
         update.flags.reserved &= !(is_for_dhcpd && self.is_reserved);
         // draft-12 §5.13: the primary shows a reserved address FREE itself, and the partner BACKUP,
         // so that either may serve its client.
-        if self.is_reserved
-            && !is_for_dhcpd
-            && (self.role, binding.status) == (Role::Primary, Free)
+        if self.is_reserved && !is_for_dhcpd && (self.role, binding.status) == (Role::Primary, Free)
         {
             update.status = Backup;
             update.flags.reserved = true;
@@ -130,10 +128,11 @@ impl Telling {
     }
 }
 
-/// potential-expiration-time that is told of a lease: what was set with it; of one that the partner
-/// granted, what the partner announced itself.
-pub(super) fn potential(binding: &Binding) -> Stamp {
-    binding.sent_potential.max(binding.received_potential).max(binding.expires)
+/// potential-expiration-time that is told of a lease: what was set with it, and never less than what
+/// either has agreed to already, as the lease may be renewed up to that (draft-12 §5.2.1).
+fn potential(binding: &Binding) -> Stamp {
+    let agreed = binding.acked_potential.max(binding.received_potential);
+    binding.sent_potential.max(agreed).max(binding.expires)
 }
 
 impl Received {
@@ -342,9 +341,8 @@ mod tests {
         update.status = BindingStatus::Released;
         update.cltt = Some(Stamp(400));
         update.expires = Some(Stamp(900));
-        let received = |update: &Update, dialect| {
-            Received::of(update, dialect, &[], &Skew::default(), None)
-        };
+        let received =
+            |update: &Update, dialect| Received::of(update, dialect, &[], &Skew::default(), None);
         assert_eq!(received(&update, Dialect::Dhcpd).cltt, Some(Stamp(900)));
         assert_eq!(received(&update, Dialect::Tandem).cltt, Some(Stamp(400)));
         update.cltt = None;

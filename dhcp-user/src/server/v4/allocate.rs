@@ -131,10 +131,10 @@ impl<'a> Exchange<'a> {
     pub(super) fn look(&self, address: Ipv4Addr) -> Option<Candidate<'a>> {
         let reserved = self.reservation.and_then(|reserved| reserved.address);
         // Who has a reservation leaves any other address for it, unless it cannot have that.
-        if let Some(own) = reserved.filter(|own| *own != address) {
-            if self.look_at(own, None).is_some_and(|own| own.standing.is_usable()) {
-                return None;
-            }
+        if let Some(own) = reserved.filter(|own| *own != address)
+            && self.look_at(own, None).is_some_and(|own| own.standing.is_usable())
+        {
+            return None;
         }
         self.look_at(address, None)
     }

@@ -143,11 +143,7 @@ impl<'a> Exchange<'a> {
         let pools = topology.pools_at(self.place).map(|index| topology.pool(index));
         let mut pools =
             pools.filter(|pool| pool.relationship() == relationship && pool.permits(self.members));
-        pools.all(|pool| {
-            let counts = self.table.counts(pool.id());
-            let left = if owner == Owner::Primary { counts.free } else { counts.backup };
-            left == 0
-        })
+        pools.all(|pool| self.table.is_exhausted(pool.id(), owner))
     }
 
     /// How long the client may have the address now.

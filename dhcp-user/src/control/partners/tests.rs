@@ -1,0 +1,206 @@
+//! Two servers' failover threads, each with a journal, over loopback.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::{Partners, Parts, Prepared, Running};
+use crate::config::Config;
+use crate::control::clock;
+use crate::failover::{Command, Saved, Status};
+use crate::journal::{Appender, Health, Journal};
+use crate::lease::{
+    Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, Limits, Table, Told,
+    Views, WriterId, in_turn,
+};
+use crate::server::Service;
+use crate::wire::Seconds;
+use crate::wire::failover::State;
+
+/// So long a test waits for what should come at once.
+const PATIENCE: Duration = Duration::from_secs(30);
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 10);
+
+/// One server without its workers.
+struct Server {
+    table: Arc<Table>,
+    views: Arc<ArcSwap<Views>>,
+    partners: Partners,
+    running: Running,
+    /// A worker's.
+    appender: Appender,
+    commit: JoinHandle<Health>,
+}
+
+impl Server {
+    /// On the journal in `dir`, or if there is none in NORMAL before.
+    fn start(dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Self {
+        let text = format!(
+            "state-dir = {dir:?}\n[[interface]]\nname = \"lo\"\n\
+             [[subnet4]]\nsubnet = \"10.7.0.0/24\"\npools = [\"10.7.0.10-10.7.0.199\"]\n\
+             [[failover]]\nname = \"metro\"\nrole = \"{role}\"\nlocal = \"{local}\"\n\
+             peer = \"{peer}\"\nsubnets = [\"10.7.0.0/24\"]\nstartup = \"1s\"\n"
+        );
+        let nothing = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+        let config = Config::parse(&text, Path::new("test.toml"), &nothing)
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let table = Arc::new(Table::new(Layout::of(&config)));
+        let recovery = Journal::open(dir, &config.journal, 2).unwrap();
+        let (journal, mut found) = recovery.load(&*table, 1).unwrap();
+        table.finish_restore(&in_turn);
+        let now = clock::now();
+        found.notes.entry("failover/metro".to_owned()).or_insert_with(|| {
+            let saved = Saved {
+                state: State::Normal,
+                since: now,
+                previous: None,
+                partner: Some(State::Normal),
+                partner_since: now,
+                operational: now,
+                contact: now,
+                mclt: Seconds(3_600),
+                owes_all: false,
+                wants_all: false,
+            };
+            saved.to_octets().to_vec()
+        });
+        let Journal { mut appenders, committer, health, .. } = journal;
+        let commit = thread::spawn(move || committer.run(clock::now));
+        let prepared = Prepared::new(&config, &found.notes, WriterId(1)).unwrap().unwrap();
+        let (views, partners) = (prepared.views(), prepared.face());
+        assert_eq!(views.load().of(Some(0)).answers, Answers::Nobody);
+        let parts = Parts {
+            table: Arc::clone(&table),
+            limits: Arc::new(Limits::new()),
+            service: Arc::new(ArcSwap::from_pointee(Service::new(&config, &[]))),
+            health,
+            appender: appenders.pop().unwrap(),
+            announce: Box::new(|| {}),
+        };
+        let running = prepared.start(parts).unwrap();
+        let appender = appenders.pop().unwrap();
+        Self { table, views, partners, running, appender, commit }
+    }
+
+    fn status(&self) -> Option<Status> {
+        self.partners.status().pop()
+    }
+
+    fn is_in(&self, state: State) -> bool {
+        self.status().is_some_and(|status| status.state == state)
+    }
+
+    fn binding(&self, address: Ipv4Addr) -> Option<Binding> {
+        let guard = self.table.pin();
+        self.table.seen(address, &guard)?.binding().cloned()
+    }
+
+    /// Leases an address as a worker does, the partner being untold.
+    fn lease(&mut self, address: Ipv4Addr, hardware: u8) {
+        let now = clock::now();
+        let octets = [1, 2, 0, 0, 0, 0, hardware];
+        let key = ClientKey { kind: ItemKind::Hardware, octets: &octets };
+        let guard = self.table.pin();
+        let seen = self.table.seen(address, &guard).unwrap();
+        let binding = Binding {
+            told: Told::Unsent,
+            expires: now.after(Seconds(3_600)),
+            cltt: now,
+            sent_potential: now.after(Seconds(7_200)),
+            writer: Some(WriterId(0)),
+            client: Some(Client::builder(key).build()),
+            ..Binding::new(BindingStatus::Active, now)
+        };
+        self.table.replace(address, seen, binding, &guard).unwrap();
+        let binding = self.table.seen(address, &guard).unwrap().binding().cloned().unwrap();
+        self.appender.append(address, &binding).unwrap();
+    }
+
+    fn command(&self, name: &str, command: Command) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(self.partners.command(name, command))
+    }
+
+    fn stop(self) {
+        self.running.stop();
+        drop(self.appender);
+        assert_eq!(self.commit.join().unwrap(), Health::Good);
+    }
+}
+
+/// An address of this machine that no other test has.
+fn address(number: u32) -> SocketAddr {
+    let [_, a, b, c] = (std::process::id() << 4 | number).to_be_bytes();
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, a, b, c)), 6_471)
+}
+
+fn wait(what: &str, mut until: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !until() {
+        assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn two_servers_reach_normal_tell_each_other_of_leases_and_notice_each_others_end() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (local, peer) = (address(0), address(1));
+    let mut one = Server::start(here.path(), "primary", local, peer);
+    let other = Server::start(there.path(), "secondary", peer, local);
+    wait("both in normal", || one.is_in(State::Normal) && other.is_in(State::Normal));
+    let shared =
+        |server: &Server| matches!(server.views.load().of(Some(0)).answers, Answers::Shared(_));
+    wait("workers share the clients", || shared(&one) && shared(&other));
+
+    one.lease(ADDRESS, 1);
+    wait("the partner has the lease", || {
+        other.binding(ADDRESS).is_some_and(|binding| binding.status == BindingStatus::Active)
+    });
+    wait("we know that it has", || {
+        one.binding(ADDRESS).is_some_and(|binding| binding.told == Told::Acknowledged)
+    });
+    let (ours, theirs) = (one.binding(ADDRESS).unwrap(), other.binding(ADDRESS).unwrap());
+    assert_eq!(ours.client.unwrap().key(), theirs.client.unwrap().key());
+    assert_eq!(theirs.received_potential, ours.sent_potential);
+
+    other.stop();
+    wait("the partner is gone", || one.is_in(State::CommunicationsInterrupted));
+    let answers_everybody =
+        |server: &Server| server.views.load().of(Some(0)).answers == Answers::Everybody;
+    wait("workers answer everybody", || answers_everybody(&one));
+    one.lease(Ipv4Addr::new(10, 7, 0, 11), 2);
+
+    // What was acknowledged is there after a restart, and what was missed comes.
+    let other = Server::start(there.path(), "secondary", peer, local);
+    assert_eq!(other.binding(ADDRESS).unwrap().status, BindingStatus::Active);
+    wait("both in normal again", || one.is_in(State::Normal) && other.is_in(State::Normal));
+    wait("the partner has the lease that it missed", || {
+        other.binding(Ipv4Addr::new(10, 7, 0, 11)).is_some()
+    });
+    one.stop();
+    other.stop();
+}
+
+#[test]
+fn an_operator_is_answered_once_it_is_done_and_told_why_if_it_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), "primary", address(2), address(3));
+    let unknown = server.command("nobody", Command::PartnerDown).unwrap_err();
+    assert!(unknown.contains("metro"), "{unknown}");
+    // Nobody is there: it is still starting, and then it may be told so.
+    let too_soon = server.command("metro", Command::PartnerDown).unwrap_err();
+    assert!(too_soon.contains("starting"), "{too_soon}");
+    wait("started", || server.is_in(State::CommunicationsInterrupted));
+    server.command("metro", Command::PartnerDown).unwrap();
+    assert!(server.is_in(State::PartnerDown), "{:?}", server.status());
+    server.stop();
+
+    let server = Server::start(dir.path(), "primary", address(2), address(3));
+    wait("it is remembered", || server.is_in(State::PartnerDown));
+    server.stop();
+}

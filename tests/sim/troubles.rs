@@ -162,6 +162,7 @@ impl World<'_> {
                     self.servers[side].disk.close();
                     self.servers[side].stop();
                     self.say(|| format!("{} has ended", name(side)));
+                    self.start_if_wise(side);
                 }
             }
             Trouble::Alone(side) => {

@@ -7,6 +7,7 @@ mod packages;
 mod run;
 mod server;
 mod setup;
+mod simulate;
 mod step;
 mod test;
 mod tidy;
@@ -37,6 +38,8 @@ enum Command {
     Test(test::Arguments),
     /// Take the measurements, and write them to target/bench
     Bench(bench::Arguments),
+    /// Run a simulated pair of servers under as many seeds as wanted, and explain what fails
+    Simulate(simulate::Arguments),
     /// Check what no compiler does: who imports whom, where unsafe code lives, licenses
     Tidy,
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Tidy => tidy::run(),
     };
     match done {

@@ -45,6 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         session.check("documentation", documentation);
         session.tests("documentation tests", cargo(["test", "--workspace", "--doc"]));
         session.tests("loom", loom());
+        session.tests("simulation", simulation());
         match server::build() {
             Ok(binary) => session.tests("lab and peers", lab(&binary)),
             Err(error) => session.check("the server's build", || Err(error)),
@@ -168,11 +169,21 @@ fn unit_tests(quick: bool) -> Command {
     command
 }
 
-/// Real processes in namespaces of their own, and simulations that take long: one at a time, so that
-/// they do not starve each other.
+/// A pair of servers under thousands of seeds; each test takes all cores there are.
+fn simulation() -> Command {
+    let mut command = runner();
+    command.args(["--package", "tandem-tests", "--test", "simulation", "--test", "exploration"]);
+    command.env("RUST_TEST_THREADS", "1").env("NEXTEST_TEST_THREADS", "1");
+    command
+}
+
+/// Real processes in namespaces of their own, and what takes long: one at a time, so that they do not
+/// starve each other.
 fn lab(server: &Path) -> Command {
     let mut command = runner();
-    command.args(["--package", "tandem-tests"]).env("TANDEM_BIN", server);
+    // Without the simulation, which is a step of its own.
+    command.args(["--package", "tandem-tests", "--no-default-features", "--features", "load"]);
+    command.env("TANDEM_BIN", server);
     command.env("RUST_TEST_THREADS", "1").env("NEXTEST_TEST_THREADS", "1");
     command
 }

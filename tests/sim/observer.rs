@@ -74,6 +74,7 @@ pub(super) struct Observer {
     is_exact: bool,
     /// Since when, and until when, both servers were told that the other is down.
     pub(super) excused: Option<(Millis, Option<Millis>)>,
+    lost_disk: [Option<Millis>; 2],
     pub(super) failure: Option<Failure>,
     pub(super) exchanges: u64,
     pub(super) updates: u64,
@@ -89,6 +90,7 @@ impl Observer {
             mclt: scenario.mclt,
             is_exact: clocks.iter().all(|clock| *clock == Clock::default()),
             excused: None,
+            lost_disk: [None; 2],
             failure: None,
             exchanges: 0,
             updates: 0,
@@ -189,6 +191,9 @@ impl Observer {
         by: Side,
     ) {
         self.exchanges += 1;
+        if self.lost_disk[by].is_some_and(|lost| now - lost < 3 * SECOND) {
+            return; // what was under way when the disk was lost
+        }
         let claims = self.claims.entry(address).or_default();
         claims.retain(|claim| claim.until > now && claim.client != client);
         let new = Claim { client, until, told: now, by };
@@ -216,6 +221,24 @@ impl Observer {
     pub(super) fn leaves(&mut self, client: u16, address: Ipv4Addr) {
         if let Some(claims) = self.claims.get_mut(&address) {
             claims.retain(|claim| claim.client != client);
+        }
+    }
+
+    /// A disk is lost now, and with it what the server at `side` told clients and not yet its partner:
+    /// that cannot be kept (design, invariant 3). `kept` is how long the partner knows of a lease.
+    pub(super) fn loses_disk(
+        &mut self,
+        side: Side,
+        now: Millis,
+        kept: impl Fn(Ipv4Addr, u16) -> Option<Millis>,
+    ) {
+        self.lost_disk[side] = Some(now);
+        for (address, claims) in &mut self.claims {
+            claims.retain(|claim| {
+                let is_known =
+                    kept(*address, claim.client).is_some_and(|end| end + SLACK >= claim.until);
+                claim.by != side || is_known
+            });
         }
     }
 
@@ -278,7 +301,7 @@ impl Observer {
             BindingStatus::Free => true,
             BindingStatus::Active => durable.is_some_and(|durable| {
                 durable.status != BindingStatus::Active
-                    || durable.sent_potential.max(durable.expires).max(durable.received_potential)
+                    || durable.sent_potential.max(durable.expires).max(durable.received_potential).max(durable.acked_potential)
                         >= update.potential.unwrap_or(Stamp::ZERO)
             }),
             other => {

@@ -1,11 +1,12 @@
 //! Incidents as they begin, go on and end, and what servers owe meanwhile.
 
 use dhcp_user::failover::{Command, Lost};
+use dhcp_user::lease::BindingStatus;
 use dhcp_user::wire::failover::State;
 
 use super::clock::{MINUTE, Millis, SECOND};
 use super::link::Item;
-use super::observer::name;
+use super::observer::{name, whose};
 use super::packet::pool_begin;
 use super::random::Random;
 use super::scenario::{Scenario, Side, Trouble};
@@ -97,6 +98,14 @@ impl World<'_> {
                 self.troubles.down[side] += 1;
                 self.crash(side, false);
                 self.servers[side].disk = super::disk::Disk::default();
+                let other = &self.servers[1 - side];
+                let now = self.now;
+                self.observer.loses_disk(side, now, |address, client| {
+                    let binding = other.binding(address)?;
+                    let is_its = binding.status == BindingStatus::Active
+                        && whose(&binding) == Some(client);
+                    is_its.then(|| other.clock.when(binding.expires, now))
+                });
             }
             Trouble::Stop(side) | Trouble::Shutdown(side) => {
                 self.troubles.down[side] += 1;

@@ -193,6 +193,7 @@ impl<'a> World<'a> {
         let mut alarms = Vec::new();
         self.servers[side].start(self.now, &mut alarms);
         let life = self.servers[side].life;
+        self.ticks[side] = None;
         self.say(|| format!("{} starts", name(side)));
         self.heed(side, alarms);
         self.after(self.scenario.servers[side].sweep, Event::Sweep(side, life));

@@ -113,12 +113,12 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
         // Departs from draft-12 §7.1.3, by which each would refuse the other for good: of one second,
         // the partner's word follows what it knows of ours; and a client that leaves one server and
-        // comes to the other has come.
+        // comes to the other has come, as one has that both answered and that goes by the later end.
         Rule::HeardLater
             if theirs.cltt == Some(binding.cltt)
                 && (binding.told == Told::Acknowledged
-                    || (status, theirs.status)
-                        == (BindingStatus::Released, BindingStatus::Active)) =>
+                    || status != BindingStatus::Active
+                        && theirs.status == BindingStatus::Active) =>
         {
             Ok(())
         }

@@ -14,6 +14,8 @@ pub(super) struct Theirs<'a> {
     pub(super) cltt: Option<Stamp>,
     /// start-time-of-state.
     pub(super) starts: Option<Stamp>,
+    /// lease-expiration-time; `None` if none came.
+    pub(super) expires: Option<Stamp>,
     pub(super) client: Option<&'a Client>,
     /// R, for an address that is not reserved here.
     pub(super) is_oddly_reserved: bool,
@@ -122,6 +124,15 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         {
             Ok(())
         }
+        // Both answered one request, at not quite the same time, and theirs ends later: the partner
+        // refuses to end it, and nobody else has had the address since.
+        Rule::HeardLater
+            if status == BindingStatus::Expired
+                && theirs.status == BindingStatus::Active
+                && theirs.expires.is_some_and(|expires| expires > now) =>
+        {
+            Ok(())
+        }
         Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
         Rule::Over if now > binding.expires => Ok(()),
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
@@ -130,6 +141,10 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         // Its time is over, and whether the sweep has been here is nobody's affair: in NORMAL it is
         // the primary's alone, and a secondary that was away then would refuse for ever.
         Rule::Never if now > binding.expires => Ok(()),
+        // The partner has known of it, and has freed the address since.
+        Rule::Never if binding.told == Told::Acknowledged && theirs.starts > Some(binding.starts) => {
+            Ok(())
+        }
         Rule::Never => Err((Reject::LessCritical, "the address is unusable")),
         // The partner may well have given the address to another client since, alone.
         Rule::SameClient if now > binding.expires => Ok(()),
@@ -233,6 +248,7 @@ mod tests {
                 status,
                 cltt: self.cltt,
                 starts: Some(Stamp(700)),
+                expires: None,
                 client: Some(&self.client),
                 is_oddly_reserved: self.is_oddly_reserved,
             };
@@ -353,6 +369,7 @@ mod tests {
                 status: other.status,
                 cltt: Some(other.cltt),
                 starts: None,
+                expires: None,
                 client: None,
                 is_oddly_reserved: false,
             };

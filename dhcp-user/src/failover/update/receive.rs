@@ -116,6 +116,7 @@ impl Updates {
                 status: theirs.status,
                 cltt: theirs.cltt,
                 starts: theirs.starts,
+                expires: theirs.expires,
                 client: theirs.client.as_ref(),
                 is_oddly_reserved: theirs.flags.reserved && !is_reserved,
             },

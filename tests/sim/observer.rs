@@ -301,7 +301,11 @@ impl Observer {
             BindingStatus::Free => true,
             BindingStatus::Active => durable.is_some_and(|durable| {
                 durable.status != BindingStatus::Active
-                    || durable.sent_potential.max(durable.expires).max(durable.received_potential).max(durable.acked_potential)
+                    || durable
+                        .sent_potential
+                        .max(durable.expires)
+                        .max(durable.received_potential)
+                        .max(durable.acked_potential)
                         >= update.potential.unwrap_or(Stamp::ZERO)
             }),
             other => {

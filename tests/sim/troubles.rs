@@ -102,8 +102,8 @@ impl World<'_> {
                 let now = self.now;
                 self.observer.loses_disk(side, now, |address, client| {
                     let binding = other.binding(address)?;
-                    let is_its = binding.status == BindingStatus::Active
-                        && whose(&binding) == Some(client);
+                    let is_its =
+                        binding.status == BindingStatus::Active && whose(&binding) == Some(client);
                     is_its.then(|| other.clock.when(binding.expires, now))
                 });
             }

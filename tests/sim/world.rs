@@ -343,6 +343,11 @@ impl<'a> World<'a> {
         if early {
             self.send(to, packet.xid, Message::UpdateDone);
         }
+        if self.sabotage == Some(Sabotage::ReceivedPotentialInflated) {
+            let mut inflated = packet.clone();
+            inflate(&mut inflated.message);
+            return self.tell(to, Happening::Received(&inflated));
+        }
         self.tell(to, Happening::Received(packet));
     }
 
@@ -589,6 +594,14 @@ impl<'a> World<'a> {
                 }
             }
         })
+    }
+}
+
+/// A deliberate fault: an hour more than the partner announced.
+fn inflate(message: &mut Message) {
+    let Message::BindingUpdate(updates) = message else { return };
+    for potential in updates.iter_mut().filter_map(|update| update.potential.as_mut()) {
+        *potential = potential.after(dhcp_user::wire::Seconds(3_600));
     }
 }
 

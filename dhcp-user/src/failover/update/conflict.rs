@@ -115,12 +115,12 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
         // Departs from draft-12 §7.1.3, by which each would refuse the other for good: of one second,
         // the partner's word follows what it knows of ours; and a client that leaves one server and
-        // comes to the other has come, as one has that both answered and that goes by the later end.
+        // comes to the other has come.
         Rule::HeardLater
             if theirs.cltt == Some(binding.cltt)
                 && (binding.told == Told::Acknowledged
-                    || status != BindingStatus::Active
-                        && theirs.status == BindingStatus::Active) =>
+                    || (status, theirs.status)
+                        == (BindingStatus::Released, BindingStatus::Active)) =>
         {
             Ok(())
         }
@@ -142,7 +142,9 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         // the primary's alone, and a secondary that was away then would refuse for ever.
         Rule::Never if now > binding.expires => Ok(()),
         // The partner has known of it, and has freed the address since.
-        Rule::Never if binding.told == Told::Acknowledged && theirs.starts > Some(binding.starts) => {
+        Rule::Never
+            if binding.told == Told::Acknowledged && theirs.starts > Some(binding.starts) =>
+        {
             Ok(())
         }
         Rule::Never => Err((Reject::LessCritical, "the address is unusable")),
@@ -169,6 +171,7 @@ fn is_ours_better(role: Role, own: Outstanding, theirs: Theirs<'_>) -> bool {
     let is_primary = role == Role::Primary;
     match (own.status, theirs.status) {
         // Whoever set the address aside has seen something, and takes nothing else for it.
+        (Abandoned, Abandoned) => is_primary,
         (_, Abandoned) => false,
         (Abandoned, _) => true,
         (Active, Active) => {
@@ -292,15 +295,12 @@ mod tests {
 
     /// The same figure, every condition met.
     #[test]
-    fn an_update_that_every_condition_favours_is_taken_everywhere_but_over_abandoned() {
-        use BindingStatus::*;
+    fn an_update_that_every_condition_favours_is_taken_everywhere() {
         for own in BindingStatus::ALL {
             for status in BindingStatus::ALL {
                 let mut case = Case::of(Some(Binding { expires: Stamp(999), ..binding(own) }));
                 case.cltt = Some(Stamp(601));
-                let refused = own == Abandoned && !matches!(status, Abandoned | Reset);
-                let expected = refused.then_some(Reject::LessCritical);
-                assert_eq!(case.judge(status), expected, "{own:?}, {status:?}");
+                assert_eq!(case.judge(status), None, "{own:?}, {status:?}");
             }
         }
     }
@@ -383,6 +383,8 @@ mod tests {
                     let secondary = wins(Role::Secondary, other, one);
                     let expected = match (one.status, other.status) {
                         (Active, Active) => first >= second,
+                        (BindingStatus::Abandoned, _) => true,
+                        (_, BindingStatus::Abandoned) => false,
                         // Neither's: what each has decides, by the figure.
                         (_, Active) | (Active, Expired) => {
                             assert!(!primary && !secondary);

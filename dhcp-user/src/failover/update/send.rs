@@ -265,7 +265,8 @@ impl Updates {
             self.counters.acknowledged += 1;
             let mut is_stale = sent.is_stale;
             match rejection {
-                _ if sent.is_forgotten => {}
+                // Something else was taken for it meanwhile, of which the partner may not know all.
+                _ if sent.is_forgotten => is_stale = true,
                 None => is_stale |= !self.agree(at, *address, &sent, actions),
                 Some(rejection) => {
                     self.counters.refused += 1;

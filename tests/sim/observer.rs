@@ -251,13 +251,13 @@ impl Observer {
     pub(super) fn sends(&mut self, now: Millis, server: &Server, xid: u32, message: &Message) {
         let side = server.side;
         match message {
-            Message::State(report) if !report.is_startup => {
-                if !server.disk.states.contains(&report.state) {
-                    let saved = server.disk.saved.map(|saved| saved.state);
-                    let text =
-                        format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
-                    self.fail("durable before the STATE", now, text);
-                }
+            Message::State(report)
+                if !report.is_startup && !server.disk.states.contains(&report.state) =>
+            {
+                let saved = server.disk.saved.map(|saved| saved.state);
+                let text =
+                    format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
+                self.fail("durable before the STATE", now, text);
             }
             Message::BindingUpdate(updates) => {
                 self.updates += updates.len() as u64;

@@ -124,7 +124,7 @@ impl World<'_> {
             Trouble::Noise => self.troubles.noise += 1,
             Trouble::Alone(side) => {
                 self.troubles.down[side] += 1;
-                self.crash(side, half % 2 == 0);
+                self.crash(side, half.is_multiple_of(2));
                 self.after(half.min(MINUTE), Event::Proceed(number));
             }
             Trouble::BothAlone => {
@@ -165,14 +165,12 @@ impl World<'_> {
     /// The second half of an incident.
     pub(super) fn proceed(&mut self, number: usize) {
         match self.scenario.incidents[number].what {
-            Trouble::Stop(side) | Trouble::Shutdown(side) => {
-                if self.servers[side].is_up() {
-                    self.hang_up(side, Lost::Asked);
-                    self.servers[side].disk.close();
-                    self.servers[side].stop();
-                    self.say(|| format!("{} has ended", name(side)));
-                    self.start_if_wise(side);
-                }
+            Trouble::Stop(side) | Trouble::Shutdown(side) if self.servers[side].is_up() => {
+                self.hang_up(side, Lost::Asked);
+                self.servers[side].disk.close();
+                self.servers[side].stop();
+                self.say(|| format!("{} has ended", name(side)));
+                self.start_if_wise(side);
             }
             Trouble::Alone(side) => {
                 let other = 1 - side;

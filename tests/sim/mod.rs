@@ -9,6 +9,7 @@
 //! server      a core and its driver             disk        durable after a while
 //! observer    which promise was broken          sabotage    deliberate faults
 //! ending      quiet: both must agree            shrink      what a failure needs
+//! service     who is kept waiting
 //! ```
 
 mod client;
@@ -22,6 +23,7 @@ mod random;
 mod sabotage;
 mod scenario;
 mod server;
+mod service;
 mod shrink;
 mod troubles;
 mod world;

@@ -8,10 +8,10 @@ use dhcp_user::wire::Stamp;
 use dhcp_user::wire::dhcpv4::MessageType;
 use dhcp_user::wire::failover::{Message, Packet, State};
 
-use super::client::{Client, Intent, Outcome, Stage, Turn};
-use super::clock::{MINUTE, Millis, SECOND};
+use super::client::{Client, Intent, Outcome, Turn};
+use super::clock::{Millis, SECOND};
 use super::link::{Item, Link};
-use super::observer::{Observer, name, whose};
+use super::observer::{Observer, name};
 use super::packet::{Heard, Request};
 use super::random::Random;
 use super::sabotage::Sabotage;
@@ -531,69 +531,6 @@ impl<'a> World<'a> {
         }
         debug_assert!(outcome != Outcome::Bound || heard.kind == MessageType::Ack);
         self.after_client(number, say);
-    }
-
-    /// Whether clients are kept waiting although somebody promised to answer them.
-    fn look(&mut self) {
-        self.look_at_servers();
-        if self.is_quiet {
-            return;
-        }
-        for number in 0..self.clients.len() {
-            let promised = self.is_promised(number);
-            let since = self.troubles.promised[number].filter(|_| promised).unwrap_or(self.now);
-            self.troubles.promised[number] = Some(since);
-            let client = &self.clients[number];
-            let Some(asking) = client.unanswered else { continue };
-            let waited = self.now - asking.max(since);
-            if waited > 6 * MINUTE {
-                let text = format!(
-                    "client {} in {:?} waits since {} for {:?}; states {:?}",
-                    client.plan.number,
-                    client.stage,
-                    Time(asking),
-                    client.address,
-                    [self.servers[0].state(), self.servers[1].state()]
-                );
-                self.observer.fail("every client is served", self.now, text);
-            }
-        }
-    }
-
-    /// Whether a server promises to answer this client now.
-    fn is_promised(&self, number: usize) -> bool {
-        use dhcp_user::lease::Answers;
-        let client = &self.clients[number];
-        if self.troubles.noise > 0 {
-            return false;
-        }
-        let reachable = |side: Side| {
-            self.servers[side].is_up()
-                && self.troubles.unreachable[side] == 0
-                && self.troubles.slow[side] == 0
-        };
-        let both_normal =
-            (0..2).all(|side| reachable(side) && self.servers[side].state() == Some(State::Normal));
-        (0..2).any(|side| {
-            let server = &self.servers[side];
-            let Some(view) = server.view().filter(|_| reachable(side)) else { return false };
-            let knows =
-                client.address.and_then(|address| server.binding(address)).is_some_and(|it| {
-                    it.status == dhcp_user::lease::BindingStatus::Active
-                        && whose(&it) == Some(client.plan.number)
-                        && it.client.is_some()
-                });
-            match (client.stage, &view.answers) {
-                (_, Answers::Nobody) | (Stage::Off | Stage::Bound | Stage::Renewing, _) => false,
-                (Stage::Rebinding, _) => knows,
-                (_, Answers::Extensions) => false,
-                (_, Answers::Everybody) => server.available(client.network) >= 3,
-                (_, Answers::Shared(_)) => {
-                    let left = server.available_to_both(client.network);
-                    both_normal && left >= 4 + self.scenario.pools[client.network] / 4
-                }
-            }
-        })
     }
 }
 

@@ -131,7 +131,8 @@ fn faults(all: &[Overheard], ours: Host) -> Vec<String> {
                 if status == Some(2) && it.option(13).is_none() {
                     broken("ACTIVE with its end");
                 }
-                if !is_primary && own.get(&it.connection) == Some(&2) && status == Some(3) {
+                let is_normal = own.get(&it.connection) == Some(&2);
+                if !is_primary && is_normal && status == Some(3) && is_in_use(all, it) {
                     broken("EXPIRED in NORMAL is the primary's to say");
                 }
             }
@@ -174,6 +175,17 @@ fn faults(all: &[Overheard], ours: Host) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether dhcpd refused an update because it has a client at the address (reject-reason 2).
+fn is_in_use(all: &[Overheard], update: &Overheard) -> bool {
+    let is_answer = |it: &&Overheard| {
+        it.kind == ACK
+            && it.from != update.from
+            && it.connection == update.connection
+            && it.xid == update.xid
+    };
+    all.iter().find(is_answer).is_some_and(|answer| answer.octet(21) == Some(2))
 }
 
 /// All messages in these frames, by connection, in the order in which each was complete.

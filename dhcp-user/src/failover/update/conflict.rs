@@ -1,7 +1,7 @@
 //! Whose word holds about an address: what of the partner's is taken, and what refused (draft-12
 //! §7.1.3).
 
-use crate::failover::Role;
+use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Client, Told};
 use crate::wire::Stamp;
 use crate::wire::failover::{BindingStatus, Reject};
@@ -25,6 +25,8 @@ pub(super) struct Theirs<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ours<'a> {
     pub(super) role: Role,
+    /// What the partner takes, and how it decides.
+    pub(super) dialect: Dialect,
     /// `None`: never used, so FREE.
     pub(super) binding: Option<&'a Binding>,
     /// An update of ours that the partner has not answered, and has no reason to take back.
@@ -81,6 +83,11 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         return Err((Reject::NotReserved, "the address is not reserved here"));
     }
     let has_lost = match ours.outstanding {
+        // dhcpd forgets what it is refused, and the lease may be one that its client took after it
+        // had left us: of two words on one client's lease theirs is taken, and ours told again.
+        Some(own) if ours.dialect == Dialect::Dhcpd && is_one_lease(ours.binding, own, theirs) => {
+            true
+        }
         Some(own) if is_ours_better(ours.role, own, theirs) => {
             return Err((Reject::LessCritical, "an update on its way to you matters more"));
         }
@@ -164,6 +171,13 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
 /// Why an update is refused, the words for the partner's log.
 pub(super) type Refusal = (Reject, &'static str);
 
+/// Whether both speak of a lease of the same client.
+fn is_one_lease(binding: Option<&Binding>, own: Outstanding, theirs: Theirs<'_>) -> bool {
+    let same = binding.and_then(|binding| binding.client.as_ref()).zip(theirs.client);
+    (own.status, theirs.status) == (BindingStatus::Active, BindingStatus::Active)
+        && same.is_some_and(|(one, other)| one.is_same(other))
+}
+
 /// Both servers have told each other of one address before either answered: who wins. The partner
 /// finds the same (spec §6.3; ISC dhcpd decides so, the draft is silent).
 fn is_ours_better(role: Role, own: Outstanding, theirs: Theirs<'_>) -> bool {
@@ -222,6 +236,7 @@ mod tests {
 
     struct Case {
         role: Role,
+        dialect: Dialect,
         ours: Option<Binding>,
         outstanding: Option<Outstanding>,
         cltt: Option<Stamp>,
@@ -233,6 +248,7 @@ mod tests {
         fn of(ours: Option<Binding>) -> Self {
             Self {
                 role: Role::Primary,
+                dialect: Dialect::Tandem,
                 ours,
                 outstanding: None,
                 cltt: None,
@@ -244,6 +260,7 @@ mod tests {
         fn judge(&self, status: BindingStatus) -> Option<Reject> {
             let ours = Ours {
                 role: self.role,
+                dialect: self.dialect,
                 binding: self.ours.as_ref(),
                 outstanding: self.outstanding,
             };
@@ -336,6 +353,20 @@ mod tests {
         assert_eq!(case.judge(BindingStatus::Released), None);
         case.cltt = Some(Stamp(499));
         assert_eq!(case.judge(BindingStatus::Released), Some(Reject::Outdated));
+    }
+
+    /// A client that renewed with us, left us and came to dhcpd within one second.
+    #[test]
+    fn dhcpds_word_on_the_same_clients_lease_is_taken_though_ours_is_on_its_way() {
+        use BindingStatus::{Active, Released};
+        let mut case = Case::of(Some(binding(Released)));
+        case.outstanding = Some(Outstanding { status: Active, cltt: Stamp(500) });
+        case.cltt = Some(Stamp(500));
+        assert_eq!(case.judge(Active), Some(Reject::LessCritical), "two Tandems find a winner");
+        case.dialect = Dialect::Dhcpd;
+        assert_eq!(case.judge(Active), None);
+        case.client = client(b"b");
+        assert_eq!(case.judge(Active), Some(Reject::LessCritical), "another's is another matter");
     }
 
     #[test]

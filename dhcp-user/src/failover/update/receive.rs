@@ -1,11 +1,14 @@
 //! BNDUPD: what the partner says of addresses (draft-12 §7.1.3).
 
+use std::net::Ipv4Addr;
+
 use super::conflict::{self, Ours, Refusal, Theirs};
 use super::translate::Received;
 use super::{CONTESTED_MAX, Updates, changed, merge};
+use crate::failover::Dialect;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
-use crate::lease::{Binding, BindingStatus};
+use crate::lease::{Binding, BindingStatus, Told};
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 
 /// Refusals of one message that are explained in words; a BNDACK of more would not hold them.
@@ -63,7 +66,11 @@ impl Updates {
                 return Err((Reject::MissingInformation, what));
             }
             self.judge(at, update, before, &theirs, is_reserved, actions)?;
-            let new = merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
+            let mut new =
+                merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
+            if self.is_retold(address, &new) {
+                new.told = Told::Unsent;
+            }
             let is_nothing = match before {
                 Some(before) => merge::lasts_alike(before, &new),
                 None => new.status == BindingStatus::Free && new.client.is_none(),
@@ -93,6 +100,14 @@ impl Updates {
         Ok(())
     }
 
+    /// Whether the partner must hear again of a lease that it has just told us: its word crossed with
+    /// ours, and dhcpd may have taken ours for its own.
+    fn is_retold(&self, address: Ipv4Addr, new: &Binding) -> bool {
+        self.dialect == Dialect::Dhcpd
+            && new.status == BindingStatus::Active
+            && self.flight.outstanding(address).is_some()
+    }
+
     /// Whether the update is taken; of one that is not, whether an operator should know.
     fn judge(
         &mut self,
@@ -106,6 +121,7 @@ impl Updates {
         let address = update.address;
         let ours = Ours {
             role: self.role,
+            dialect: self.dialect,
             binding: before,
             outstanding: self.flight.outstanding(address),
         };

@@ -77,6 +77,7 @@ fn settings(role: Role) -> Settings {
         min_balance: Seconds(60),
         max_balance: Seconds(3_600),
         starts_alone: false,
+        identity: Vec::new(),
         pools: Vec::new(),
     }
 }

@@ -119,7 +119,7 @@ impl Server {
         let own = InterfaceAddress { address: server_address(side), prefix_len: 24 };
         let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
         let pools = Layout::of(&config).pools().map(|(id, _)| id).collect();
-        let settings = Settings::of(&config.failover[0], pools);
+        let settings = Settings::of(&config.failover[0], &config.identity, pools);
         Self {
             side,
             life: 0,

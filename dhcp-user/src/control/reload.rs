@@ -113,6 +113,10 @@ fn keep_what_needs_a_restart(old: &Config, new: &mut Config) -> Vec<&'static str
     keep("metrics", &old.metrics, &mut new.metrics, &mut changed);
     // Its subnets refer to it by place, and the shared pools are the same: so are the places, once
     // relationships are in the old order.
+    if !old.failover.is_empty() {
+        // Endpoints would tell clients apart in the old way still.
+        keep("identity", &old.identity, &mut new.identity, &mut changed);
+    }
     if old.failover != new.failover {
         keep_places(old, new);
         keep("failover", &old.failover, &mut new.failover, &mut changed);

@@ -45,6 +45,8 @@ pub struct Endpoint {
     pub(super) has_left: bool,
     vendor: Option<String>,
     ahead: i64,
+    /// Whether an operator knows that a partner cannot tell clients apart as we do.
+    pub(super) has_warned: bool,
 }
 
 impl Endpoint {
@@ -90,6 +92,7 @@ impl Endpoint {
             has_left: false,
             vendor: None,
             ahead: 0,
+            has_warned: false,
             settings,
         };
         if saved.is_none() {

@@ -138,6 +138,9 @@ pub enum Alarm {
     Unanswered(Seconds),
     /// The partner asked for addresses, and there are none to give.
     NothingToGive,
+    /// Clients are told apart here by what a relay says of them, and a dhcpd neither hears that nor
+    /// says it: whom it serves is another client here than whom we serve ourselves.
+    IdentityNotShared,
     /// Both servers are in NORMAL.
     BothNormal {
         /// Since when.

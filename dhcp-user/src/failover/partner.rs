@@ -4,6 +4,7 @@ use super::endpoint::Endpoint;
 use super::event::{Action, Alarm};
 use super::greeting::Greeted;
 use super::session::Session;
+use super::settings::Dialect;
 use super::state;
 use crate::lease::Table;
 use crate::wire::Stamp;
@@ -27,6 +28,11 @@ impl Endpoint {
         }
         if let Some(ahead) = session.skew.alarm() {
             actions.push(Action::Alarm(Alarm::Skew(ahead)));
+        }
+        let is_dhcpd = session.dialect == Dialect::Dhcpd;
+        if is_dhcpd && self.settings.names_clients_by_relay() && !self.has_warned {
+            self.has_warned = true;
+            actions.push(Action::Alarm(Alarm::IdentityNotShared));
         }
         let must_listen = session.must_listen(now);
         self.session = Some(session);

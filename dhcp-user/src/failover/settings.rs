@@ -1,6 +1,6 @@
 //! What an operator decides about one relationship.
 
-use crate::config::model::Relationship;
+use crate::config::model::{Identity, IdentityBy, Relationship};
 use crate::lease::PoolId;
 use crate::wire::Seconds;
 pub use crate::wire::failover::Dialect;
@@ -41,14 +41,18 @@ pub struct Settings {
     pub max_balance: Seconds,
     /// Start in PARTNER-DOWN if there is no record of a partner and it is not heard in STARTUP.
     pub starts_alone: bool,
+    /// What names a client that a partner tells by identifier and hardware address alone: the first
+    /// of these that it has, the hardware address closing the list.
+    pub identity: Vec<IdentityBy>,
     /// The pools of the relationship.
     pub pools: Vec<PoolId>,
 }
 
 impl Settings {
-    /// What the configuration says of a relationship whose pools are `pools`.
+    /// What the configuration says of a relationship whose pools are `pools`, on a server that tells
+    /// its clients apart by `identity`.
     #[must_use]
-    pub fn of(relationship: &Relationship, pools: Vec<PoolId>) -> Self {
+    pub fn of(relationship: &Relationship, identity: &Identity, pools: Vec<PoolId>) -> Self {
         Self {
             name: relationship.name.clone(),
             role: if relationship.is_primary { Role::Primary } else { Role::Secondary },
@@ -65,8 +69,16 @@ impl Settings {
             min_balance: relationship.min_balance,
             max_balance: relationship.max_balance,
             starts_alone: relationship.starts_alone,
+            identity: identity.order.clone(),
             pools,
         }
+    }
+
+    /// Whether some clients go by what a relay says of them: a BNDUPD has no option for that, and
+    /// only a partner of our kind is told it (in client-request-options).
+    pub(super) fn names_clients_by_relay(&self) -> bool {
+        let by_relay = |by: &IdentityBy| matches!(by, IdentityBy::CircuitId | IdentityBy::RemoteId);
+        self.identity.iter().any(by_relay)
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 
 use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Lost, Role, Said, Saved};
 use super::{Settings, Tls};
+use crate::config::model::IdentityBy;
 use crate::lease::{Layout, NetworkId, PoolId, Range, Table, View, WriterId};
 use crate::wire::failover::{Message, Packet, State};
 use crate::wire::{Seconds, Stamp};
@@ -33,6 +34,7 @@ pub(super) fn settings(role: Role) -> Settings {
         min_balance: Seconds(20),
         max_balance: Seconds(40),
         starts_alone: false,
+        identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![PoolId(address(0))],
     }
 }

@@ -32,10 +32,6 @@ impl Standpoint<'_> {
             answers: self.answers(),
             owner: if is_primary { Owner::Primary } else { Owner::Secondary },
             mclt: Some(self.mclt),
-            // draft-12 §9.9.2 and §9.11.2 allow it. Then each renewal would carry a lease further past
-            // what the partner knows than the MCLT, and the partner, taken to be alone, would give
-            // the address to another client while it lasts. ISC dhcpd does without it, too.
-            counts_told_ends: false,
             ends_leases: match state {
                 // A dhcpd primary refuses EXPIRED from its secondary (spec §6.2).
                 Normal => is_primary,
@@ -133,7 +129,7 @@ mod tests {
         assert!(shares[0].is_ours(0, 0));
     }
 
-    /// Spec §6.2, §9.9.2, §9.4.2.
+    /// Spec §6.2; draft-12 §9.4.2.
     #[test]
     fn times_and_ends_follow_from_the_state() {
         for state in State::ALL {
@@ -148,7 +144,6 @@ mod tests {
                 );
                 let ends = alone || (state == State::Normal && role == Role::Primary);
                 assert_eq!(view.ends_leases, ends, "{state}");
-                assert!(!view.counts_told_ends, "{state}");
                 let since = (state == State::PartnerDown).then_some(Takeover { since: Stamp(500) });
                 assert_eq!(view.takeover, since, "{state}");
                 assert_eq!(view.mclt, Some(Seconds(60)));

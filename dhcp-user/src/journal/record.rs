@@ -38,6 +38,7 @@ pub const MAX_RECORD_LEN: usize = 8 * 1024;
 pub const MAX_CLIENT_LEN: usize = MAX_RECORD_LEN - FIXED_LEN;
 
 const FIXED_LEN: usize = 48;
+const _: () = assert!(Client::MAX_LEN == MAX_CLIENT_LEN, "whoever makes a client goes by the one");
 /// Longest name of a note, in octets.
 pub const MAX_NAME_LEN: usize = u8::MAX as usize;
 

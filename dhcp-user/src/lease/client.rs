@@ -87,6 +87,10 @@ pub enum BadClient {
 }
 
 impl Client {
+    /// Most octets, as [`as_octets`](Self::as_octets) gives them, of one that can be granted anything:
+    /// a record of the journal has no room for more.
+    pub const MAX_LEN: usize = 8_144;
+
     /// Begins a client named by `identity`.
     #[must_use]
     pub fn builder(identity: ClientKey<'_>) -> ClientBuilder {

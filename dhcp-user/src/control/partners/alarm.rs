@@ -50,6 +50,11 @@ pub(super) fn say(relationship: &str, alarm: &Alarm) {
         Alarm::NothingToGive => {
             warn!(relationship, "the partner asks for addresses, and there are none to give");
         }
+        Alarm::IdentityNotShared => warn!(
+            relationship,
+            "the partner is a dhcpd, and knows no circuit-id and no remote-id: a client that `identity` \
+             names by one of them is another one when the partner has served it"
+        ),
         Alarm::BothNormal { .. } => info!(relationship, "both servers are in normal"),
     }
 }

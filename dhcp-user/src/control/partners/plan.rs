@@ -36,7 +36,7 @@ pub(super) fn endpoint(config: &Config, place: usize) -> Settings {
         .flat_map(|subnet| &subnet.pools)
         .map(PoolId::of)
         .collect();
-    failover::Settings::of(&config.failover[place], pools)
+    failover::Settings::of(&config.failover[place], &config.identity, pools)
 }
 
 /// The link's settings.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::model::IdentityBy;
 use crate::failover::skew::Skew;
 use crate::lease::{ClientKey, Layout, NetworkId, Range};
 
@@ -34,6 +35,7 @@ fn balance(role: Role) -> Balance {
         min_balance: Seconds(60),
         max_balance: Seconds(3_600),
         starts_alone: false,
+        identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![POOL],
     };
     Balance::new(&settings, WriterId(9))

@@ -43,6 +43,7 @@ pub(super) fn settings(role: Role, local: SocketAddr, peer: SocketAddr) -> Setti
             min_balance: Seconds(60),
             max_balance: Seconds(3_600),
             starts_alone: false,
+            identity: Vec::new(),
             pools: Vec::new(),
         },
         local,

@@ -18,7 +18,7 @@ mod tests;
 mod translate;
 mod walk;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
 use self::flight::Flight;
@@ -41,8 +41,9 @@ const WINDOW_MAX: u32 = 1_000;
 const RETRY_PRIMARY: Seconds = Seconds(300);
 /// The secondary's.
 const RETRY_SECONDARY: Seconds = Seconds(200);
-/// Addresses that are remembered as the partner's client's; more are forgotten, and told.
-const CONTESTED_MAX: usize = 1 << 16;
+/// Addresses that are remembered as the partner's client's, or as not to be told; of more, the one kind
+/// is told and the other causes no alarm.
+const REMEMBERED_MAX: usize = 1 << 16;
 
 /// Binding updates of one relationship.
 #[derive(Clone, Debug, Hash)]
@@ -72,6 +73,10 @@ pub(super) struct Updates {
     refused_at: Option<Stamp>,
     /// Whose the partner says an address is, that we lease to another.
     contested: BTreeMap<Ipv4Addr, Client>,
+    /// What cannot be told, and an operator knows.
+    untellable: BTreeSet<Ipv4Addr>,
+    /// When we came to NORMAL last with a dhcpd.
+    normal_since: Stamp,
     balance: Balance,
     counters: Counters,
     conflict: Option<(Stamp, Ipv4Addr, String)>,
@@ -101,7 +106,7 @@ impl Updates {
             role: settings.role,
             pools: settings.pools.clone(),
             writer,
-            identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
+            identity: settings.identity.clone(),
             dialect: Dialect::default(),
             window: 0,
             flight: Flight::default(),
@@ -113,6 +118,8 @@ impl Updates {
             wants_refused: false,
             refused_at: None,
             contested: BTreeMap::new(),
+            untellable: BTreeSet::new(),
+            normal_since: Stamp::ZERO,
             balance: Balance::new(settings, writer),
             counters: Counters::default(),
             conflict: None,
@@ -151,6 +158,9 @@ impl Updates {
             return;
         }
         self.retry_refused();
+        if self.dialect == Dialect::Dhcpd {
+            self.normal_since = at.now;
+        }
         self.balance.begin(at.now);
         if self.role == Role::Secondary && at.is_heard {
             actions.push(Action::Send(xids.next(), Message::PoolRequest));

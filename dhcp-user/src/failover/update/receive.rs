@@ -4,11 +4,11 @@ use std::net::Ipv4Addr;
 
 use super::conflict::{self, Ours, Refusal, Theirs};
 use super::translate::Received;
-use super::{CONTESTED_MAX, Updates, changed, merge};
+use super::{REMEMBERED_MAX, Updates, changed, merge};
 use crate::failover::Dialect;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
-use crate::lease::{Binding, BindingStatus, Told};
+use crate::lease::{Binding, BindingStatus, Client, Told};
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 
 /// Refusals of one message that are explained in words; a BNDACK of more would not hold them.
@@ -64,6 +64,12 @@ impl Updates {
             let theirs = Received::of(update, self.dialect, &self.identity, at.skew, known);
             if let Some(what) = theirs.lacks(update) {
                 return Err((Reject::MissingInformation, what));
+            }
+            if theirs.client.as_ref().is_some_and(|it| it.as_octets().len() > Client::MAX_LEN) {
+                return Err((
+                    Reject::Unspecified,
+                    "its client says more of itself than can be stored",
+                ));
             }
             self.judge(at, update, before, &theirs, is_reserved, actions)?;
             let mut new =
@@ -154,7 +160,7 @@ impl Updates {
         self.alarm(at.now, address, what, actions);
         if judged.is_err()
             && let Some(client) = theirs.client.clone()
-            && self.contested.len() < CONTESTED_MAX
+            && self.contested.len() < REMEMBERED_MAX
         {
             self.contested.insert(address, client);
         }

@@ -3,19 +3,22 @@
 use std::net::Ipv4Addr;
 
 use super::flight::Sent;
-use super::translate::{self, HEADER_LEN, MESSAGE_MAX, Telling};
+use super::translate::{self, Telling};
 use super::walk::Walk;
-use super::{Ready, Updates, changed, merge};
-use crate::failover::Dialect;
+use super::{REMEMBERED_MAX, Ready, Updates, changed, merge};
 use crate::failover::event::{Action, Alarm};
 use crate::failover::moment::{Moment, Xids};
+use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, BindingStatus, Told};
-use crate::wire::failover::{Acknowledgement, Message, Update};
+use crate::wire::failover::{Acknowledgement, Message, State, Update};
+use crate::wire::{Seconds, Stamp};
 
 /// Addresses that are made ready at a time.
 const READY: usize = 256;
 /// Steps over addresses that need not be told, in one call.
 const STEPS: usize = 64;
+/// How long a dhcpd primary in NORMAL may take to end leases that were over before.
+const LEFT_TO_PRIMARY: Seconds = Seconds(200);
 /// Actions that telling one address may make: a record, and the message.
 const EACH: usize = 2;
 
@@ -78,7 +81,7 @@ impl Updates {
         actions: &mut Vec<Action>,
     ) -> Next {
         let mut message: Option<(u32, Vec<Update>)> = None;
-        let mut len = HEADER_LEN;
+        let mut len = 0;
         while actions.len() + EACH <= limit {
             if self.ready.is_empty() && !self.refill(at) {
                 return message.map_or(Next::Nothing, |(xid, updates)| Next::Message(xid, updates));
@@ -91,8 +94,8 @@ impl Updates {
                 continue;
             };
             let Some((update, binding)) = self.tell(at, ready, actions) else { continue };
-            len += translate::len(&update);
-            if len > MESSAGE_MAX && message.is_some() {
+            len += update.encoded_len();
+            if len > Update::BATCH_LEN && message.is_some() {
                 // Nothing but a record more has come of it; it is the next message's first.
                 self.ready.push_front(Ready { again: true, ..ready });
                 break;
@@ -163,14 +166,15 @@ impl Updates {
                 return None;
             }
             let update = match self.translate(at, address, binding)? {
-                Ok(update) => update,
+                Ok(update) => {
+                    self.untellable.remove(&address);
+                    update
+                }
                 Err(what) => {
-                    self.alarm(
-                        at.now,
-                        address,
-                        format!("the partner cannot be told: {what}"),
-                        actions,
-                    );
+                    if self.untellable.len() < REMEMBERED_MAX && self.untellable.insert(address) {
+                        let what = format!("the partner cannot be told: {what}");
+                        self.alarm(at.now, address, what, actions);
+                    }
                     return None;
                 }
             };
@@ -212,6 +216,11 @@ impl Updates {
         if self.dialect == Dialect::Dhcpd && layout.pool_of(address).is_none() {
             return None;
         }
+        if self.is_for_the_primary_to_end(at, binding) {
+            // As something that was refused: it is looked at again.
+            self.refused_at.get_or_insert(at.now);
+            return None;
+        }
         if self.dialect == Dialect::Dhcpd
             && binding.status == BindingStatus::Active
             && let Some(theirs) = self.contested.get(&address)
@@ -227,6 +236,18 @@ impl Updates {
             is_reserved: layout.is_reserved(address),
         };
         Some(telling.update(address, binding))
+    }
+
+    /// Whether the end of a lease is left to the partner: a dhcpd primary in NORMAL refuses EXPIRED of a
+    /// lease that it has (spec §6.2), and ends it at the same time as we did, or comes round to it now
+    /// that it is back. One that it knows nothing of it takes; and one that it has not ended after
+    /// this while it does not have.
+    fn is_for_the_primary_to_end(&self, at: &Moment<'_>, binding: &Binding) -> bool {
+        let known = binding.acked_potential.max(binding.received_potential);
+        (self.dialect, self.role) == (Dialect::Dhcpd, Role::Secondary)
+            && (at.state, binding.status) == (State::Normal, BindingStatus::Expired)
+            && known != Stamp::ZERO
+            && at.now < self.normal_since.after(LEFT_TO_PRIMARY)
     }
 
     /// UPDDONE, when everything that the walk found is answered.

@@ -11,15 +11,6 @@ use crate::lease::{Binding, Client, ItemKind};
 use crate::wire::failover::{BindingStatus, IpFlags, Update};
 use crate::wire::{HardwareAddress, Stamp};
 
-/// Octets of the longest message (draft-12 §6.1).
-pub(super) const MESSAGE_MAX: usize = 2048;
-/// Octets of a message before its options (draft-12 §6.1).
-pub(super) const HEADER_LEN: usize = 12;
-/// Octets of an option before its data (draft-12 §6.2).
-const OPTION_HEADER_LEN: usize = 4;
-/// What a client-request-options begins with (spec §2.3).
-const MAGIC_LEN: usize = 4;
-
 /// Why a binding cannot be told; in words.
 pub(super) type Untellable = &'static str;
 
@@ -103,12 +94,8 @@ impl Telling {
         if needs_hardware && update.hardware.is_none() {
             return Err("its client has no hardware address, and partners ask for one");
         }
-        if HEADER_LEN + len(&update) > MESSAGE_MAX {
-            // Departs from draft-12 §7.1.1: it SHOULD be there.
-            update.request_options = None;
-        }
-        if HEADER_LEN + len(&update) > MESSAGE_MAX {
-            return Err("its client says more of itself than a message holds");
+        if update.encoded_len() > Update::BATCH_LEN {
+            return Err("its client's name is longer than a message holds");
         }
         Ok(update)
     }
@@ -121,7 +108,8 @@ impl Telling {
             .filter(|octets| octets[0] != 0 && octets.len() <= 1 + HardwareAddress::MAX_LEN)
             .map(Into::into);
         // Departs from draft-12 Table 7.1-1, which would not have them with every status: a partner
-        // that lost its storage is to find the same client.
+        // that lost its storage is to find the same client. And from §7.1.1: what finds no room in a
+        // message is left out.
         if self.dialect == Dialect::Tandem {
             update.request_options = client::request_options(client);
         }
@@ -177,31 +165,6 @@ impl Received {
     }
 }
 
-/// Octets of the update in a message.
-pub(super) fn len(update: &Update) -> usize {
-    let data = |octets: &Option<Box<[u8]>>| octets.as_ref().map(|octets| octets.len());
-    let time = |time: Option<Stamp>| time.map(|_| 4);
-    let flags = (update.flags != IpFlags::default()).then_some(2);
-    [
-        Some(4),
-        Some(1),
-        data(&update.identifier),
-        data(&update.hardware),
-        time(update.expires),
-        time(update.potential),
-        time(update.starts),
-        time(update.cltt),
-        flags,
-        data(&update.request_options).map(|len| MAGIC_LEN + len),
-        data(&update.reply_options).map(|len| MAGIC_LEN + len),
-        update.ddns.as_ref().map(|ddns| 2 + ddns.name.len()),
-    ]
-    .into_iter()
-    .flatten()
-    .map(|len| OPTION_HEADER_LEN + len)
-    .sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,7 +211,7 @@ mod tests {
             ddns: None,
         };
         assert_eq!(update, expected);
-        assert_eq!(HEADER_LEN + len(&update), 79, "as captured");
+        assert_eq!(12 + update.encoded_len(), 79, "as captured");
     }
 
     /// Spec §2.3: its columns "ISC sends" and "ISC needs".
@@ -273,7 +236,7 @@ mod tests {
         }
         let unused = Binding::new(BindingStatus::Free, Stamp::ZERO);
         let update = telling(Dialect::Dhcpd).update(ADDRESS, &unused).unwrap();
-        assert_eq!(HEADER_LEN + len(&update), 0x31, "as captured");
+        assert_eq!(12 + update.encoded_len(), 0x31, "as captured");
     }
 
     /// draft-12 Table 7.1-1.
@@ -306,19 +269,16 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_says_too_much_loses_what_decides_nothing_before_its_name() {
-        let key = ClientKey { kind: ItemKind::Identifier, octets: MAC };
-        let talker = |len: usize| {
-            let builder = Client::builder(key).with(ItemKind::Hardware, MAC);
-            builder.with(ItemKind::UserClass, &vec![1; len]).build()
-        };
+    fn a_client_whose_name_alone_fills_a_message_cannot_be_told() {
         let told = |len: usize| {
-            let binding = Binding { client: Some(talker(len)), ..lease() };
-            telling(Dialect::Tandem).update(ADDRESS, &binding).unwrap()
+            let name = vec![1; len];
+            let key = ClientKey { kind: ItemKind::Identifier, octets: &name };
+            let client = Client::builder(key).with(ItemKind::Hardware, MAC).build();
+            telling(Dialect::Tandem).update(ADDRESS, &Binding { client: Some(client), ..lease() })
         };
-        assert!(told(1_900).request_options.is_some());
-        assert_eq!(told(2_000).request_options, None);
-        assert!(told(2_000).identifier.is_some());
+        let fits = told(1_900).unwrap();
+        assert!(told(1_900 + Update::BATCH_LEN - fits.encoded_len()).is_ok());
+        assert!(told(1_901 + Update::BATCH_LEN - fits.encoded_len()).is_err());
     }
 
     /// draft-12 §5.13; spec §11.2.

@@ -158,7 +158,6 @@ proptest! {
             answers: Answers::Everybody,
             owner,
             mclt: Some(MCLT),
-            counts_told_ends: true,
             ends_leases: true,
             takeover: None,
         };

@@ -21,13 +21,12 @@ fn ip(last: u8) -> Ipv4Addr {
     Ipv4Addr::new(10, 0, 0, last)
 }
 
-/// COMMUNICATIONS-INTERRUPTED, but for the ends that clients were told.
+/// COMMUNICATIONS-INTERRUPTED.
 fn view(owner: Owner) -> View {
     View {
         answers: Answers::Everybody,
         owner,
         mclt: Some(Seconds(MCLT)),
-        counts_told_ends: false,
         ends_leases: true,
         takeover: None,
     }

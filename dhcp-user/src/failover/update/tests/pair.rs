@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
+use crate::config::model::IdentityBy;
 use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::skew::Skew;
@@ -50,6 +51,7 @@ pub(super) fn settings(role: Role) -> Settings {
         min_balance: Seconds(60),
         max_balance: Seconds(3_600),
         starts_alone: false,
+        identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![POOL],
     }
 }
@@ -175,8 +177,6 @@ impl Side {
             answers: Answers::Everybody,
             owner: if is_primary { Owner::Primary } else { Owner::Secondary },
             mclt: Some(MCLT),
-            // What that adds in COMMUNICATIONS-INTERRUPTED no partner can know of (draft-12 §9.9.2).
-            counts_told_ends: false,
             ends_leases: is_primary || !self.is_up,
             takeover: None,
         }

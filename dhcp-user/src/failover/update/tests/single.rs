@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::pair::{ENDPOINT, Side, WORKER, client, ip, layout};
 use crate::failover::event::{Action, Alarm};
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, Told};
+use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 use crate::wire::{IpFlags, Stamp};
 
@@ -339,4 +339,135 @@ fn all_clients_of_a_million_bindings_are_asked_for_in_bounded_steps() {
         }
         side.actions.clear();
     }
+}
+
+fn ended(number: u8, acked: u32, received: u32) -> Binding {
+    Binding {
+        told: Told::Unsent,
+        expires: Stamp(9_900),
+        cltt: Stamp(9_800),
+        acked_potential: Stamp(acked),
+        received_potential: Stamp(received),
+        client: Some(client(number)),
+        ..Binding::new(BindingStatus::Expired, Stamp(9_901))
+    }
+}
+
+/// Spec §0.2 rule 13, §6.2: dhcpd refuses the end of a lease that it has, and ends it itself.
+#[test]
+fn a_dhcpd_primary_ends_the_leases_that_it_knows_of() {
+    let mut side = Side::new(Role::Secondary, 20);
+    side.set(ip(0), ended(1, 0, 0));
+    side.set(ip(1), ended(2, 10_000, 0));
+    side.set(ip(2), ended(3, 0, 10_000));
+    side.up(Dialect::Dhcpd, 10);
+    side.with(|updates, at, xids, actions| updates.entered(at, xids, actions));
+    assert!(!side.pump(64));
+    let first = told(&mut side);
+    assert_eq!(first.iter().map(|(_, told)| told[0]).collect::<Vec<_>>(), [ip(0)]);
+    side.hear(first[0].0, &taken(ip(0)));
+    side.hear(7, &Message::BindingUpdate(vec![update(ip(1), BindingStatus::Expired, 2)]));
+    assert_eq!(side.get(ip(1)).unwrap().status, BindingStatus::Free);
+    // The last one it does not have, or it would have ended it by now.
+    for (now, expected) in [(10_199, 0), (10_200, 1)] {
+        side.sent();
+        side.now = Stamp(now);
+        side.with(|updates, at, xids, actions| updates.on_tick(at, xids, actions));
+        assert!(!side.pump(64));
+        assert_eq!(told(&mut side).len(), expected, "{now}");
+    }
+}
+
+#[test]
+fn the_end_of_a_lease_is_told_to_everybody_else_at_once() {
+    let cases = [
+        (Role::Primary, Dialect::Dhcpd),
+        (Role::Primary, Dialect::Tandem),
+        (Role::Secondary, Dialect::Tandem),
+    ];
+    for (role, dialect) in cases {
+        let mut side = Side::new(role, 20);
+        side.set(ip(1), ended(2, 10_000, 0));
+        side.up(dialect, 10);
+        side.with(|updates, at, xids, actions| updates.entered(at, xids, actions));
+        side.pump(64);
+        let told: Vec<_> = told(&mut side).into_iter().flat_map(|(_, told)| told).collect();
+        assert!(told.contains(&ip(1)), "{role:?} {dialect:?}");
+    }
+}
+
+/// The driver closes the link over what it cannot journal, and would again after each reconnect.
+#[test]
+fn a_client_that_the_journal_has_no_room_for_is_refused_in_words() {
+    let mut side = Side::new(Role::Secondary, 20).linked(Dialect::Tandem, 10);
+    let mut long = update(ip(0), BindingStatus::Active, 1);
+    long.identifier = Some(vec![1; Client::MAX_LEN].into());
+    side.hear(7, &Message::BindingUpdate(vec![long, update(ip(1), BindingStatus::Active, 2)]));
+    let sent = side.sent();
+    let [(7, Message::BindingAck(answers))] = &sent[..] else { panic!("{sent:?}") };
+    let rejection = answers[0].rejection.as_ref().unwrap();
+    assert_eq!(rejection.reason, Reject::Unspecified);
+    assert!(!rejection.text.is_empty());
+    assert_eq!(answers[1].rejection, None);
+    assert_eq!(side.get(ip(0)), None);
+}
+
+#[test]
+fn what_cannot_be_told_is_said_once_and_holds_up_nothing() {
+    let name = vec![1; 2_100];
+    let key = ClientKey { kind: ItemKind::Identifier, octets: &name };
+    let long = Client::builder(key).with(ItemKind::Hardware, b"\x01abcdef").build();
+    let mut side = Side::new(Role::Primary, 20).linked(Dialect::Tandem, 10);
+    side.grant(ip(0), 1);
+    side.grant(ip(1), 2);
+    let lease = side.get(ip(0)).unwrap();
+    side.set(ip(0), Binding { client: Some(long), ..lease });
+    let mut alarms = 0;
+    for xid in 100..103 {
+        side.hear(xid, &Message::UpdateRequestAll);
+        assert!(!side.pump(64));
+        alarms += side
+            .actions
+            .iter()
+            .filter(|action| matches!(action, Action::Alarm(Alarm::Conflict { .. })))
+            .count();
+        let told = told(&mut side);
+        assert_eq!(told.iter().flat_map(|(_, told)| told).collect::<Vec<_>>(), [&ip(1)]);
+        side.hear(told[0].0, &taken(ip(1)));
+        side.pump(64);
+        assert!(is_done(&mut side));
+        assert_eq!(side.updates.oldest_unacknowledged(), None, "nothing is waited for");
+    }
+    assert_eq!(alarms, 1);
+}
+
+/// Whoever counts leases takes away what was there before and adds what is there now.
+#[test]
+fn a_lease_that_is_recorded_once_more_was_there_before() {
+    let mut side = Side::new(Role::Primary, 20).linked(Dialect::Tandem, 10);
+    side.grant(ip(0), 1);
+    let lease = side.get(ip(0)).unwrap();
+    let same = {
+        let mut same = update(ip(0), BindingStatus::Active, 1);
+        same.expires = Some(lease.expires);
+        same.potential = Some(lease.received_potential.max(lease.expires));
+        same.starts = Some(lease.starts);
+        same.cltt = Some(lease.cltt);
+        same
+    };
+    let known = Binding {
+        told: Told::Acknowledged,
+        received_potential: lease.expires,
+        writer: Some(WORKER),
+        ..lease
+    };
+    side.set(ip(0), known.clone());
+    side.actions.clear();
+    let same =
+        Update { request_options: super::super::client::request_options(&client(1)), ..same };
+    side.hear(7, &Message::BindingUpdate(vec![same]));
+    let known = Binding { version: side.get(ip(0)).unwrap().version, ..known };
+    let expected = Action::Changed { address: ip(0), before: Some(known.clone()), binding: known };
+    assert_eq!(side.actions.first(), Some(&expected));
+    assert!(matches!(side.actions[..], [_, Action::Send(7, _)]));
 }

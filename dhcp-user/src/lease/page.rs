@@ -30,6 +30,9 @@ const WORDS: usize = CHUNK as usize / 64;
 /// All chunks that there are.
 pub(super) struct Directory {
     regions: Box<[OnceLock<Region>]>,
+    /// A bit for each region that there is: the sweep comes by every second, and of thousands there
+    /// are a few. Set by whoever needs the region next after it was made, before anything is bound.
+    used: Bits<{ REGIONS as usize / 64 }>,
 }
 
 /// A million addresses.
@@ -56,7 +59,7 @@ pub(super) struct Chunk {
 impl Directory {
     /// No address was ever bound.
     pub(super) fn new() -> Self {
-        Self { regions: (0..REGIONS).map(|_| OnceLock::new()).collect() }
+        Self { regions: (0..REGIONS).map(|_| OnceLock::new()).collect(), used: Bits::new() }
     }
 
     /// The chunk of an address; `None` if nothing in it was ever bound.
@@ -67,15 +70,18 @@ impl Directory {
 
     /// The chunk of an address that is about to be bound.
     pub(super) fn chunk_or_new(&self, address: Ipv4Addr) -> &Chunk {
-        let (region, chunk) = place(address);
-        let region = self.regions[region].get_or_init(Region::new);
+        let (number, chunk) = place(address);
+        let region = self.regions[number].get_or_init(Region::new);
+        if !self.used.contains(number as u32) {
+            self.used.set(number as u32);
+        }
         region.chunks[chunk].get_or_init(|| Box::new(Chunk::new()))
     }
 
     /// Chunks with their first addresses, ascending, from the one that `from` lies in.
     pub(super) fn chunks(&self, from: Ipv4Addr) -> impl Iterator<Item = (Ipv4Addr, &Chunk)> {
         let (first, from) = (from.to_bits() / (CHUNK * REGION), from.to_bits() / CHUNK);
-        let regions = (first..REGIONS).filter_map(|region| {
+        let regions = self.used.within(first, REGIONS - 1).filter_map(|region| {
             let chunks = &self.regions[region as usize].get()?.chunks;
             Some((region * REGION..).zip(chunks))
         });

@@ -98,6 +98,11 @@ impl<const WORDS: usize> Bits<WORDS> {
         self.0.iter().all(|word| word.load(Relaxed) == 0)
     }
 
+    /// Whether it is in it, by the look of it.
+    pub(super) fn contains(&self, bit: u32) -> bool {
+        self.0[bit as usize / 64].load(Relaxed) >> (bit % 64) & 1 != 0
+    }
+
     /// What is in it from the first to the last, ascending, each word as it was when come to.
     pub(super) fn within(&self, first: u32, last: u32) -> impl Iterator<Item = u32> {
         let words = (first / 64..=last / 64).zip(&self.0[(first / 64) as usize..]);

@@ -3,8 +3,11 @@
 
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Client, Told};
-use crate::wire::Stamp;
 use crate::wire::failover::{BindingStatus, Reject};
+use crate::wire::{Seconds, Stamp};
+
+/// By how much the partner's clock, corrected, may be ahead of ours: both count whole seconds.
+const ROUNDING: Seconds = Seconds(1);
 
 /// What the partner says of an address, its times corrected.
 #[derive(Clone, Copy, Debug)]
@@ -141,13 +144,14 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
             Ok(())
         }
         Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
-        Rule::Over if now > binding.expires => Ok(()),
+        // The partner's sweep ends it in the second in which it is over, and that may be told at once.
+        Rule::Over if now.after(ROUNDING) >= binding.expires => Ok(()),
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
         Rule::HeardSince if heard_after(binding.starts) => Ok(()),
         Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),
         // Its time is over, and whether the sweep has been here is nobody's affair: in NORMAL it is
         // the primary's alone, and a secondary that was away then would refuse for ever.
-        Rule::Never if now > binding.expires => Ok(()),
+        Rule::Never if now >= binding.expires => Ok(()),
         // The partner has known of it, and has freed the address since.
         Rule::Never
             if binding.told == Told::Acknowledged && theirs.starts > Some(binding.starts) =>
@@ -156,7 +160,7 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         }
         Rule::Never => Err((Reject::LessCritical, "the address is unusable")),
         // The partner may well have given the address to another client since, alone.
-        Rule::SameClient if now > binding.expires => Ok(()),
+        Rule::SameClient if now >= binding.expires => Ok(()),
         Rule::SameClient if has_lost || ours.role == Role::Secondary => Ok(()),
         Rule::SameClient => {
             let same = binding.client.as_ref().zip(theirs.client);
@@ -329,8 +333,10 @@ mod tests {
         let mut case = Case::of(over);
         assert_eq!([Expired, Free, Backup].map(|it| case.judge(it)), [None; 3]);
         assert_eq!(case.judge(Released), Some(Reject::Outdated), "it asks for the time");
-        case.ours = Some(Binding { expires: NOW, ..binding(Active) });
-        assert_eq!(case.judge(Expired), Some(Reject::Outdated), "over, not just now");
+        case.ours = Some(Binding { expires: NOW.after(ROUNDING), ..binding(Active) });
+        assert_eq!(case.judge(Expired), None, "over just now by the partner's clock");
+        case.ours = Some(Binding { expires: NOW.after(Seconds(2)), ..binding(Active) });
+        assert_eq!(case.judge(Expired), Some(Reject::Outdated), "not quite over");
         case.ours = Some(binding(Active));
         case.cltt = Some(Stamp(501));
         assert_eq!(case.judge(Released), None);

@@ -2,7 +2,7 @@
 
 use super::translate::Received;
 use crate::config::model::Parameters;
-use crate::failover::Role;
+use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, BindingStatus, Client, Told, WriterId};
 use crate::wire::Stamp;
 
@@ -42,11 +42,12 @@ pub(super) fn taken(
         Active => {
             let theirs_end = theirs.expires.unwrap_or(now);
             let theirs_cltt = theirs.cltt.unwrap_or(Stamp::ZERO);
-            if is_same && was == Some(Active) {
+            let before = before.filter(|before| is_same && before.status == Active);
+            if let Some(before) = before.filter(|before| !begins_anew(before, theirs)) {
                 new.expires = new.expires.max(theirs_end);
                 new.cltt = new.cltt.max(theirs_cltt);
                 // What the partner does not know of yet it must still hear.
-                let is_told = before.is_some_and(|before| before.told == Told::Acknowledged);
+                let is_told = before.told == Told::Acknowledged;
                 if !is_told && (new.expires, new.cltt) != (theirs_end, theirs_cltt) {
                     new.told = Told::Unsent;
                 }
@@ -70,6 +71,16 @@ pub(super) fn taken(
         }
     }
     new
+}
+
+/// Whether the client's lease that was running `before` has ended at the partner, which knew of it,
+/// and what it tells is the same client's next one. Of one that goes on it would tell no less than it
+/// knew. dhcpd says with each renewal that the lease begins.
+fn begins_anew(before: &Binding, theirs: &Received) -> bool {
+    let starts_since = |starts: Stamp| starts > before.starts && starts >= before.cltt;
+    theirs.dialect == Dialect::Tandem
+        && before.told == Told::Acknowledged
+        && theirs.starts.is_some_and(starts_since)
 }
 
 /// The binding after the partner has agreed to what it was sent; `potential` went with it.
@@ -162,6 +173,7 @@ mod tests {
 
     fn received(status: BindingStatus, name: &[u8]) -> Received {
         Received {
+            dialect: Dialect::Tandem,
             status,
             flags: IpFlags::default(),
             client: Some(client(name)),
@@ -192,6 +204,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_lease_is_only_ever_raised_and_the_last_potential_holds() {
+        let lease = |name: &[u8]| Binding { starts: Stamp(600), ..lease(name) };
         let new = take(Some(&lease(b"a")), &received(BindingStatus::Active, b"a"));
         assert_eq!((new.expires, new.cltt), (Stamp(2_000), Stamp(600)));
         assert_eq!((new.sent_potential, new.acked_potential), (Stamp(3_000), Stamp(2_900)));
@@ -244,6 +257,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// It was released at the partner and granted once more, for less time, while the link was down.
+    #[test]
+    fn the_same_clients_next_lease_ends_when_the_partner_says() {
+        let theirs = received(BindingStatus::Active, b"a");
+        let new = take(Some(&lease(b"a")), &theirs);
+        assert_eq!((new.expires, new.starts), (Stamp(1_500), Stamp(600)));
+        assert_eq!((new.acked_potential, new.received_potential), (Stamp::ZERO, Stamp(4_000)));
+        let heard_since = Binding { cltt: Stamp(601), ..lease(b"a") };
+        assert_eq!(take(Some(&heard_since), &theirs).expires, Stamp(2_000));
+        let unknown_to_it = Binding { told: Told::Sent, ..lease(b"a") };
+        assert_eq!(take(Some(&unknown_to_it), &theirs).expires, Stamp(2_000));
+        // dhcpd says of each renewal that the lease begins.
+        let renewed = Received { dialect: Dialect::Dhcpd, ..theirs };
+        assert_eq!(take(Some(&lease(b"a")), &renewed).expires, Stamp(2_000));
     }
 
     #[test]

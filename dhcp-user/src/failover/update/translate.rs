@@ -27,6 +27,8 @@ pub(super) struct Telling {
 /// What the partner says of one address, in our clock's time.
 #[derive(Clone, Debug)]
 pub(super) struct Received {
+    /// How the partner means it.
+    pub(super) dialect: Dialect,
     pub(super) status: BindingStatus,
     pub(super) flags: IpFlags,
     pub(super) client: Option<Client>,
@@ -134,6 +136,7 @@ impl Received {
     ) -> Self {
         let correct = |time: Option<Stamp>| time.map(|time| skew.correct(time));
         let mut received = Self {
+            dialect,
             status: update.status,
             flags: update.flags,
             client: client::client_of(update, dialect, identity, known)

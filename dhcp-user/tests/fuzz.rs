@@ -9,6 +9,7 @@ use std::path::Path;
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
 
+/// `TANDEM_MUTATIONS` says another number, for whoever has the time.
 const MUTATIONS_OF_A_SEED: u32 = 20_000;
 
 #[test]
@@ -51,6 +52,11 @@ fn any_message_of_a_partner_is_read_or_refused() {
     replay("failover_message", targets::failover_message);
 }
 
+#[test]
+fn whatever_happens_to_an_endpoint_it_says_nothing_that_is_not_stored() {
+    replay("failover_endpoint", targets::failover_endpoint);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)
@@ -59,11 +65,13 @@ fn replay(target: &str, run: fn(&[u8])) {
         .collect();
     files.sort();
     assert!(!files.is_empty(), "no seeds in {}", folder.display());
+    let mutations = std::env::var("TANDEM_MUTATIONS").ok().and_then(|text| text.parse().ok());
+    let mutations = mutations.unwrap_or(MUTATIONS_OF_A_SEED);
     let seeds: Vec<_> = files.iter().map(|file| fs::read(file).expect("a seed")).collect();
     for (seed, file) in seeds.iter().zip(&files) {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let mut octets = seed.clone();
-        for round in 0..=MUTATIONS_OF_A_SEED {
+        for round in 0..=mutations {
             if panic::catch_unwind(|| run(&octets)).is_err() {
                 panic!("{} in round {round} failed on {octets:02x?}", file.display());
             }

@@ -19,6 +19,8 @@ mod ledger;
 mod load;
 mod namespace;
 mod pair;
+#[cfg(feature = "simulation")]
+mod partner;
 mod peer;
 mod perfdhcp;
 mod process;
@@ -46,6 +48,8 @@ pub use ledger::{Ledger, Mac};
 pub use load::{Load, Mix, Tally, mac};
 pub use namespace::Namespace;
 pub use pair::{Host, Pair};
+#[cfg(feature = "simulation")]
+pub use partner::Partner;
 pub use peer::{Make, Peer};
 pub use perfdhcp::{Perfdhcp, Report};
 pub use process::Process;

@@ -3,11 +3,13 @@
 
 mod answer;
 mod configuration;
+mod failover_endpoint;
 mod failover_message;
 mod journal;
 
 pub use answer::answer;
 pub use configuration::configuration;
+pub use failover_endpoint::failover_endpoint;
 pub use failover_message::failover_message;
 pub use journal::journal;
 

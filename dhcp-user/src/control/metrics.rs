@@ -172,7 +172,38 @@ impl Writer<'_, '_> {
                 metric.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
             }
         }
+        self.failover_traffic(all)?;
         self.failover_pools(all)
+    }
+
+    fn failover_traffic(&mut self, all: &[Relationship]) -> fmt::Result {
+        let families = [
+            ("failover_connections", "Connections by what became of them", "outcome"),
+            ("failover_messages", "Messages on the link", "direction"),
+        ];
+        for (name, help, label) in families {
+            let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for it in all {
+                let of = &it.connections;
+                let counts: &[_] = if label == "direction" {
+                    &[("received", of.received), ("sent", of.sent)]
+                } else {
+                    &[
+                        ("link", of.links),
+                        ("duplicate", of.duplicates),
+                        ("refused", of.refused),
+                        ("malformed", of.malformed),
+                        ("stranger", of.strangers),
+                    ]
+                };
+                for (what, count) in counts {
+                    let labels = [("relationship", it.name.as_str()), (label, *what)];
+                    let mut metric = family.encode_family(&labels)?;
+                    metric.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What of a shared pool is not among `pool_addresses`.
@@ -249,6 +280,7 @@ mod tests {
             acknowledged: 10,
             refused: 1,
             last_contact_age_s: Some(2),
+            connections: relationship::Connections { strangers: 4, ..Default::default() },
             pools: vec![relationship::Pool {
                 first: "10.0.0.1".into(),
                 backup: 7,
@@ -264,6 +296,7 @@ mod tests {
             "failover_skew_seconds{relationship=\"metro\"} -3\n",
             "failover_last_contact_age_seconds{relationship=\"metro\"} 2\n",
             "failover_updates_total{relationship=\"metro\",outcome=\"acknowledged\"} 9\n",
+            "failover_connections_total{relationship=\"metro\",outcome=\"stranger\"} 4\n",
             "first=\"10.0.0.1\",last=\"\",state=\"backup\"} 7\n",
         ] {
             assert!(text.contains(line), "no {line:?} in:\n{text}");

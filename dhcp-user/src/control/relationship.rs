@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::rfc3339;
 use crate::config::model;
 use crate::failover;
-use crate::failover::{Role, Status};
+use crate::failover::{Role, Side, Status};
 use crate::lease::Layout;
 use crate::wire::Stamp;
 
@@ -56,6 +56,10 @@ pub struct Relationship {
     pub taken: u64,
     /// The partner's updates that we refused.
     pub rejected: u64,
+    /// The last time that one of the two refused what the other said: a greeting, the link, an update.
+    pub last_refusal: Option<Refusal>,
+    /// What became of connections and messages.
+    pub connections: Connections,
     /// The last time the two had different ideas of one address.
     pub last_conflict: Option<Conflict>,
     /// When waiting ends: for the partner's addresses in `partner-down`, for service in
@@ -63,7 +67,7 @@ pub struct Relationship {
     pub waits_until: Option<String>,
     /// Seconds until then.
     pub waits_s: Option<u64>,
-    /// MCLT as configured here, in seconds; the primary's counts.
+    /// MCLT in force, in seconds: the primary's.
     pub mclt_s: u64,
     /// After so many seconds without the partner it is taken to be down by itself.
     pub safe_period_s: Option<u64>,
@@ -81,6 +85,40 @@ pub struct Conflict {
     pub address: String,
     /// In words.
     pub what: String,
+}
+
+/// What one of the two servers would not have.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Refusal {
+    /// When.
+    pub at: String,
+    /// Who refused: `us` or `partner`.
+    pub by: String,
+    /// reject-reason (draft-12 §12.21), if one was said.
+    pub reason: Option<u8>,
+    /// In words.
+    pub what: String,
+}
+
+/// What became of connections, and messages on the one that was the link.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Connections {
+    /// From addresses that are no partner's: closed before anything was said.
+    pub strangers: u64,
+    /// Became the link.
+    pub links: u64,
+    /// Closed because another was the link already.
+    pub duplicates: u64,
+    /// Greetings that ended in a refusal, the partner's or this server's.
+    pub refused: u64,
+    /// Closed because what came was no message.
+    pub malformed: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Messages sent.
+    pub sent: u64,
 }
 
 /// How full one shared pool is, in addresses.
@@ -142,10 +180,12 @@ impl Relationship {
             refused: status.refused,
             taken: status.taken,
             rejected: status.rejected,
+            last_refusal: status.refusal.as_ref().map(Refusal::from),
+            connections: status.connections.into(),
             last_conflict: status.conflict.as_ref().map(Conflict::from),
             waits_until: status.waits_until.map(rfc3339),
             waits_s: status.waits_until.map(|until| u64::from(until.since(now).0)),
-            mclt_s: configured.mclt.0.into(),
+            mclt_s: status.mclt.0.into(),
             safe_period_s: configured.safe_period.map(|period| period.0.into()),
             pools: status.pools.iter().map(|pool| Pool::new(pool, layout)).collect(),
         }
@@ -194,6 +234,35 @@ impl Pool {
             reset: counts.reset,
             reserved: counts.reserved,
             total: counts.total,
+        }
+    }
+}
+
+impl From<&failover::Refusal> for Refusal {
+    fn from(refusal: &failover::Refusal) -> Self {
+        let by = match refusal.by {
+            Side::Us => "us",
+            Side::Partner => "partner",
+        };
+        Self {
+            at: rfc3339(refusal.at),
+            by: by.to_owned(),
+            reason: refusal.reason.map(|reason| reason as u8),
+            what: refusal.what.clone(),
+        }
+    }
+}
+
+impl From<failover::Connections> for Connections {
+    fn from(of: failover::Connections) -> Self {
+        Self {
+            strangers: of.strangers,
+            links: of.links,
+            duplicates: of.duplicates,
+            refused: of.refused,
+            malformed: of.malformed,
+            received: of.received,
+            sent: of.sent,
         }
     }
 }

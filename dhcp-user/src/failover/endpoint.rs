@@ -9,7 +9,7 @@ use super::saved::Saved;
 use super::session::Session;
 use super::settings::{Dialect, Role, Settings};
 use super::state;
-use super::status::Status;
+use super::status::{Connections, Refusal, Status};
 use super::timer::RECORD_EVERY;
 use super::update::Updates;
 use super::view::Standpoint;
@@ -47,6 +47,10 @@ pub struct Endpoint {
     ahead: i64,
     /// Whether an operator knows that a partner cannot tell clients apart as we do.
     pub(super) has_warned: bool,
+    /// The last one; for people alone.
+    pub(super) refusal: Option<Refusal>,
+    /// When an operator last heard that an update of the partner's was refused.
+    pub(super) rejection_said: Stamp,
 }
 
 impl Endpoint {
@@ -92,7 +96,12 @@ impl Endpoint {
             has_left: false,
             vendor: None,
             ahead: 0,
+<<<<<<< HEAD
             has_warned: false,
+=======
+            refusal: None,
+            rejection_said: Stamp::ZERO,
+>>>>>>> hostile
             settings,
         };
         if saved.is_none() {
@@ -129,6 +138,7 @@ impl Endpoint {
         if !self.has_left {
             self.on_time(now, table, actions);
             self.settle(now, table, from, actions);
+            self.note_refusals(now, from, actions);
         }
     }
 
@@ -169,6 +179,7 @@ impl Endpoint {
             is_linked: self.is_heard(),
             partner_vendor: self.vendor.clone(),
             last_contact: (self.saved.contact != Stamp::ZERO).then_some(self.saved.contact),
+            mclt: self.saved.mclt,
             ahead: session.map_or(self.ahead, |session| session.skew.ahead()),
             queued: 0,
             unacknowledged: 0,
@@ -176,6 +187,8 @@ impl Endpoint {
             refused: 0,
             taken: 0,
             rejected: 0,
+            refusal: self.refusal.clone(),
+            connections: Connections::default(),
             conflict: None,
             pools: Vec::new(),
             waits_until: self.waits_until(now),

@@ -115,6 +115,20 @@ pub enum Alarm {
         /// Why.
         rejection: Rejection,
     },
+    /// We refused an update of the partner's; said once a second, whatever their number.
+    Rejected {
+        /// Of which address.
+        address: Ipv4Addr,
+        /// Why.
+        rejection: Rejection,
+    },
+    /// The partner is a primary with another MCLT than is configured here: its own counts.
+    Mclt {
+        /// As configured here.
+        ours: Seconds,
+        /// The primary's.
+        theirs: Seconds,
+    },
     /// The partner broke the protocol; the connection is closed.
     Misbehaved(String),
     /// The partner closed the connection, and perhaps said why.

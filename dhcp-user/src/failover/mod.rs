@@ -17,6 +17,7 @@ mod moment;
 #[cfg(test)]
 mod pair_tests;
 mod partner;
+mod refusal;
 mod saved;
 mod session;
 mod settings;
@@ -35,4 +36,4 @@ pub use event::{Action, Alarm, Command, Event, Lost};
 pub use greeting::{Greeted, Greeting, Said, Tls};
 pub use saved::Saved;
 pub use settings::{Dialect, Role, Settings};
-pub use status::{Conflict, PoolStatus, Status};
+pub use status::{Conflict, Connections, PoolStatus, Refusal, Side, Status};

@@ -26,6 +26,10 @@ impl Endpoint {
         if let Some(partner) = self.saved.partner {
             session.guard.on_heard(partner, false);
         }
+        if greeted.mclt != self.settings.mclt {
+            let (ours, theirs) = (self.settings.mclt, greeted.mclt);
+            actions.push(Action::Alarm(Alarm::Mclt { ours, theirs }));
+        }
         if let Some(ahead) = session.skew.alarm() {
             actions.push(Action::Alarm(Alarm::Skew(ahead)));
         }

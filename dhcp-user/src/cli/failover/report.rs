@@ -57,6 +57,12 @@ impl Report<'_> {
              refused; of the partner's {} taken, {} refused",
             now.queued, now.unacknowledged, now.acknowledged, now.refused, now.taken, now.rejected
         )?;
+        if let Some(refusal) = &now.last_refusal {
+            let who = if refusal.by == "us" { "this server" } else { "the partner" };
+            let reason = refusal.reason.map_or(String::new(), |reason| format!(" ({reason})"));
+            let what = refusal.what.escape_debug();
+            writeln!(f, "refused  at {} by {who}{reason}: {what}", refusal.at)?;
+        }
         let Some(conflict) = &now.last_conflict else { return Ok(()) };
         let what = conflict.what.escape_debug();
         writeln!(f, "conflict {} at {}: {what}", conflict.address, conflict.at)
@@ -116,7 +122,7 @@ fn prose(f: &mut fmt::Formatter<'_>, heading: &str, text: &str) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::relationship::{Conflict, Pool};
+    use crate::control::relationship::{Conflict, Pool, Refusal};
 
     #[test]
     fn a_page_has_both_states_what_they_mean_and_every_pool() {
@@ -133,6 +139,12 @@ mod tests {
             communications: "interrupted".into(),
             last_contact_age_s: Some(745),
             skew_s: -17,
+            last_refusal: Some(Refusal {
+                at: "2026-11-21T00:09:00Z".into(),
+                by: "partner".into(),
+                reason: Some(4),
+                what: "time offset too large".into(),
+            }),
             last_conflict: Some(Conflict {
                 address: "10.0.0.7".into(),
                 what: "two clients".into(),
@@ -154,6 +166,7 @@ mod tests {
             "metro (primary): communications-interrupted for 12m 5s",
             "NOT HEARD for 12m 25s; normal since",
             "17 s behind",
+            "by the partner (4): time offset too large",
             "one of the 3 addresses",
             "partner-down --name metro",
             "conflict 10.0.0.7",

@@ -3,7 +3,7 @@
 use tracing::{error, info, warn};
 
 use crate::failover::Alarm;
-use crate::wire::failover::State;
+use crate::wire::failover::{Reject, Rejection, State};
 
 /// Says it.
 pub(super) fn say(relationship: &str, alarm: &Alarm) {
@@ -27,6 +27,14 @@ pub(super) fn say(relationship: &str, alarm: &Alarm) {
         Alarm::Refused { address, rejection } => {
             let (reason, text) = (rejection.reason, rejection.text.as_str());
             warn!(relationship, %address, ?reason, text, "the partner refused an update");
+        }
+        Alarm::Rejected { address, rejection } => {
+            let (reason, text) = (rejection.reason, rejection.text.as_str());
+            warn!(relationship, %address, ?reason, text, "an update of the partner's was refused");
+        }
+        Alarm::Mclt { ours, theirs } => {
+            let (ours, theirs) = (ours.0, theirs.0);
+            warn!(relationship, ours, theirs, "the primary's MCLT is another, and counts");
         }
         Alarm::Misbehaved(what) => {
             error!(relationship, what, "the partner broke the protocol; the link is closed");
@@ -56,6 +64,16 @@ pub(super) fn say(relationship: &str, alarm: &Alarm) {
              names by one of them is another one when the partner has served it"
         ),
         Alarm::BothNormal { .. } => info!(relationship, "both servers are in normal"),
+    }
+}
+
+/// Says why we close the link.
+pub(super) fn say_closing(relationship: &str, why: &Rejection) {
+    let (reason, text) = (why.reason, why.text.as_str());
+    if reason == Reject::Unknown {
+        info!(relationship, text, "the link is closed");
+    } else {
+        warn!(relationship, ?reason, text, "the link is closed, with a DISCONNECT");
     }
 }
 

@@ -240,7 +240,10 @@ impl Relationship {
                     service.count_lease(&self.desk.limits, binding);
                 }
                 Action::Alarm(alarm) => alarm::say(&self.name, alarm),
-                Action::Close(_) => {
+                Action::Close(why) => {
+                    if let Some(why) = why {
+                        alarm::say_closing(&self.name, why);
+                    }
                     self.is_deaf = true;
                     self.inbox.retain(|input| !matches!(input, Input::Packet(_)));
                 }
@@ -295,7 +298,11 @@ impl Relationship {
     }
 
     fn report(&self) {
-        if let Some(status) = self.endpoint.status((self.desk.clock)(), &self.desk.table) {
+        if let Some(mut status) = self.endpoint.status((self.desk.clock)(), &self.desk.table) {
+            let counts = self.link.counts();
+            status.connections = counts.connections();
+            let both = [status.refusal.take(), counts.refusal()].into_iter().flatten();
+            status.refusal = both.max_by_key(|refusal| refusal.at);
             self.desk.report(self.place, status);
         }
     }

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::tls;
 use crate::config::model::Secret;
-use crate::failover::Dialect;
+use crate::failover::{Dialect, Side};
 use crate::wire::Stamp;
 use crate::wire::failover::{Malformed, Message, Packet, Reject, Rejection, Unencodable, verify};
 
@@ -20,6 +21,13 @@ const WRITE_LEN: usize = 64 * 1024;
 pub(super) enum Fault {
     /// The partner closed it, or the network did.
     Closed,
+    /// TLS has ended it; in words.
+    Tls {
+        /// Who did not want to go on.
+        by: Side,
+        /// Why.
+        why: String,
+    },
     /// This is no message.
     Malformed(Malformed),
     /// The message-digest is not what it should be.
@@ -68,7 +76,8 @@ impl Inbox {
         self.octets.reserve(INBOX_LEN.saturating_sub(self.octets.len()));
         match input.read_buf(&mut self.octets).await {
             Ok(1..) => Ok(()),
-            Ok(0) | Err(_) => Err(Fault::Closed),
+            Ok(0) => Err(Fault::Closed),
+            Err(error) => Err(tls::fault(&error).unwrap_or(Fault::Closed)),
         }
     }
 
@@ -137,6 +146,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Closed => f.write_str("the partner closed the connection"),
+            Self::Tls { why, .. } => f.write_str(why),
             Self::Malformed(malformed) => write!(f, "{malformed}"),
             Self::Unproven { .. } => {
                 f.write_str(&self.rejection().map(|rejection| rejection.text).unwrap_or_default())

@@ -12,7 +12,8 @@ use super::conversation::part;
 use super::frame::{Fault, Inbox, Scribe};
 use super::settings::{Clock, Settings};
 use super::stream::Stream;
-use crate::failover::{Dialect, Greeted, Greeting, Said};
+use super::tls;
+use crate::failover::{Dialect, Greeted, Greeting, Refusal, Said, Side};
 use crate::wire::failover::{ConnectAck, Message, Packet, Rejection};
 
 /// From the TCP connection to the end of the greeting (ISC dhcpd: the same).
@@ -34,8 +35,8 @@ pub(super) enum Outcome {
     Link(Connection, Greeted),
     /// Another is done already.
     Late,
-    /// One of the two refused; in words.
-    Refused(String),
+    /// One of the two refused.
+    Refused(Refusal),
     /// The partner said something that is no message; in words.
     Malformed(String),
     /// The connection ended, or nothing came in time; in words.
@@ -79,7 +80,7 @@ impl Greeter {
             said = match said {
                 Said::Send(messages) => {
                     if let Err(fault) = self.send(&mut stream, &scribe, messages).await {
-                        return fault.into();
+                        return self.outcome(fault);
                     }
                     match self.hear(&mut stream, &mut inbox).await {
                         Ok(packet) => greeting.handle((self.clock)(), &packet),
@@ -88,7 +89,7 @@ impl Greeter {
                 }
                 Said::StartTls(messages) => {
                     if let Err(fault) = self.send(&mut stream, &scribe, messages).await {
-                        return fault.into();
+                        return self.outcome(fault);
                     }
                     // Said before TLS, it could have been said by anybody.
                     if !inbox.is_empty() {
@@ -99,22 +100,28 @@ impl Greeter {
                     };
                     stream = match tls.secure(self.settings.endpoint.role, stream).await {
                         Ok(secured) => secured,
-                        Err(why) => return Outcome::Refused(why),
+                        Err((fault, stream)) => {
+                            // The partner is to read TLS's own word about it.
+                            let (mut input, mut output) = split(stream);
+                            let _ = timeout(GOODBYE, part(&mut output, &mut input)).await;
+                            return self.outcome(fault);
+                        }
                     };
                     greeting.secured()
                 }
                 Said::Done(messages, greeted) => {
                     let Some(claimed) = claim.take() else { return Outcome::Late };
                     if let Err(fault) = self.send(&mut stream, &scribe, messages).await {
-                        return fault.into();
+                        return self.outcome(fault);
                     }
                     claimed.keep();
                     let scribe = Scribe::new(greeted.dialect, secret.clone());
                     return Outcome::Link(Connection { stream, inbox, scribe }, greeted);
                 }
                 Said::Refuse(messages, rejection) => {
+                    let by = if messages.is_empty() { Side::Partner } else { Side::Us };
                     self.say_last(stream, &scribe, messages).await;
-                    return Outcome::Refused(in_words(&rejection));
+                    return self.refused(by, &rejection);
                 }
             };
         }
@@ -142,8 +149,9 @@ impl Greeter {
             tracing::error!(relationship = self.settings.endpoint.name, %unencodable, "greeting");
             return Err(Fault::Closed);
         }
-        stream.write_all(&octets).await.map_err(|_| Fault::Closed)?;
-        stream.flush().await.map_err(|_| Fault::Closed)
+        let broken = |error| tls::fault(&error).unwrap_or(Fault::Closed);
+        stream.write_all(&octets).await.map_err(broken)?;
+        stream.flush().await.map_err(broken)
     }
 
     /// Tells the partner what is wrong with its message-digest (draft-12 §7.8.2, §11.1), and closes.
@@ -153,9 +161,9 @@ impl Greeter {
         scribe: &Scribe,
         fault: Fault,
     ) -> Outcome {
-        let Some(rejection) = fault.rejection() else { return fault.into() };
-        let Fault::Unproven { packet, .. } = fault else { return fault.into() };
-        let why = in_words(&rejection);
+        let Some(rejection) = fault.rejection() else { return self.outcome(fault) };
+        let Fault::Unproven { packet, .. } = fault else { return self.outcome(fault) };
+        let outcome = self.refused(Side::Us, &rejection);
         let answer = match packet.map(|packet| (packet.xid, packet.message)) {
             Some((xid, Message::Connect(connect))) => {
                 let ack = ConnectAck {
@@ -169,7 +177,21 @@ impl Greeter {
             _ => (u32::MAX, Message::Disconnect(Some(rejection))),
         };
         self.say_last(stream, scribe, vec![answer]).await;
-        Outcome::Refused(why)
+        outcome
+    }
+
+    fn refused(&self, by: Side, rejection: &Rejection) -> Outcome {
+        Outcome::Refused(Refusal::new((self.clock)(), by, rejection))
+    }
+
+    fn outcome(&self, fault: Fault) -> Outcome {
+        match fault {
+            Fault::Closed => Outcome::Failed(fault.to_string()),
+            Fault::Tls { by, why } => {
+                Outcome::Refused(Refusal { at: (self.clock)(), by, reason: None, what: why })
+            }
+            Fault::Malformed(_) | Fault::Unproven { .. } => Outcome::Malformed(fault.to_string()),
+        }
     }
 
     async fn say_last(
@@ -186,20 +208,6 @@ impl Greeter {
         };
         let _ = timeout(GOODBYE, saying).await;
     }
-}
-
-impl From<Fault> for Outcome {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Closed => Self::Failed(fault.to_string()),
-            Fault::Malformed(_) | Fault::Unproven { .. } => Self::Malformed(fault.to_string()),
-        }
-    }
-}
-
-fn in_words(rejection: &Rejection) -> String {
-    let Rejection { reason, text } = rejection;
-    if text.is_empty() { format!("refused: {reason:?}") } else { format!("refused: {text}") }
 }
 
 #[cfg(test)]
@@ -229,7 +237,7 @@ mod tests {
 
     fn refusal(outcome: &Outcome) -> &str {
         match outcome {
-            Outcome::Refused(why) => why,
+            Outcome::Refused(refusal) => &refusal.what,
             Outcome::Link(..) => panic!("a link"),
             Outcome::Late => panic!("too late"),
             Outcome::Malformed(why) | Outcome::Failed(why) => panic!("{why}"),

@@ -21,7 +21,7 @@ use super::greet::{Connection, Greeter, Outcome};
 use super::outbox::Outbox;
 use super::settings::{Clock, Counts, Settings, count};
 use super::stream::watch;
-use crate::failover::{Dialect, Greeted, Lost};
+use crate::failover::{Dialect, Greeted, Lost, Refusal, Side};
 use crate::wire::Stamp;
 use crate::wire::failover::{Message, Packet, Rejection};
 
@@ -294,13 +294,16 @@ impl Keeper {
                             return (connection, greeted);
                         }
                         Outcome::Late => count(&self.counts.duplicates),
-                        Outcome::Refused(why) => {
+                        Outcome::Refused(refusal) => {
                             count(&self.counts.refused);
-                            self.say(way, why);
+                            self.say(way, in_words(&refusal));
+                            self.counts.note(refusal);
                         }
-                        Outcome::Malformed(why) => {
+                        Outcome::Malformed(what) => {
                             count(&self.counts.malformed);
-                            self.say(way, why);
+                            self.say(way, what.clone());
+                            let (at, by) = ((self.greeter.clock())(), Side::Us);
+                            self.counts.note(Refusal { at, by, reason: None, what });
                         }
                         Outcome::Failed(why) => self.say(way, why),
                     }
@@ -343,6 +346,16 @@ impl Keeper {
             self.said = why;
         }
     }
+}
+
+/// A refusal for the log.
+fn in_words(refusal: &Refusal) -> String {
+    let by = match refusal.by {
+        Side::Us => "we refuse",
+        Side::Partner => "the partner refuses",
+    };
+    let reason = refusal.reason.map_or(String::new(), |reason| format!(" ({reason:?})"));
+    format!("{by}: {}{reason}", refusal.what)
 }
 
 /// Who opened a connection.

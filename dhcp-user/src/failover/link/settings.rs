@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::tls::Tls;
 use crate::config::model::Secret;
 use crate::failover;
-use crate::failover::Tls as Wish;
+use crate::failover::{Connections, Refusal, Tls as Wish};
 use crate::wire::Stamp;
 
 /// The time that goes into headers. Leases must be reckoned by the same: the partner corrects our
@@ -66,7 +66,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// What a link counts, since the process began.
+/// What a link counts, since the process began, and why the last connection was not to be the link.
 #[derive(Debug, Default)]
 pub struct Counts {
     pub(super) strangers: AtomicU64,
@@ -76,49 +76,32 @@ pub struct Counts {
     pub(super) malformed: AtomicU64,
     pub(super) received: AtomicU64,
     pub(super) sent: AtomicU64,
+    refusal: Mutex<Option<Refusal>>,
 }
 
 impl Counts {
-    /// Connections from addresses that are no partner's, on this link's local address.
+    /// All of them.
     #[must_use]
-    pub fn strangers(&self) -> u64 {
-        self.strangers.load(Relaxed)
+    pub fn connections(&self) -> Connections {
+        Connections {
+            strangers: self.strangers.load(Relaxed),
+            links: self.links.load(Relaxed),
+            duplicates: self.duplicates.load(Relaxed),
+            refused: self.refused.load(Relaxed),
+            malformed: self.malformed.load(Relaxed),
+            received: self.received.load(Relaxed),
+            sent: self.sent.load(Relaxed),
+        }
     }
 
-    /// Connections that became the link.
+    /// The last greeting that came to nothing because one of the two refused.
     #[must_use]
-    pub fn links(&self) -> u64 {
-        self.links.load(Relaxed)
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Connections closed because another was the link already.
-    #[must_use]
-    pub fn duplicates(&self) -> u64 {
-        self.duplicates.load(Relaxed)
-    }
-
-    /// Greetings that ended in a refusal, the partner's or ours.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
-    }
-
-    /// Connections closed because what came was no message.
-    #[must_use]
-    pub fn malformed(&self) -> u64 {
-        self.malformed.load(Relaxed)
-    }
-
-    /// Messages received, greetings not among them.
-    #[must_use]
-    pub fn received(&self) -> u64 {
-        self.received.load(Relaxed)
-    }
-
-    /// Messages sent, greetings not among them.
-    #[must_use]
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Relaxed)
+    pub(super) fn note(&self, refusal: Refusal) {
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
     }
 }
 

@@ -19,8 +19,8 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_COUNT: u32 = 3;
 
 /// Has the kernel give up a connection whose other end is gone: silent, or not acknowledging what
-/// was written for `patience`. The receive timer would notice too, where there is one: not before a
-/// greeting is done.
+/// was written for twice `patience`. The receive timer would notice too, and sooner, where there is
+/// one: not before a greeting is done.
 ///
 /// # Errors
 /// The socket is no TCP connection any more.
@@ -30,7 +30,8 @@ pub(super) fn watch(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     rustix::net::sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
     rustix::net::sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
     rustix::net::sockopt::set_tcp_keepcnt(stream, KEEPALIVE_COUNT)?;
-    let patience = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
+    // Ours come first, and can say what is wrong; the kernel would only close.
+    let patience = u32::try_from((patience * 2).as_millis()).unwrap_or(u32::MAX);
     rustix::net::sockopt::set_tcp_user_timeout(stream, patience)?;
     Ok(())
 }

@@ -67,7 +67,7 @@ async fn two_servers_that_connect_to_each_other_at_once_agree_on_one_link() {
     let (at_one, at_other) = tokio::join!(hear(&mut one, 1_000), hear(&mut other, 1_000));
     assert_eq!(at_other, (1..=1_000).map(|xid| (xid, Message::Contact)).collect::<Vec<_>>());
     assert_eq!(at_one, (1..=1_000).map(|xid| (xid, Message::UpdateDone)).collect::<Vec<_>>());
-    assert_eq!((one.counts().links(), other.counts().links()), (1, 1));
+    assert_eq!((one.counts().connections().links, other.counts().connections().links), (1, 1));
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn whoever_is_no_partner_is_closed_at_once_and_counted() {
     let (local, peer) = (address(), address());
     let link = open(settings(Role::Primary, local, peer));
     assert!(is_closed(connect(address(), local).await).await);
-    assert_eq!(link.counts().strangers(), 1);
+    assert_eq!(link.counts().connections().strangers, 1);
     // The partner itself is greeted.
     let mut stream = connect(peer, local).await;
     let mut connect = [0; 12];
@@ -181,5 +181,5 @@ async fn octets_that_are_no_message_end_the_link() {
     up(&mut link).await;
     partner.write_all(&[0, 11, 11, 12]).await.unwrap();
     assert!(matches!(lost(&mut link).await, Lost::Malformed(_)));
-    assert_eq!(link.counts().malformed(), 1);
+    assert_eq!(link.counts().connections().malformed, 1);
 }

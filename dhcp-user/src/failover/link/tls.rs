@@ -1,21 +1,27 @@
 //! TLS on the link: each side shows a certificate, and checks the other's against an authority and a
 //! name. Departs from draft-12 §11.2, whose cipher suite is long broken: TLS 1.3 alone.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fmt, io};
 
+use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::TLS13;
-use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{
+    self, ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
+    SignatureScheme,
+};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
+use super::frame::Fault;
 use super::stream::Stream;
-use crate::failover::Role;
+use crate::failover::{Role, Side};
 
 /// What TLS is made with: the primary is its client, the secondary its server.
 #[derive(Clone)]
@@ -86,7 +92,7 @@ impl Tls {
         let server = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .map_err(TlsError::Certificate)?
-            .with_client_cert_verifier(verifier)
+            .with_client_cert_verifier(Arc::new(Named { verifier, partner: partner.clone() }))
             .with_single_cert(chain, key)
             .map_err(TlsError::Certificate)?;
         Ok(Self { client: Arc::new(client), server: Arc::new(server), partner })
@@ -96,32 +102,83 @@ impl Tls {
     /// it is the one by then.
     ///
     /// # Errors
-    /// In words.
+    /// Why not, and the connection: TLS may have said so on it, and the partner not read it yet.
     pub(super) async fn secure(
         &self,
         role: Role,
         stream: Box<dyn Stream>,
-    ) -> Result<Box<dyn Stream>, String> {
+    ) -> Result<Box<dyn Stream>, (Fault, Box<dyn Stream>)> {
+        let broken = |(error, stream): (io::Error, _)| {
+            let (by, why) = (Side::Us, format!("TLS: {error}"));
+            (fault(&error).unwrap_or(Fault::Tls { by, why }), stream)
+        };
         match role {
             Role::Primary => {
                 let connector = TlsConnector::from(Arc::clone(&self.client));
-                let secured = connector.connect(self.partner.clone(), stream).await;
-                Ok(Box::new(secured.map_err(|error| format!("TLS: {error}"))?))
+                let secured = connector.connect(self.partner.clone(), stream).into_fallible().await;
+                Ok(Box::new(secured.map_err(broken)?))
             }
             Role::Secondary => {
                 let acceptor = TlsAcceptor::from(Arc::clone(&self.server));
-                let secured = acceptor.accept(stream).await;
-                let secured = secured.map_err(|error| format!("TLS: {error}"))?;
-                // A server's verifier sees to the authority and leaves the name to us.
-                let shown = secured.get_ref().1.peer_certificates().unwrap_or_default();
-                let shown = shown.first().ok_or("TLS: the partner has no certificate")?;
-                ParsedCertificate::try_from(shown)
-                    .and_then(|certificate| verify_server_name(&certificate, &self.partner))
-                    .map_err(|error| format!("TLS: {error}"))?;
-                Ok(Box::new(secured))
+                let secured = acceptor.accept(stream).into_fallible().await;
+                Ok(Box::new(secured.map_err(broken)?))
             }
         }
     }
+}
+
+/// Checks what the verifier of a TLS server leaves to others: whom the client's certificate is for.
+/// Within the handshake, so that the client learns of it.
+#[derive(Debug)]
+struct Named {
+    verifier: Arc<dyn ClientCertVerifier>,
+    partner: ServerName<'static>,
+}
+
+impl ClientCertVerifier for Named {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.verifier.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let verified = self.verifier.verify_client_cert(shown, between, now)?;
+        verify_server_name(&ParsedCertificate::try_from(shown)?, &self.partner)?;
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, shown, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, shown, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// What TLS found wrong, if it is that which ended a connection.
+pub(super) fn fault(error: &io::Error) -> Option<Fault> {
+    let found = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let by = if let rustls::Error::AlertReceived(_) = found { Side::Partner } else { Side::Us };
+    Some(Fault::Tls { by, why: format!("TLS: {found}") })
 }
 
 fn provider() -> Arc<CryptoProvider> {
@@ -195,13 +252,19 @@ mod tests {
     async fn secure(primary: &Tls, secondary: &Tls) -> (Secured, Secured) {
         let (one, other) = duplex(4_096);
         let one = async {
-            let mut secured = primary.secure(Role::Primary, Box::new(one)).await?;
+            let mut secured = primary
+                .secure(Role::Primary, Box::new(one))
+                .await
+                .map_err(|it| it.0.to_string())?;
             // A client learns what the server thinks of its certificate with the first octets.
             secured.read_u8().await.map_err(|error| error.to_string())?;
             Ok(secured)
         };
         let other = async {
-            let mut secured = secondary.secure(Role::Secondary, Box::new(other)).await?;
+            let mut secured = secondary
+                .secure(Role::Secondary, Box::new(other))
+                .await
+                .map_err(|it| it.0.to_string())?;
             secured.write_u8(1).await.map_err(|error| error.to_string())?;
             secured.flush().await.map_err(|error| error.to_string())?;
             Ok(secured)

@@ -10,18 +10,26 @@ pub(crate) struct Figure {
     values: Vec<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<f64>,
+    /// Whether the limit is the least, and not the most, that the median may be.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    least: bool,
     note: String,
 }
 
 impl Figure {
     /// A figure without a limit.
     pub(crate) fn new(name: impl Into<String>, unit: &'static str, values: Vec<f64>) -> Self {
-        Self { name: name.into(), unit, values, limit: None, note: String::new() }
+        Self { name: name.into(), unit, values, limit: None, least: false, note: String::new() }
     }
 
     /// The median may be this at the most.
     pub(crate) fn at_most(self, limit: f64) -> Self {
         Self { limit: Some(limit), ..self }
+    }
+
+    /// The median must be this at the least.
+    pub(crate) fn at_least(self, limit: f64) -> Self {
+        Self { limit: Some(limit), least: true, ..self }
     }
 
     /// What one must know to read it.

@@ -2,6 +2,7 @@
 //! `cargo xtask bench` gathers.
 
 mod allocation;
+mod failover;
 mod figure;
 mod loading;
 mod memory;
@@ -60,6 +61,14 @@ enum Subject {
     Loading,
     /// Taking an address from an empty and from an almost full pool
     Allocation,
+    /// Exchanges a second with a partner attached, as a share of those without
+    Attached,
+    /// Binding updates a second from one server to the other
+    Updates,
+    /// All leases to a server that has lost its disk
+    Resynchronisation,
+    /// From the end of one server to the other's first answer to one of its clients
+    Takeover,
     /// Micro-benchmarks
     Micro,
     /// Octets an entry of the client index, or of what it is compared with
@@ -78,6 +87,10 @@ fn main() -> Result<()> {
         Subject::Start { leases } => start::measure(&arguments, leases),
         Subject::Loading => loading::measure(&arguments.directory),
         Subject::Allocation => allocation::measure(arguments.quick),
+        Subject::Attached => failover::attached(&arguments),
+        Subject::Updates => failover::updates(&arguments),
+        Subject::Resynchronisation => failover::resynchronisation(&arguments),
+        Subject::Takeover => failover::takeover(&arguments),
         Subject::Micro => micro::measure(&arguments),
         Subject::Index { map } => micro::measure_index(map),
     }

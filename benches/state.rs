@@ -7,14 +7,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result};
 use dhcp_user::config::Config;
 use dhcp_user::config::model;
+use dhcp_user::failover::Saved;
 use dhcp_user::journal::{Journal, Source, Store};
-use dhcp_user::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Spread};
-use dhcp_user::wire::Stamp;
+use dhcp_user::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Spread, Told};
+use dhcp_user::wire::failover::State;
+use dhcp_user::wire::{Seconds, Stamp};
 
 use crate::rig::SERVER_CORE;
 
 /// The server's own address.
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+/// Its partner's.
+pub(crate) const PARTNER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 
 /// The pool: 16 million addresses.
 pub(crate) const POOL: (Ipv4Addr, Ipv4Addr) =
@@ -91,12 +96,46 @@ pub(crate) fn lease(number: u32, now: Stamp) -> Binding {
 
 /// Writes a snapshot with the leases of the first `count` clients into an empty directory.
 pub(crate) fn write(directory: &Path, count: u32) -> Result<()> {
+    write_with(directory, count, Told::Acknowledged, None)
+}
+
+/// The same, of leases that the partner of the relationship `in_normal` knows, or is still to be told;
+/// the server was in NORMAL with it.
+pub(crate) fn write_with(
+    directory: &Path,
+    count: u32,
+    told: Told,
+    in_normal: Option<&str>,
+) -> Result<()> {
     let journal: model::Journal = config()?.journal;
     let recovery = Journal::open(directory, &journal, 1).context("the state directory")?;
     let (mut journal, _) = recovery.load(&Nothing, 1).context("an empty journal")?;
-    let written = journal.snapshotter.write(&Leases { count, now: now() })?;
+    let now = now();
+    if let Some(relationship) = in_normal {
+        let note = saved(now).to_octets();
+        let appended = journal.appenders[0].note(&format!("failover/{relationship}"), &note);
+        appended.map_err(|error| anyhow::anyhow!("a note: {error:?}"))?;
+    }
+    let leases = Leases { count, told, is_shared: in_normal.is_some(), now };
+    let written = journal.snapshotter.write(&leases)?;
     anyhow::ensure!(written == u64::from(count), "{written} bindings written");
     Ok(())
+}
+
+/// What an endpoint remembers that was in NORMAL.
+fn saved(now: Stamp) -> Saved {
+    Saved {
+        state: State::Normal,
+        since: Stamp(now.0 - AGO),
+        previous: None,
+        partner: Some(State::Normal),
+        partner_since: Stamp(now.0 - AGO),
+        operational: now,
+        contact: now,
+        mclt: Seconds(3_600),
+        owes_all: false,
+        wants_all: false,
+    }
 }
 
 /// Where an empty journal is read to.
@@ -113,7 +152,24 @@ impl Store for Nothing {
 /// A table that makes up its leases as they are asked for.
 struct Leases {
     count: u32,
+    told: Told,
+    /// Whether a partner knows them, or will.
+    is_shared: bool,
     now: Stamp,
+}
+
+impl Leases {
+    fn lease(&self, number: u32) -> Binding {
+        let lease = lease(number, self.now);
+        let potential = if self.is_shared { Stamp(lease.expires.0 + AGO) } else { Stamp::ZERO };
+        let is_known = self.told == Told::Acknowledged;
+        Binding {
+            told: self.told,
+            sent_potential: potential,
+            acked_potential: if is_known { potential } else { Stamp::ZERO },
+            ..lease
+        }
+    }
 }
 
 impl Source for Leases {
@@ -126,7 +182,7 @@ impl Source for Leases {
         let first = from.max(POOL.0).to_bits() - POOL.0.to_bits();
         let end = first.saturating_add(limit as u32).min(self.count);
         for number in first..end {
-            each(address(number), &lease(number, self.now));
+            each(address(number), &self.lease(number));
         }
         (end < self.count).then(|| address(end))
     }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use dhcp_user::wire::MacAddr;
 use rustix::thread::{CpuSet, sched_setaffinity};
-use tandem_tests::lab::{Namespace, Server, Settings};
+use tandem_tests::lab::{Host, Namespace, Server, Settings};
 
 use crate::state;
 
@@ -26,6 +26,9 @@ pub(crate) const SERVER_MAC: MacAddr = MacAddr([2, 0xee, 0, 0, 0, 2]);
 
 /// The interface on either side.
 const INTERFACE: &str = "eth0";
+
+/// Between the server and its partner.
+const WIRE: &str = "eth1";
 
 /// The core of the generator, and that of the server's worker or the reflector.
 const GENERATOR_CORE: usize = 0;
@@ -54,6 +57,20 @@ impl Rig {
         let own = format!("{}/8", state::SERVER);
         rig.server.ip(&["addr", "add", &own, "dev", INTERFACE]);
         rig
+    }
+
+    /// A third host with this network on it, where nobody else is, and a wire of its own to the
+    /// server's on which it is host B.
+    pub(crate) fn partner(&self) -> Namespace {
+        let partner = Namespace::new("partner");
+        partner.join(INTERFACE, &partner, "nobody");
+        partner.ip(&["addr", "add", &format!("{}/8", state::PARTNER), "dev", INTERFACE]);
+        self.server.join(WIRE, &partner, WIRE);
+        for (namespace, host) in [(&self.server, Host::A), (&partner, Host::B)] {
+            let address = format!("{}/24", host.failover_address());
+            namespace.ip(&["addr", "add", &address, "dev", WIRE]);
+        }
+        partner
     }
 
     /// A load generator on its host, for at most `window` requests under way.

@@ -36,6 +36,8 @@ enum Subject {
     Start,
     /// An address from an empty and from an almost full pool
     Allocation,
+    /// Exchanges with a partner attached, updates to it, and how soon one server does the other's work
+    Failover,
     /// Micro-benchmarks, and the client index against other maps
     Micro,
 }
@@ -88,6 +90,9 @@ impl Subject {
             }
             Self::Start => vec![vec!["start", "--leases", TEN_MILLION]],
             Self::Allocation => vec![vec!["allocation"]],
+            Self::Failover => {
+                vec![vec!["attached"], vec!["updates"], vec!["resynchronisation"], vec!["takeover"]]
+            }
             Self::Micro => vec![
                 vec!["micro"],
                 vec!["index", "index"],
@@ -145,8 +150,11 @@ fn render(machine: &Value, figures: &[Value]) -> String {
             _ => "one run".to_owned(),
         };
         let limit = figure["limit"].as_f64().map_or_else(String::new, |limit| {
-            let word = if median <= limit { "met" } else { "NOT MET" };
-            format!("{} {word}", number(limit))
+            let is_least = figure["least"] == true;
+            let is_met = if is_least { median >= limit } else { median <= limit };
+            let (sign, word) =
+                (if is_least { "≥" } else { "≤" }, if is_met { "met" } else { "NOT MET" });
+            format!("{sign} {} {word}", number(limit))
         });
         let (name, unit, note) = (&figure["name"], &figure["unit"], &figure["note"]);
         let (name, unit, note) = (word(name), word(unit), word(note));
@@ -180,7 +188,16 @@ mod tests {
         let figure = |values: [f64; 3]| json!({ "name": "a", "unit": "s", "values": values, "limit": 5.0, "note": "" });
         let table = render(&Value::Null, &[figure([9.0, 4.0, 3.0]), figure([6.0, 4.0, 7.0])]);
         let rows: Vec<_> = table.lines().rev().take(2).collect();
-        assert_eq!(rows[1], "| a | 4.00 s | 3.00 to 9.00 | 5.00 met |  |");
-        assert_eq!(rows[0], "| a | 6.00 s | 4.00 to 7.00 | 5.00 NOT MET |  |");
+        assert_eq!(rows[1], "| a | 4.00 s | 3.00 to 9.00 | ≤ 5.00 met |  |");
+        assert_eq!(rows[0], "| a | 6.00 s | 4.00 to 7.00 | ≤ 5.00 NOT MET |  |");
+    }
+
+    #[test]
+    fn a_limit_may_be_the_least_that_is_enough() {
+        let figure = |least: f64| json!({ "name": "a", "unit": "×", "values": [0.9], "limit": least, "least": true, "note": "" });
+        let table = render(&Value::Null, &[figure(0.85), figure(0.95)]);
+        let rows: Vec<_> = table.lines().rev().take(2).collect();
+        assert_eq!(rows[1], "| a | 0.90 × | one run | ≥ 0.85 met |  |");
+        assert_eq!(rows[0], "| a | 0.90 × | one run | ≥ 0.95 NOT MET |  |");
     }
 }

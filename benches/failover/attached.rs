@@ -1,0 +1,86 @@
+//! Durable exchanges a second of a server with a partner, against the same without: renewals, each of
+//! which the partner is told.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use dhcp_user::lease::Told;
+use tandem_tests::lab::{Host, Server};
+
+use super::duo::{self, Disk};
+use crate::Arguments;
+use crate::figure::Figure;
+use crate::rig::{Expect, Outcome, Rig, SERVER_CORE, Template};
+
+/// Requests under way, each of another client.
+const WINDOW: usize = 1024;
+/// Addresses that nobody has.
+const SPARE: u32 = 1_000;
+/// What is to be left of the rate.
+const LIMIT: f64 = 0.85;
+
+/// Measures and prints it.
+pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
+    let (repetitions, leases, seconds) =
+        if arguments.quick { (1, 200_000, 0.7) } else { (5, 1_000_000, 1.5) };
+    let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
+    let rig = Rig::new(arguments.divert.clone());
+    let mut generator = rig.generator(WINDOW)?;
+    let host = rig.partner();
+    let mut run = || {
+        let clients = (0..leases).cycle();
+        generator.run(&Template::renewal(), Expect::Ack, WINDOW, clients, times)
+    };
+    let (mut alone, mut attached) = (Vec::new(), Vec::new());
+    let (mut behind, mut drained) = (Vec::new(), Vec::new());
+    let interface = format!("dataplane = \"xdp\"\nworkers = [{SERVER_CORE}]");
+    for _ in 0..repetitions {
+        let disk = Disk::InNormal(leases, Told::Acknowledged);
+        let make = |name: &str, interface: &str, host| {
+            let configuration = duo::configuration(interface, leases + SPARE, host);
+            duo::settings(arguments, name, configuration, disk)
+        };
+        let server = rig.server(make("alone", &interface, None)?);
+        alone.push(run()?);
+        server.kill();
+
+        let partner = Server::start(&host, make("partner", "", Some(Host::B))?);
+        let server = rig.server(make("attached", &interface, Some(Host::A))?);
+        duo::await_normal(&server)?;
+        duo::await_drained(&server)?;
+        attached.push(run()?);
+        let (took, left) = duo::await_drained(&server)?;
+        behind.push(left as f64);
+        drained.push(took.as_secs_f64());
+        server.kill();
+        partner.kill();
+    }
+    say("without a partner", &alone);
+    say("with a partner", &attached);
+    let shares = attached.iter().zip(&alone).map(|(with, without)| with.rate / without.rate);
+    Figure::new("REQUEST to durable ACK, with a partner / without", "×", shares.collect())
+        .at_least(LIMIT)
+        .note("the partner and what it costs are on this machine too")
+        .say();
+    Figure::new(
+        "updates to be told or answered, a second after the run at the most",
+        "updates",
+        behind,
+    )
+    .say();
+    Figure::new("until there were none", "s", drained)
+        .note("as the status says, which is a second old at the most")
+        .say();
+    Ok(())
+}
+
+fn say(which: &str, outcomes: &[Outcome]) {
+    let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
+    let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong).sum();
+    let name = format!("REQUEST to durable ACK, {which}");
+    let rates = outcomes.iter().map(|outcome| outcome.rate).collect();
+    let note = format!("{lost} lost, {wrong} wrong; {WINDOW} under way");
+    Figure::new(&name, "packets/s", rates).note(note).say();
+    let late = |outcome: &Outcome| outcome.latency.value_at_quantile(0.99) as f64 / 1e3;
+    Figure::new(format!("{name}, round trip p99"), "µs", outcomes.iter().map(late).collect()).say();
+}

@@ -1,0 +1,171 @@
+//! Two Tandem servers as benches start them.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use dhcp_user::lease::Told;
+use serde_json::Value;
+use tandem_tests::lab::{Host, Server, Settings};
+
+use crate::Arguments;
+use crate::state::{self, POOL};
+
+/// relationship-name.
+const NAME: &str = "bench";
+
+/// Between two looks at a log or a status.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A status is no older, if the server finds time for it.
+const STATUS_AGE: Duration = Duration::from_millis(1_300);
+
+/// Whatever is waited for has happened by then, or does not.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What a server's disk holds when it starts first.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Disk {
+    /// Nothing: it was lost.
+    Empty,
+    /// It was in NORMAL with its partner, which knew of all leases of so many clients, or of none.
+    InNormal(u32, Told),
+}
+
+/// The configuration of a server on `host`, or alone, with so many addresses in its pool. Where all are
+/// leased there is nothing to balance, but each server then answers the other's clients too, which
+/// could give them nothing.
+pub(super) fn configuration(interface: &str, addresses: u32, host: Option<Host>) -> String {
+    let (first, last) = (POOL.0, state::address(addresses - 1));
+    let alone = format!(
+        r#"
+lease-time = "24h"
+
+[[interface]]
+name = "eth0"
+{interface}
+
+[[subnet4]]
+subnet = "10.0.0.0/8"
+pools = ["{first}-{last}"]
+options = {{ routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.53", "10.0.0.54"] }}
+"#
+    );
+    alone + &host.map(relationship).unwrap_or_default()
+}
+
+/// Half of the clients are each server's.
+fn relationship(host: Host) -> String {
+    let role = if host == Host::A { "primary" } else { "secondary" };
+    let (local, peer) = (host.failover_address(), host.other().failover_address());
+    format!(
+        r#"
+[[failover]]
+name = "{NAME}"
+role = "{role}"
+local = "{local}"
+peer = "{peer}"
+receive-timer = "{RECEIVE_TIMER_S}s"
+reconnect = "1s"
+subnets = ["10.0.0.0/8"]
+"#
+    )
+}
+
+/// After so many seconds of silence a server gives the link up.
+pub(super) const RECEIVE_TIMER_S: u32 = 5;
+
+/// What a server is made from, in a directory of this name that holds nothing else.
+pub(super) fn settings(
+    arguments: &Arguments,
+    name: &str,
+    configuration: String,
+    disk: Disk,
+) -> Result<Settings> {
+    let directory = empty(arguments, name)?;
+    let settings =
+        Settings { directory, configuration, binary: fs::canonicalize(&arguments.server)? };
+    if let Disk::InNormal(leases, told) = disk {
+        state::write_with(&settings.state_dir(), leases, told, Some(NAME))?;
+    }
+    Ok(settings)
+}
+
+/// An empty directory of this name on the disk that is measured.
+pub(super) fn empty(arguments: &Arguments, name: &str) -> Result<PathBuf> {
+    let directory = arguments.directory.join(name);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => fs::create_dir_all(&directory)?,
+    }
+    Ok(fs::canonicalize(directory)?)
+}
+
+/// How the server's relationship is, a second ago at the most; null at its very start.
+pub(super) fn relationship_of(server: &Server) -> Result<Value> {
+    let said = server.tandem(&["failover", "status", "--json"]);
+    let all: Vec<Value> = serde_json::from_str(&said)?;
+    Ok(all.into_iter().next().unwrap_or_default())
+}
+
+/// A number of [`relationship_of`].
+pub(super) fn number(relationship: &Value, key: &str) -> u64 {
+    relationship[key].as_u64().unwrap_or_default()
+}
+
+/// Waits until the server says that it and its partner are in NORMAL.
+pub(super) fn await_normal(server: &Server) -> Result<()> {
+    let is_normal = |relationship: &Value| {
+        relationship["state"] == "normal" && relationship["partner-state"] == "normal"
+    };
+    await_that("both in NORMAL", || Ok(is_normal(&relationship_of(server)?))).map(drop)
+}
+
+/// Waits until the server says that it does not hear its partner.
+pub(super) fn await_interrupted(server: &Server) -> Result<()> {
+    let is_interrupted = |relationship: Value| relationship["communications"] == "interrupted";
+    await_that("the end of the link", || Ok(is_interrupted(relationship_of(server)?))).map(drop)
+}
+
+/// Waits until nothing is left that the partner has yet to be told, or to answer. Returns how long
+/// that took, and how much it was at the first look that is of this moment or later.
+pub(super) fn await_drained(server: &Server) -> Result<(Duration, u64)> {
+    let (mut before, mut most) = (None, None);
+    let start = Instant::now();
+    let took = await_that("nothing left to be told", || {
+        let relationship = relationship_of(server)?;
+        let counted =
+            ["queued", "unacknowledged", "acknowledged"].map(|key| number(&relationship, key));
+        let is_new = *before.get_or_insert(counted) != counted || start.elapsed() > STATUS_AGE;
+        let left = counted[0] + counted[1];
+        if is_new {
+            most.get_or_insert(left);
+        }
+        Ok(is_new && left == 0)
+    })?;
+    Ok((took, most.unwrap_or_default()))
+}
+
+/// Waits until the log has one of these words, and says when it was there.
+pub(super) fn await_log(output: impl Fn() -> String, words: &[&str]) -> Result<Instant> {
+    await_that(&words.join(" or "), || {
+        let said = output();
+        Ok(words.iter().any(|word| said.contains(word)))
+    })?;
+    Ok(Instant::now())
+}
+
+/// Waits, and says how long.
+pub(super) fn await_that(
+    what: &str,
+    mut happened: impl FnMut() -> Result<bool>,
+) -> Result<Duration> {
+    let start = Instant::now();
+    while !happened()? {
+        ensure!(start.elapsed() < PATIENCE, "not in {PATIENCE:?}: {what}");
+        sleep(PAUSE);
+    }
+    Ok(start.elapsed())
+}

@@ -96,12 +96,9 @@ impl Endpoint {
             has_left: false,
             vendor: None,
             ahead: 0,
-<<<<<<< HEAD
             has_warned: false,
-=======
             refusal: None,
             rejection_said: Stamp::ZERO,
->>>>>>> hostile
             settings,
         };
         if saved.is_none() {

@@ -41,7 +41,8 @@ static COMPILED: LazyLock<[(Settings, Layout); 2]> = LazyLock::new(|| {
         let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
         let config = Config::parse(&text, Path::new("tandem.toml"), &read);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let settings = Settings::of(&config.failover[0], vec![PoolId(address(1))]);
+        let settings =
+            Settings::of(&config.failover[0], &config.identity, vec![PoolId(address(1))]);
         (settings, Layout::of(&config))
     })
 });

@@ -40,7 +40,7 @@ impl Endpoint {
         }
         let must_listen = session.must_listen(now);
         self.session = Some(session);
-        self.updates.link_up(greeted.dialect, greeted.max_unacked);
+        self.updates.link_up(now, greeted.dialect, greeted.max_unacked);
         self.updates.share(greeted.buckets);
         // MCLT, before anything goes by it (spec §5.5).
         self.save_if_changed(now, actions);

@@ -5,11 +5,13 @@
 //!   conflict   whose word holds                flight     what is not answered yet
 //!   merge      what an address becomes         walk       what the partner asked for
 //! translate  a binding on the wire             client     its client there
+//! holding    what dhcpd is not told yet
 //! ```
 
 mod client;
 mod conflict;
 mod flight;
+mod holding;
 mod merge;
 mod receive;
 mod send;
@@ -22,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
 use self::flight::Flight;
+use self::holding::Holding;
 use self::walk::Walk;
 use super::balance::Balance;
 use super::event::{Action, Alarm};
@@ -57,6 +60,7 @@ pub(super) struct Updates {
     /// Messages that may be unanswered; none without a link.
     window: usize,
     flight: Flight,
+    holding: Holding,
     /// Addresses to be told next: what changed while it was on its way, what is untold, and what was
     /// asked for.
     ready: VecDeque<Ready>,
@@ -110,6 +114,7 @@ impl Updates {
             dialect: Dialect::default(),
             window: 0,
             flight: Flight::default(),
+            holding: Holding::default(),
             ready: VecDeque::new(),
             round: (0, Ipv4Addr::UNSPECIFIED),
             walk: None,
@@ -127,7 +132,8 @@ impl Updates {
     }
 
     /// A connection is the link. Nothing is sent before [`Moment::is_heard`].
-    pub(super) fn link_up(&mut self, dialect: Dialect, max_unacked: u32) {
+    pub(super) fn link_up(&mut self, now: Stamp, dialect: Dialect, max_unacked: u32) {
+        self.holding.link_up(now);
         self.dialect = dialect;
         self.window = max_unacked.min(WINDOW_MAX) as usize;
         // What this partner refused it may take now.
@@ -143,7 +149,8 @@ impl Updates {
     pub(super) fn link_lost(&mut self, table: &Table) {
         let flight = std::mem::take(&mut self.flight);
         flight.addresses().for_each(|address| table.mark_untold(address));
-        self.ready.drain(..).for_each(|ready| table.mark_untold(ready.address));
+        let ready = self.ready.drain(..).chain(self.holding.drain());
+        ready.for_each(|ready| table.mark_untold(ready.address));
         let walk = self.walk.take();
         self.wants_refused |= walk.is_some_and(|walk| walk.xid.is_none());
         self.window = 0;
@@ -234,7 +241,10 @@ impl Updates {
 
     /// When [`on_tick`](Self::on_tick) is wanted.
     pub(super) fn next_timeout(&self) -> Option<Stamp> {
-        [self.balance.next_timeout(), self.retry_at()].into_iter().flatten().min()
+        [self.balance.next_timeout(), self.retry_at(), self.holding.next_timeout()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// When the update that has waited longest for its BNDACK was sent. The endpoint alarms, and
@@ -260,7 +270,7 @@ impl Updates {
         status.queued = {
             let ranges = self.ranges(&table.layout());
             ranges.into_iter().map(|range| table.count_untold(range)).sum::<u64>()
-        } + self.ready.len() as u64;
+        } + (self.ready.len() + self.holding.len()) as u64;
         status.unacknowledged = self.flight.addresses().count() as u64;
         status.acknowledged = self.counters.acknowledged;
         status.refused = self.counters.refused;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::conflict::{self, Ours, Refusal, Theirs};
 use super::translate::Received;
-use super::{REMEMBERED_MAX, Updates, changed, merge};
+use super::{REMEMBERED_MAX, Ready, Updates, changed, merge};
 use crate::failover::Dialect;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
@@ -23,12 +23,16 @@ impl Updates {
         updates: &[Update],
         actions: &mut Vec<Action>,
     ) {
+        self.holding.on_update(at.now);
         let mut answers = Vec::with_capacity(updates.len());
         for update in updates {
             let refusal = self.receive(at, update, actions).err();
             match refusal {
                 None => self.counters.taken += 1,
-                Some(_) => self.counters.rejected += 1,
+                Some(_) => {
+                    self.counters.rejected += 1;
+                    self.insist(at, update);
+                }
             }
             let rejection = refusal.map(|(reason, text)| {
                 let text = if updates.len() <= EXPLAINED_MAX { text } else { "" };
@@ -104,6 +108,23 @@ impl Updates {
             self.balance.on_change(address, before, now);
         }
         Ok(())
+    }
+
+    /// dhcpd, refused, goes on believing what it said: that a client which we know to be there is gone.
+    /// It is told again, or it would give the address away.
+    fn insist(&mut self, at: &Moment<'_>, update: &Update) {
+        let guard = at.table.pin();
+        let seen = at.table.seen(update.address, &guard);
+        let is_leased = seen
+            .and_then(|seen| seen.binding())
+            .is_some_and(|binding| binding.status == BindingStatus::Active);
+        if self.dialect == Dialect::Dhcpd
+            && is_leased
+            && update.status != BindingStatus::Active
+            && self.ready.len() < REMEMBERED_MAX
+        {
+            self.ready.push_back(Ready { address: update.address, again: true });
+        }
     }
 
     /// Whether the partner must hear again of a lease that it has just told us: its word crossed with

@@ -52,6 +52,7 @@ impl Updates {
             self.walk = Some(Walk::new(None, self.wants_all, ranges));
             self.wants_refused = false;
         }
+        self.ready.extend(self.holding.ready(at.now));
         let mut steps = STEPS;
         while self.flight.messages() < self.window {
             if actions.len() + EACH > limit {
@@ -165,6 +166,16 @@ impl Updates {
             if binding.told == Told::Acknowledged && !ready.again {
                 return None;
             }
+            let is_end = matches!(
+                binding.status,
+                BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
+            );
+            if is_end
+                && self.dialect == Dialect::Dhcpd
+                && self.holding.holds(at.now, binding.starts, ready)
+            {
+                return None;
+            }
             let update = match self.translate(at, address, binding)? {
                 Ok(update) => {
                     self.untellable.remove(&address);
@@ -178,11 +189,7 @@ impl Updates {
                     return None;
                 }
             };
-            let is_final = matches!(
-                binding.status,
-                BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset
-            );
-            if is_final && binding.told != Told::Sent {
+            if is_end && binding.told != Told::Sent {
                 // From now on its client must not have it back (draft-12 §5.2.2), whoever asks,
                 // over a restart too.
                 let sent =
@@ -254,7 +261,7 @@ impl Updates {
     fn finish_walk(&mut self, actions: &mut Vec<Action>) {
         let Some(walk) = self.walk.as_mut().filter(|walk| walk.is_over()) else { return };
         if !walk.is_closed {
-            if !self.ready.is_empty() || self.flight.is_stale() {
+            if !self.ready.is_empty() || self.holding.len() > 0 || self.flight.is_stale() {
                 return;
             }
             walk.is_closed = true;

@@ -107,7 +107,12 @@ impl Side {
     pub(super) fn up(&mut self, dialect: Dialect, window: u32) {
         self.is_up = true;
         self.dialect = dialect;
-        self.updates.link_up(dialect, window);
+        self.updates.link_up(self.now, dialect, window);
+    }
+
+    /// So much time passes that nothing is held back any more.
+    pub(super) fn settle(&mut self) {
+        self.now = Stamp(self.now.0 + 3);
     }
 
     pub(super) fn down(&mut self) {

@@ -108,6 +108,7 @@ fn the_end_of_a_lease_is_marked_and_recorded_before_it_is_told() {
     let first = told(&mut side);
     side.hear(first[0].0, &taken(ip(0)));
     side.release(ip(0));
+    side.settle();
     side.actions.clear();
     side.pump(64);
     let [Action::Changed { binding, .. }, Action::Send(xid, Message::BindingUpdate(_))] =
@@ -362,6 +363,7 @@ fn a_dhcpd_primary_ends_the_leases_that_it_knows_of() {
     side.set(ip(2), ended(3, 0, 10_000));
     side.up(Dialect::Dhcpd, 10);
     side.with(|updates, at, xids, actions| updates.entered(at, xids, actions));
+    side.settle();
     assert!(!side.pump(64));
     let first = told(&mut side);
     assert_eq!(first.iter().map(|(_, told)| told[0]).collect::<Vec<_>>(), [ip(0)]);
@@ -369,7 +371,7 @@ fn a_dhcpd_primary_ends_the_leases_that_it_knows_of() {
     side.hear(7, &Message::BindingUpdate(vec![update(ip(1), BindingStatus::Expired, 2)]));
     assert_eq!(side.get(ip(1)).unwrap().status, BindingStatus::Free);
     // The last one it does not have, or it would have ended it by now.
-    for (now, expected) in [(10_199, 0), (10_200, 1)] {
+    for (now, expected) in [(10_202, 0), (10_203, 1)] {
         side.sent();
         side.now = Stamp(now);
         side.with(|updates, at, xids, actions| updates.on_tick(at, xids, actions));
@@ -379,7 +381,7 @@ fn a_dhcpd_primary_ends_the_leases_that_it_knows_of() {
 }
 
 #[test]
-fn the_end_of_a_lease_is_told_to_everybody_else_at_once() {
+fn the_end_of_a_lease_is_told_to_everybody_else() {
     let cases = [
         (Role::Primary, Dialect::Dhcpd),
         (Role::Primary, Dialect::Tandem),
@@ -390,10 +392,48 @@ fn the_end_of_a_lease_is_told_to_everybody_else_at_once() {
         side.set(ip(1), ended(2, 10_000, 0));
         side.up(dialect, 10);
         side.with(|updates, at, xids, actions| updates.entered(at, xids, actions));
+        side.settle();
         side.pump(64);
         let told: Vec<_> = told(&mut side).into_iter().flat_map(|(_, told)| told).collect();
         assert!(told.contains(&ip(1)), "{role:?} {dialect:?}");
     }
+}
+
+/// Spec §6.3: dhcpd would take our EXPIRED over the renewal that it gave while there was no link.
+#[test]
+fn dhcpd_is_not_told_the_end_of_a_lease_that_it_renewed_while_there_was_no_link() {
+    let mut side = Side::new(Role::Primary, 20);
+    side.set(ip(1), ended(2, 9_950, 0));
+    side.up(Dialect::Dhcpd, 10);
+    side.with(|updates, at, xids, actions| updates.entered(at, xids, actions));
+    side.pump(64);
+    assert!(!told(&mut side).iter().any(|(_, told)| told.contains(&ip(1))), "not yet");
+    let mut renewed = update(ip(1), BindingStatus::Active, 2);
+    renewed.cltt = Some(Stamp(9_899));
+    side.hear(7, &Message::BindingUpdate(vec![renewed]));
+    assert_eq!(side.get(ip(1)).unwrap().status, BindingStatus::Active);
+    side.sent();
+    side.settle();
+    side.pump(64);
+    assert!(!told(&mut side).iter().any(|(_, told)| told.contains(&ip(1))), "nothing has ended");
+}
+
+/// dhcpd holds free what we hold leased: it would give the address to another client.
+#[test]
+fn dhcpd_is_told_again_of_a_lease_that_it_believes_over() {
+    let mut side = Side::new(Role::Primary, 20).linked(Dialect::Dhcpd, 10);
+    side.grant(ip(0), 1);
+    side.pump(64);
+    let first = told(&mut side);
+    side.hear(first[0].0, &taken(ip(0)));
+    side.sent();
+    side.hear(7, &Message::BindingUpdate(vec![update(ip(0), BindingStatus::Free, 1)]));
+    side.pump(64);
+    let again = told(&mut side);
+    assert_eq!(again.iter().map(|(_, told)| told[0]).collect::<Vec<_>>(), [ip(0)]);
+    side.hear(again[0].0, &taken(ip(0)));
+    side.pump(64);
+    assert!(told(&mut side).is_empty(), "once");
 }
 
 /// The driver closes the link over what it cannot journal, and would again after each reconnect.

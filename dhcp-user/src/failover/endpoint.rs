@@ -33,6 +33,8 @@ pub struct Endpoint {
     /// When we may have granted something last, as far as a restart can tell.
     pub(super) granted: Stamp,
     pub(super) session: Option<Session>,
+    /// When the link went down, up to which the partner may have been told anything.
+    pub(super) told_until: Stamp,
     /// Since when there is no link.
     pub(super) cut: Stamp,
     /// Bit h set: the primary serves clients with hash h.
@@ -88,6 +90,12 @@ impl Endpoint {
             startup: Some(now.after(settings.startup)),
             granted,
             session: None,
+            // As above, and a link may have lasted for so long after the partner's last message.
+            told_until: if found.contact == Stamp::ZERO {
+                Stamp::ZERO
+            } else {
+                found.contact.after(RECORD_EVERY).after(settings.receive_timer).min(now)
+            },
             cut: now,
             buckets: settings.buckets,
             updates: Updates::new(&settings, writer, found.owes_all),
@@ -141,7 +149,8 @@ impl Endpoint {
 
     /// Appends updates that the partner should have, as far as it takes them now, making at most
     /// `room` actions: to be called when some binding became untold, after each `handle`, and when
-    /// what was made earlier has left. True if more could follow at once.
+    /// what was made earlier has left. True if more could follow at once, and not if `room` is too
+    /// little for anything.
     pub fn pump(
         &mut self,
         now: Stamp,
@@ -209,7 +218,7 @@ impl Endpoint {
         (saved.owes_all, saved.wants_all, self.buckets, self.has_left).hash(hasher);
         (ago(saved.since), ago(saved.partner_since), ago(saved.operational)).hash(hasher);
         self.startup.map(|ends| ends.since(now)).hash(hasher);
-        (ago(self.granted), ago(self.cut)).hash(hasher);
+        (ago(self.granted), ago(self.cut), ago(self.told_until)).hash(hasher);
         self.updates.hash(hasher);
         let Some(session) = &self.session else { return };
         (session.dialect, session.is_heard, session.has_spoken).hash(hasher);
@@ -284,6 +293,7 @@ impl Endpoint {
             settings: &self.settings,
             state: self.state(),
             since: self.saved.since,
+            told_until: if self.session.is_some() { Stamp::NEVER } else { self.told_until },
             mclt: self.saved.mclt,
             buckets: self.buckets,
             is_partner_starved,
@@ -307,6 +317,7 @@ impl Endpoint {
     /// What the link that is gone leaves behind.
     pub(super) fn note_cut(&mut self, now: Stamp, session: &Session) {
         self.cut = now;
+        self.told_until = now;
         self.ahead = session.skew.ahead();
     }
 

@@ -5,6 +5,8 @@
 //! no clock and no thread. The link underneath does TCP and TLS and knows nothing of leases.
 
 mod balance;
+#[cfg(test)]
+mod captured_tests;
 mod dhcpd;
 #[cfg(test)]
 mod dhcpd_tests;

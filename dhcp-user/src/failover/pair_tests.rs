@@ -100,7 +100,8 @@ fn a_server_that_was_down_while_the_partner_served_alone_recovers() {
     pair.pass(5);
     pair.command(0, Command::PartnerDown);
     assert_eq!(pair.states()[0], PD);
-    assert!(pair.sides[0].view.takeover.is_some());
+    let told_until = |pair: &Pair| pair.sides[0].view.takeover.map(|it| it.told_until);
+    assert_eq!(told_until(&pair), Some(pair.now), "not since it began");
     pair.pass(1);
     std::mem::swap(&mut pair.sides[1].saved, &mut down);
     pair.restart(1, true);
@@ -108,8 +109,14 @@ fn a_server_that_was_down_while_the_partner_served_alone_recovers() {
     pair.settle();
     assert_eq!(pair.states(), [PD, RW]);
     assert!(pair.sides[1].sent.contains(&Message::UpdateRequest));
+    assert_eq!(told_until(&pair), Some(Stamp::NEVER), "whatever changes is told at once");
+    pair.pass(2);
+    pair.cut();
+    assert_eq!(told_until(&pair), Some(pair.now));
+    pair.link();
+    pair.settle();
     // From when it may have granted something last, not from now.
-    pair.pass(MCLT.0);
+    pair.pass(MCLT.0 - 2);
     assert_eq!(pair.states(), [N, N]);
 }
 
@@ -269,6 +276,40 @@ fn a_silent_partner_is_given_up_after_the_receive_timer() {
     }
     assert!(closed.is_some_and(|second| (20..=30).contains(&second)), "{closed:?}");
     assert_eq!(primary.endpoint.state(), CI);
+}
+
+/// Spec §2.2: CONTACT keeps coming, and no answer.
+#[test]
+fn an_update_without_answer_is_told_the_operator_and_then_costs_the_link() {
+    use super::testing::address;
+    use crate::lease::{Binding, BindingStatus, Told};
+    use crate::wire::failover::Packet;
+    use crate::wire::{Seconds, failover::State};
+    let mut pair = Pair::in_normal();
+    let Pair { now, sides: [primary, _], .. } = &mut pair;
+    let untold = Binding { told: Told::Unsent, ..Binding::new(BindingStatus::Free, *now) };
+    let guard = primary.table.pin();
+    let seen = primary.table.seen(address(0), &guard).unwrap();
+    assert!(primary.table.replace(address(0), seen, untold, &guard).is_ok());
+    drop(guard);
+    primary.alarms.clear();
+    let mut closed = None;
+    for second in 0..=130 {
+        let at = now.after(Seconds(second));
+        let contact = Packet { time: at, xid: 9_000 + second, message: Message::Contact };
+        let (_, closes) = primary.handle(at, super::Event::Received(&contact));
+        let unanswered =
+            primary.alarms.iter().filter(|alarm| matches!(alarm, Alarm::Unanswered(_))).count();
+        if closed.is_none() {
+            assert_eq!(unanswered, usize::from(second >= 30), "{second}");
+        }
+        if closes && closed.is_none() {
+            closed = Some(second);
+        }
+    }
+    assert!(primary.alarms.contains(&Alarm::Unanswered(Seconds(30))));
+    assert_eq!(closed, Some(120));
+    assert_eq!(primary.endpoint.state(), State::CommunicationsInterrupted);
 }
 
 #[test]

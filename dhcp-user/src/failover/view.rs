@@ -13,6 +13,8 @@ pub(super) struct Standpoint<'a> {
     pub(super) state: State,
     /// Since when.
     pub(super) since: Stamp,
+    /// Up to when the partner may have been told anything; `NEVER` while it is linked.
+    pub(super) told_until: Stamp,
     /// MCLT in force.
     pub(super) mclt: Seconds,
     /// Bit h set: the primary serves clients with hash h.
@@ -40,7 +42,10 @@ impl Standpoint<'_> {
                 }
                 _ => false,
             },
-            takeover: (state == PartnerDown).then_some(Takeover { since: self.since }),
+            takeover: (state == PartnerDown).then_some(Takeover {
+                since: self.since,
+                told_until: self.told_until.max(self.since),
+            }),
         }
     }
 
@@ -84,6 +89,7 @@ mod tests {
             settings: &settings,
             state,
             since: Stamp(500),
+            told_until: Stamp(400),
             mclt: Seconds(60),
             buckets: [low, low, high, high],
             is_partner_starved: false,
@@ -144,8 +150,9 @@ mod tests {
                 );
                 let ends = alone || (state == State::Normal && role == Role::Primary);
                 assert_eq!(view.ends_leases, ends, "{state}");
-                let since = (state == State::PartnerDown).then_some(Takeover { since: Stamp(500) });
-                assert_eq!(view.takeover, since, "{state}");
+                let takeover = Takeover { since: Stamp(500), told_until: Stamp(500) };
+                let takeover = (state == State::PartnerDown).then_some(takeover);
+                assert_eq!(view.takeover, takeover, "{state}");
                 assert_eq!(view.mclt, Some(Seconds(60)));
             }
         }

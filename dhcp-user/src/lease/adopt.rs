@@ -35,6 +35,12 @@ impl Table {
                 self.gather_free(&new, pool);
             }
         }
+        for address in old.layout.reserved() {
+            if !new.layout.is_reserved(*address) {
+                // A partner was shown it otherwise than it is now (draft-12 §5.13).
+                self.became_untold(*address);
+            }
+        }
         if !old.layout.has_same_relationships(&new.layout) {
             self.swept.begin_anew();
         }
@@ -119,7 +125,7 @@ impl Table {
 #[cfg(not(loom))]
 mod tests {
     use super::super::fixture::*;
-    use super::super::{Owner, Range};
+    use super::super::{Binding, Owner, Range};
     use super::*;
     use crate::wire::Stamp;
 
@@ -157,6 +163,22 @@ mod tests {
         assert_eq!(rest(&table), [ip(1)]);
         table.adopt(layout(3, &[]));
         assert_eq!(rest(&table), [ip(0)]);
+    }
+
+    /// draft-12 §5.13: to the primary it has been FREE all the time.
+    #[test]
+    fn what_was_the_secondarys_for_a_reservations_sake_is_not_its_without() {
+        let table = Table::new(layout(2, &[0]));
+        let flags = crate::wire::IpFlags { reserved: true, bootp: false };
+        table.set(ip(0), Binding { flags, ..Binding::new(BindingStatus::Backup, Stamp(5)) });
+        table.set(ip(1), Binding::new(BindingStatus::Backup, Stamp(5)));
+        assert_eq!(table.count_untold(pool(2)), 0);
+        table.adopt(layout(2, &[]));
+        let guard = table.pin();
+        let take = || table.take_free(POOL, Owner::Secondary, Stamp(9), &guard);
+        let its: Vec<_> = std::iter::from_fn(take).map(|(address, _)| address).collect();
+        assert_eq!(its, [ip(1)]);
+        assert_eq!(table.count_untold(pool(2)), 1, "the partner hears of it");
     }
 
     #[test]

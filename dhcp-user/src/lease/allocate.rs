@@ -7,7 +7,7 @@ use super::binding::Binding;
 use super::layout::{Owner, PoolId};
 use super::queue::FreeQueue;
 use super::slot::Seen;
-use super::table::{Guard, State, Table, owner_of};
+use super::table::{Guard, State, Table};
 use crate::wire::Stamp;
 
 /// Entries that one take looks at before it gives up. Each is a look at one slot.
@@ -168,7 +168,7 @@ impl Table {
 /// Whether the owner may give the address; what was never bound is FREE.
 pub(super) fn is_free_for(binding: Option<&Binding>, owner: Owner) -> bool {
     binding.map_or(owner == Owner::Primary, |binding| {
-        binding.is_available() && owner_of(binding.status) == owner
+        binding.is_available() && binding.owner() == owner
     })
 }
 

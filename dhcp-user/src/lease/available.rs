@@ -11,9 +11,18 @@ use super::page::CHUNK;
 use super::slot::Seen;
 use super::table::{Guard, Table};
 
+/// Which addresses are looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Which {
+    /// All of an owner's.
+    All,
+    /// Those that somebody had, and those that came from the partner.
+    Used,
+}
+
 impl Table {
-    /// Visits addresses of the pool that are the owner's to give and not reserved: never used ones,
-    /// which are the primary's, then the longest unused, then those under an offer, whose
+    /// Visits addresses of the pool that are the owner's to give and not reserved: unless `which` leaves
+    /// them out never used ones, which are the primary's, then the longest unused, then those under an offer, whose
     /// `offered_until` the caller looks at. None is taken: who wants to change one calls
     /// [`replace`](Self::replace), within `each` or later, and may be refused. Looks at `budget`
     /// addresses at the most. An address may come twice.
@@ -24,13 +33,14 @@ impl Table {
         &self,
         pool: PoolId,
         owner: Owner,
+        which: Which,
         mut budget: usize,
         guard: &'g Guard,
         each: &mut impl FnMut(Ipv4Addr, Seen<'g>) -> ControlFlow<()>,
     ) -> bool {
         let state = self.state.load();
         let Some(pool) = state.pool(pool) else { return true };
-        let fresh = (owner == Owner::Primary)
+        let fresh = ((owner, which) == (Owner::Primary, Which::All))
             .then(|| pool.peek_fresh(&self.directory, &state.layout))
             .into_iter()
             .flatten();
@@ -85,10 +95,11 @@ mod tests {
 
     fn visited(table: &Table, owner: Owner, budget: usize) -> (Vec<Ipv4Addr>, bool) {
         let (guard, mut visited) = (table.pin(), Vec::new());
-        let all = table.for_available(POOL, owner, budget, &guard, &mut |address, _| {
-            visited.push(address);
-            ControlFlow::Continue(())
-        });
+        let all =
+            table.for_available(POOL, owner, Which::All, budget, &guard, &mut |address, _| {
+                visited.push(address);
+                ControlFlow::Continue(())
+            });
         (visited, all)
     }
 
@@ -112,13 +123,28 @@ mod tests {
         assert_eq!(visited(&table, Owner::Primary, 9), (vec![ip(0), ip(2)], true));
     }
 
+    /// However many were never used.
+    #[test]
+    fn of_used_addresses_alone_the_longest_unused_is_the_first() {
+        let table = Table::new(layout(3_000, &[]));
+        table.set(ip(2_000), freed(1, 6));
+        table.set(ip(2_500), freed(2, 5));
+        let (guard, mut visited) = (table.pin(), Vec::new());
+        let is_all =
+            table.for_available(POOL, Owner::Primary, Which::Used, 2, &guard, &mut |address, _| {
+                visited.push(address);
+                ControlFlow::Continue(())
+            });
+        assert_eq!((visited, is_all), (vec![ip(2_000), ip(2_500)], true));
+    }
+
     #[test]
     fn an_offered_address_shows_its_offer() {
         let table = table(1);
         table.give(0, offer(1, 60)).unwrap();
         let guard = table.pin();
         let mut until = None;
-        table.for_available(POOL, Owner::Primary, 9, &guard, &mut |_, seen| {
+        table.for_available(POOL, Owner::Primary, Which::All, 9, &guard, &mut |_, seen| {
             until = seen.binding().map(|binding| binding.offered_until);
             ControlFlow::Break(())
         });
@@ -133,7 +159,7 @@ mod tests {
         table.set(ip(3), freed(1, 5));
         let guard = table.pin();
         let mut left = 3;
-        table.for_available(POOL, Owner::Primary, 9, &guard, &mut |address, seen| {
+        table.for_available(POOL, Owner::Primary, Which::All, 9, &guard, &mut |address, seen| {
             table.replace(address, seen, backup(6), &guard).unwrap();
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -1,6 +1,7 @@
 //! A binding: one address, whose it is and until when (draft-12 §2.2).
 
 use super::client::Client;
+use super::layout::Owner;
 use crate::wire::{BindingStatus, IpFlags, Seconds, Stamp};
 
 /// What one address is used for at one moment. Immutable: a change is a new value, one
@@ -114,6 +115,15 @@ impl Binding {
     #[must_use]
     pub fn is_available(&self) -> bool {
         matches!(self.status, BindingStatus::Free | BindingStatus::Backup)
+    }
+
+    /// Whose the address is to give while it is available and not reserved (draft-12 §5.4). What was
+    /// shown to the secondary as BACKUP for its reservation's sake is FREE to the primary (§5.13), and
+    /// so the primary's when the reservation is gone.
+    #[must_use]
+    pub fn owner(&self) -> Owner {
+        let is_secondarys = self.status == BindingStatus::Backup && !self.flags.reserved;
+        if is_secondarys { Owner::Secondary } else { Owner::Primary }
     }
 
     /// Whether the address is available but promised by a DHCPOFFER that still counts at `now`.

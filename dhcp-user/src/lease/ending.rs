@@ -14,6 +14,8 @@ pub(super) fn due(binding: &Binding, view: &View) -> Option<Stamp> {
         Expired | Released | Reset => {
             Some(Stamp(view.reusable_after(binding)?.0.saturating_add(1)))
         }
+        // Of a partner that is no more.
+        Backup if view.mclt.is_none() => Some(Stamp::ZERO),
         Free | Backup => None,
     }
 }

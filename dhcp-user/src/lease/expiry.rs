@@ -102,7 +102,7 @@ impl Table {
     /// Without a partner ACTIVE becomes FREE and keeps its client as history, ABANDONED becomes FREE
     /// and nobody's. With one ACTIVE becomes EXPIRED and ABANDONED becomes RESET, by the server that
     /// ends leases. What waits for the partner's word becomes FREE when PARTNER-DOWN lets it
-    /// (draft-12 §5.2.2, §9.4.2).
+    /// (draft-12 §5.2.2, §9.4.2). What a partner that is no more had to give is FREE.
     pub fn expire(
         &self,
         now: Stamp,
@@ -156,9 +156,8 @@ impl Table {
         chunk.forget_ends();
         for (address, slot) in (base.to_bits()..).zip(chunk.slots()) {
             let (address, seen) = (Ipv4Addr::from_bits(address), slot.load(&guard));
-            let Some(old) = seen.binding().filter(|binding| !binding.is_available()) else {
-                continue;
-            };
+            let is_free = |binding: &Binding| binding.status == BindingStatus::Free;
+            let Some(old) = seen.binding().filter(|binding| !is_free(binding)) else { continue };
             // Most end later, whoever ends them.
             if let Some(ends) = old.ends().filter(|ends| *ends > call.now) {
                 chunk.ends(ends);
@@ -280,7 +279,7 @@ mod tests {
     }
 
     fn partner_down(since: u32) -> View {
-        let takeover = Some(Takeover { since: Stamp(since) });
+        let takeover = Some(Takeover { since: Stamp(since), told_until: Stamp(since) });
         View { takeover, ends_leases: true, ..normal(Owner::Secondary) }
     }
 
@@ -341,6 +340,30 @@ mod tests {
         assert_eq!(changes(&table, 901, &interrupted), [(ip(1), Active, Expired)]);
     }
 
+    /// A server that is started without the relationship that it had.
+    #[test]
+    fn what_a_partner_had_to_give_is_free_when_there_is_none_any_more() {
+        let backup = || Binding { version: 1, ..Binding::new(BindingStatus::Backup, Stamp(5)) };
+        let alone = table(2);
+        alone.restore(ip(0), backup());
+        alone.restore(ip(1), Binding { version: 1, ..freed(1, 9) });
+        alone.finish_restore(&super::super::in_turn);
+        assert_eq!(expired(&alone, 100, 10).0, [ip(0)]);
+        let free = PoolCounts { total: 2, free: 2, ..PoolCounts::default() };
+        assert_eq!(alone.counts(POOL), free);
+        let guard = alone.pin();
+        let taken = || alone.take_free(POOL, Owner::Primary, Stamp(101), &guard);
+        let taken: Vec<_> = std::iter::from_fn(taken).map(|(address, _)| address).collect();
+        assert_eq!(taken, [ip(1), ip(0)]);
+        assert!(expired(&alone, 101, 10).0.is_empty());
+        let shared = shared_table(3, &[]);
+        shared.restore(ip(0), backup());
+        shared.finish_restore(&super::super::in_turn);
+        for view in [normal(Owner::Primary), normal(Owner::Secondary), partner_down(1)] {
+            assert!(changes(&shared, 100, &view).is_empty(), "with a partner it is the partner's");
+        }
+    }
+
     #[test]
     fn a_silent_endpoint_ends_nothing() {
         let table = shared_table(2, &[]);
@@ -381,7 +404,7 @@ mod tests {
         let down = partner_down(1_000);
         assert!(changes(&table, 1_000, &down).is_empty());
         // Leased here alone, told to nobody: free at its end.
-        let alone = Binding { sent_potential: Stamp(9_000), ..lease(0, 1_100, 1_200) };
+        let alone = lease(0, 1_100, 1_200);
         table.set(ip(0), alone.clone());
         assert_eq!(changes(&table, 1_200, &down), [(ip(0), Active, Expired)]);
         assert_eq!(changes(&table, 1_201, &down), [(ip(0), Expired, Free)]);

@@ -190,6 +190,11 @@ impl Layout {
         &self.reserved[begin..end]
     }
 
+    /// All addresses that are reserved, ascending.
+    pub(super) fn reserved(&self) -> &[Ipv4Addr] {
+        &self.reserved
+    }
+
     /// Whether a client may be given the address at all.
     #[must_use]
     pub fn covers(&self, address: Ipv4Addr) -> bool {

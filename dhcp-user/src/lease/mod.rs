@@ -42,6 +42,7 @@ mod untold;
 mod view;
 
 pub use crate::wire::{BindingStatus, IpFlags};
+pub use available::Which;
 pub use binding::{Binding, Told, WriterId};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;

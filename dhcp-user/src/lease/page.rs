@@ -240,8 +240,9 @@ impl Chunk {
                 untold[number / 64] |= 1 << (number % 64);
             }
             counts[binding.status as usize] += 1;
-            // When the wait for a partner's word ends, the sweep finds out.
-            let ends = if is_over(binding.status) { Some(Stamp::ZERO) } else { binding.ends() };
+            // When the wait for a partner's word ends, and whether there is a partner, the sweep finds out.
+            let is_for_sweep = is_over(binding.status) || binding.status == BindingStatus::Backup;
+            let ends = if is_for_sweep { Some(Stamp::ZERO) } else { binding.ends() };
             earliest = ends.map_or(earliest, |ends| ends.min(earliest));
         }
         self.known.iter().zip(known).for_each(|(word, known)| word.store(known, Relaxed));

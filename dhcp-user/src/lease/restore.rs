@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use super::binding::Binding;
 use super::page::Chunk;
-use super::table::{State, Table, owner_of};
+use super::table::{State, Table};
 use crate::wire::Stamp;
 
 /// Chunks in one piece of the work: a quarter of a million addresses.
@@ -118,8 +118,11 @@ impl Table {
         for (_, address) in free {
             let binding = self.look(*address, &guard).binding();
             let pool = state.pool_at(*address).filter(|_| !state.layout.is_reserved(*address));
-            if let Some((pool, binding)) = pool.zip(binding) {
-                pool.queue(owner_of(binding.status)).push(*address);
+            let Some((pool, binding)) = pool.zip(binding) else { continue };
+            pool.queue(binding.owner()).push(*address);
+            if binding.flags.reserved {
+                // Not any more, and the partner hears of it.
+                self.mark_untold(*address);
             }
         }
     }
@@ -158,6 +161,19 @@ mod tests {
             assert!(table.found(NETWORK, 1).is_empty());
             assert_eq!(table.found(NETWORK, 2), [ip(0)]);
         }
+    }
+
+    /// draft-12 §5.13; as with a reload.
+    #[test]
+    fn a_reservation_that_is_gone_after_a_restart_leaves_the_address_to_the_primary() {
+        let table = table(2);
+        let flags = crate::wire::IpFlags { reserved: true, bootp: false };
+        let reserved = Binding { flags, ..Binding::new(BindingStatus::Backup, Stamp(5)) };
+        table.restore(ip(0), versioned(1, reserved));
+        table.restore(ip(1), versioned(1, Binding::new(BindingStatus::Backup, Stamp(5))));
+        table.finish_restore(&in_turn);
+        assert_eq!(rest(&table, Owner::Secondary), [ip(1)]);
+        assert_eq!(table.count_untold(pool(2)), 1);
     }
 
     /// A client that asks without pause may take an address through all of them in some days.
@@ -255,7 +271,7 @@ mod tests {
             assert_eq!(free, rest(&serial, owner));
             let is_its = |n: &u32| {
                 let binding = record(*n, 2);
-                !reserved.contains(n) && binding.is_available() && owner_of(binding.status) == owner
+                !reserved.contains(n) && binding.is_available() && binding.owner() == owner
             };
             assert_eq!(free.len(), (0..COUNT).filter(is_its).count());
         }
@@ -268,8 +284,8 @@ mod tests {
                     break;
                 }
             }
-            // A server without a partner waits for nobody's word.
-            let ends = |n: &u32| !record(*n, 2).is_available();
+            // A server without a partner waits for nobody's word, and everything is its own.
+            let ends = |n: &u32| record(*n, 2).status != BindingStatus::Free;
             assert_eq!(ended, (0..COUNT).filter(ends).count());
         }
     }

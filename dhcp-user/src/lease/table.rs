@@ -15,12 +15,11 @@ use super::binding::{Binding, Told};
 use super::client::{Client, ClientKey};
 use super::expiry::Swept;
 use super::index::{Fold, Index};
-use super::layout::{Layout, NetworkId, Owner, PoolId};
+use super::layout::{Layout, NetworkId, PoolId};
 use super::page::{CHUNK, Directory};
 use super::pool::Pool;
 use super::slot::Seen;
 use super::untold::Listener;
-use crate::wire::BindingStatus;
 
 pub use crossbeam_epoch::Guard;
 
@@ -220,7 +219,7 @@ impl Table {
     pub(super) fn queue(&self, address: Ipv4Addr, binding: &Binding) {
         let state = self.state.load();
         if let Some(pool) = state.pool_at(address).filter(|_| !state.layout.is_reserved(address)) {
-            let queue = pool.queue(owner_of(binding.status));
+            let queue = pool.queue(binding.owner());
             // Whether the offer still counts is for whoever finds it: there is no clock here.
             if binding.offered_until.0 == 0 {
                 queue.push(address);
@@ -248,11 +247,6 @@ impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Table").field("layout", &self.state.load().layout).finish_non_exhaustive()
     }
-}
-
-/// Whose an available address is (draft-12 §5.4).
-pub(super) fn owner_of(status: BindingStatus) -> Owner {
-    if status == BindingStatus::Backup { Owner::Secondary } else { Owner::Primary }
 }
 
 /// Keeps the layout readable while it is looked at.

@@ -57,6 +57,10 @@ pub struct Share {
 pub struct Takeover {
     /// When PARTNER-DOWN began, or the partner went down if that is known.
     pub since: Stamp,
+    /// Up to when the partner may have been told anything: at the least [`since`](Self::since), when
+    /// the link went down if it was up after that, and for ever while it is up. A partner that comes
+    /// back is told what has happened, and may not be gone for good with that.
+    pub told_until: Stamp,
 }
 
 impl Views {
@@ -126,15 +130,16 @@ impl View {
     /// (draft-12 §5.2.2, §5.4, §9.4.2). What a reservation keeps is not this question.
     #[must_use]
     pub fn may_give(&self, now: Stamp, binding: Option<&Binding>) -> bool {
-        let owner = match binding.map(|binding| binding.status) {
-            None | Some(BindingStatus::Free) => Owner::Primary,
-            Some(BindingStatus::Backup) => Owner::Secondary,
-            Some(BindingStatus::Active | BindingStatus::Abandoned) => return false,
-            Some(BindingStatus::Expired | BindingStatus::Released | BindingStatus::Reset) => {
-                return binding
-                    .and_then(|binding| self.reusable_after(binding))
-                    .is_some_and(|after| now > after);
-            }
+        use BindingStatus::{Abandoned, Active, Backup, Expired, Free, Released, Reset};
+        let owner = match binding {
+            None => Owner::Primary,
+            Some(binding) => match binding.status {
+                Free | Backup => binding.owner(),
+                Active | Abandoned => return false,
+                Expired | Released | Reset => {
+                    return self.reusable_after(binding).is_some_and(|after| now > after);
+                }
+            },
         };
         owner == self.owner || self.mclt.is_none() || self.is_taken_over(now)
     }
@@ -151,20 +156,33 @@ impl View {
     #[must_use]
     pub fn reusable_after(&self, binding: &Binding) -> Option<Stamp> {
         let Some(mclt) = self.mclt else { return Some(Stamp::ZERO) };
-        let since = self.takeover?.since;
+        let Takeover { since, told_until } = self.takeover?;
         let known = binding.acked_potential.max(binding.received_potential);
-        if binding.cltt <= since {
-            // As it was when the partner went down: it may have leased it for so long.
-            let known = known.max(binding.sent_potential);
+        // Told and not acknowledged, it may be known as well.
+        let known = known.max(binding.sent_potential);
+        if binding.cltt <= told_until {
+            // As it was when the partner was there last: it may have leased it for so long.
             return Some(known.max(binding.expires).max(since).after(mclt));
         }
-        // The client was last heard here, after the partner went down, so it goes by the end that we
-        // told it; and the partner has not been told of `sent_potential`, which was set with that.
+        // The client was last heard here, after the partner was told anything, so it goes by the end
+        // that we told it; `sent_potential` was set before.
         if known <= since {
             // Nor did it know of a lease when it went down: this one is ours alone.
             return Some(binding.expires);
         }
         Some(known.max(binding.expires).after(mclt))
+    }
+
+    /// sent-potential-expiration-time of a lease that goes on with `old` while the partner is taken to
+    /// be down; `None` if it is not. No renewal is waited for on its account: it is what the partner
+    /// may have been told already that counts.
+    #[must_use]
+    pub fn told_while_down(&self, old: Option<&Binding>) -> Option<Stamp> {
+        let told_until = self.takeover?.told_until;
+        Some(old.map_or(Stamp::ZERO, |old| {
+            let end = if old.cltt <= told_until { old.expires } else { Stamp::ZERO };
+            old.sent_potential.max(end)
+        }))
     }
 }
 
@@ -192,7 +210,8 @@ mod tests {
     }
 
     fn partner_down(mclt: u32, since: u32, owner: Owner) -> View {
-        View { owner, takeover: Some(Takeover { since: Stamp(since) }), ..normal(mclt) }
+        let takeover = Takeover { since: Stamp(since), told_until: Stamp(since) };
+        View { owner, takeover: Some(takeover), ..normal(mclt) }
     }
 
     /// In this status, with E, S, A and R, of a client last heard at `cltt`.
@@ -335,12 +354,15 @@ mod tests {
             }
             first_given(&view, &binding(status, [9_000; 4], 8_000), since + mclt + 1);
             // Leased here alone afterwards, and never reported: at its end.
-            let alone = binding(status, [11_000, 99_000, 9_000, 0], 10_500);
+            let alone = binding(status, [11_000, 9_500, 9_000, 0], 10_500);
             first_given(&view, &alone, 11_001);
+            // It may have been told, when the partner was still there, of what was renewed since.
+            let told = binding(status, [11_000, 12_000, 9_000, 0], 10_500);
+            first_given(&view, &told, 12_000 + mclt + 1);
             // The partner knew it, and heard nothing of the renewal.
-            let renewed = binding(status, [13_000, 99_000, 12_000, 0], 10_500);
+            let renewed = binding(status, [13_000, 0, 12_000, 0], 10_500);
             first_given(&view, &renewed, 13_000 + mclt + 1);
-            let renewed = binding(status, [11_000, 99_000, 0, 12_000], 10_500);
+            let renewed = binding(status, [11_000, 0, 0, 12_000], 10_500);
             first_given(&view, &renewed, 12_000 + mclt + 1);
         }
         let never = Stamp(u32::MAX);
@@ -349,6 +371,37 @@ mod tests {
         }
         let infinite = binding(Released, [9_000, u32::MAX, 0, 0], 8_000);
         assert!(!view.may_give(never, Some(&infinite)));
+    }
+
+    /// PARTNER-DOWN since 10,000; the partner recovers from 10,400 on, and is lost at 10,800. It may be
+    /// in RECOVER-DONE by then, where it extends leases that it was told of.
+    #[test]
+    fn what_a_recovering_partner_was_told_is_waited_for_when_it_is_lost_again() {
+        let mclt = 120;
+        let down = |told_until| {
+            let takeover = Takeover { since: Stamp(10_000), told_until };
+            View { takeover: Some(takeover), ..normal(mclt) }
+        };
+        let (linked, cut) = (down(Stamp::NEVER), down(Stamp(10_800)));
+        let expired = |expires, potential, cltt| {
+            binding(BindingStatus::Expired, [expires, potential, 0, 0], cltt)
+        };
+        // Granted at 10,500 until 11,000, and told: with or without an answer.
+        let lease = expired(11_000, 0, 10_500);
+        first_given(&linked, &lease, 11_000 + mclt + 1);
+        first_given(&cut, &lease, 11_000 + mclt + 1);
+        // Renewed at 10,900 until 10,950, and the partner has not heard of that.
+        let told = cut.told_while_down(Some(&lease)).unwrap();
+        assert_eq!(told, Stamp(11_000));
+        first_given(&cut, &expired(10_950, told.0, 10_900), 11_000 + mclt + 1);
+        let later = expired(11_200, told.0, 10_900);
+        first_given(&cut, &later, 11_200 + mclt + 1);
+        assert_eq!(cut.told_while_down(Some(&later)), Some(told), "nothing was told since");
+        // A first lease at 10,900 is ours alone, and while the link is up none is.
+        assert_eq!(cut.told_while_down(None), Some(Stamp::ZERO));
+        first_given(&cut, &expired(11_020, 0, 10_900), 11_021);
+        first_given(&linked, &expired(11_020, 0, 10_900), 11_020 + mclt + 1);
+        assert_eq!(normal(mclt).told_while_down(Some(&lease)), None);
     }
 
     fn any_binding() -> impl Strategy<Value = Binding> {
@@ -410,7 +463,7 @@ mod tests {
             prop_assert!(is_down, "{:?}", old.status);
             prop_assert!(now > old.expires);
             let lead = Seconds(mclt);
-            let known = old.acked_potential.max(old.received_potential);
+            let known = old.acked_potential.max(old.received_potential).max(old.sent_potential);
             prop_assert!(known <= Stamp(since) || now > known.after(lead));
             if old.cltt <= Stamp(since) {
                 prop_assert!(now > Stamp(since).after(lead));

@@ -215,6 +215,9 @@ impl Relationship {
         }
         let (now, mut actions) = ((desk.clock)(), Vec::new());
         let more = self.endpoint.pump(now, &desk.table, room, &mut actions);
+        if actions.is_empty() && more {
+            return true;
+        }
         if actions.is_empty() && self.look_at.take().is_some() {
             // Whatever comes from here on rings; what came before is found by looking once more.
             desk.table.listen_untold();

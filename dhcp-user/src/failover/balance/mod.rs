@@ -16,13 +16,16 @@ use super::event::{Action, Alarm};
 use super::moment::{Moment, Xids};
 use super::settings::{Role, Settings};
 use crate::lease::{
-    Binding, BindingStatus, Client, Guard, ItemKind, Owner, PoolId, Seen, Table, Told, WriterId,
+    Binding, BindingStatus, Client, Guard, ItemKind, Owner, PoolId, Seen, Table, Told, Which,
+    WriterId,
 };
 use crate::wire::failover::{Message, State};
 use crate::wire::{Seconds, Stamp};
 
 /// Addresses that one pass looks at in one call: a millisecond or two.
 const LOOKS: usize = 1 << 14;
+/// POOLREQs that wait for the end of one look; more are answered at once, with nothing.
+const ANSWERS_MAX: usize = 8;
 /// Addresses that became free and wait to be given to their clients' server; more wait for the next
 /// look.
 const FREED_MAX: usize = 1 << 12;
@@ -142,7 +145,12 @@ impl Balance {
         if self.look.is_none() {
             self.looked = at.now;
         }
-        self.look.get_or_insert_default().answers.push(xid);
+        let answers = &mut self.look.get_or_insert_default().answers;
+        if answers.len() < ANSWERS_MAX {
+            answers.push(xid);
+        } else {
+            actions.push(Action::Send(xid, Message::PoolResponse { transferred: 0 }));
+        }
     }
 
     /// A binding changed by what the partner said: an address that becomes free may go at once to the
@@ -240,7 +248,10 @@ impl Balance {
         if was_asked && look.moved == 0 && self.pools.iter().any(|pool| pool.shares.surplus < 0) {
             actions.push(Action::Alarm(Alarm::NothingToGive));
         }
-        if look.asks && look.panics && self.role == Role::Secondary {
+        // Departs from draft-12 §7.6, where a secondary alone asks: a primary that has next to nothing
+        // has no other way, as neither takes what is the other's. ISC dhcpd asks and gives in either
+        // role.
+        if look.asks && look.panics {
             actions.push(Action::Send(xids.next(), Message::PoolRequest));
         }
     }
@@ -265,10 +276,12 @@ impl Balance {
     ) -> bool {
         let Pool { id, mut shares, .. } = self.pools[number];
         let guard = at.table.pin();
+        // What was never used was no client's, and of a large pool it is nearly all.
+        let which = if pass == Pass::ItsClients { Which::Used } else { Which::All };
         let before = actions.len();
         let (mut has_room, mut is_over) = (true, false);
         let is_whole =
-            at.table.for_available(id, self.own(), LOOKS, &guard, &mut |address, seen| {
+            at.table.for_available(id, self.own(), which, LOOKS, &guard, &mut |address, seen| {
                 let used = seen.binding().is_some_and(|binding| binding.client.is_some());
                 let (wants, ends) = match pass {
                     Pass::Any => (shares.gives(used), !shares.gives(false)),

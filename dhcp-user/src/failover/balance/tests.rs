@@ -123,6 +123,50 @@ fn addresses_of_the_partners_clients_go_first_and_beyond_the_even_split() {
     assert_eq!(moved, (0..12).map(ip).collect::<Vec<_>>());
 }
 
+/// A look at one pool is cut off after some thousand addresses.
+#[test]
+fn addresses_of_the_partners_clients_go_first_however_many_were_never_used() {
+    let table = table(40_000, &[]);
+    for number in 30_000..30_020 {
+        let whose = if number % 2 == 0 { SECONDARYS } else { PRIMARYS };
+        set(&table, ip(number), history(whose, number));
+    }
+    let mut balance = balance(Role::Primary);
+    balance.begin(NOW);
+    let moved = moved(&work(&mut balance, &table, 20).1);
+    assert_eq!(moved[..10], std::array::from_fn::<_, 10, _>(|n| ip(30_000 + 2 * n as u32)));
+}
+
+#[test]
+fn a_starved_primary_asks_when_the_clock_says_so_and_is_given_half() {
+    let table = table(20, &[]);
+    (0..20).for_each(|n| set(&table, ip(n), Binding::new(BindingStatus::Backup, Stamp(n))));
+    let mut primary = balance(Role::Primary);
+    primary.begin(NOW);
+    assert!(work(&mut primary, &table, 100).1.is_empty());
+    primary.on_tick(NOW.after(Seconds(60)), &table);
+    assert_eq!(work(&mut primary, &table, 100).1, [Action::Send(1, Message::PoolRequest)]);
+    let mut secondary = balance(Role::Secondary);
+    run(NOW, &table, |at, actions| secondary.on_request(at, 1, actions));
+    let (_, actions) = work(&mut secondary, &table, 100);
+    assert_eq!(actions.last(), Some(&Action::Send(1, Message::PoolResponse { transferred: 10 })));
+    assert_eq!(table.counts(POOL).free, 10);
+}
+
+#[test]
+fn requests_that_come_in_heaps_are_all_answered_and_hold_up_nothing() {
+    let table = table(20, &[]);
+    let mut balance = balance(Role::Primary);
+    let ((), actions) = run(NOW, &table, |at, actions| {
+        (1..=1_000).for_each(|xid| balance.on_request(at, xid, actions));
+    });
+    let at_once = actions.len();
+    let (more, actions) = work(&mut balance, &table, 30);
+    assert!(!more);
+    let answers = actions.iter().filter(|action| matches!(action, Action::Send(..)));
+    assert_eq!(at_once + answers.count(), 1_000);
+}
+
 #[test]
 fn of_used_addresses_as_many_are_kept_as_may_be_held() {
     let table = table(20, &[]);

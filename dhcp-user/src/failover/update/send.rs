@@ -33,7 +33,8 @@ enum Next {
 
 impl Updates {
     /// As [`Endpoint::pump`](crate::failover::Endpoint::pump). What the partner asked for is sent
-    /// whenever it is heard, what is untold only if [`Moment::tells`].
+    /// whenever it is heard, what is untold only if [`Moment::tells`]. True only if something came of
+    /// it.
     pub(in crate::failover) fn pump(
         &mut self,
         at: &Moment<'_>,
@@ -44,7 +45,8 @@ impl Updates {
         if !at.is_heard {
             return false;
         }
-        let limit = actions.len().saturating_add(room);
+        let from = actions.len();
+        let limit = from.saturating_add(room);
         // Half of the room: what is given must go out as well.
         let moves = self.balance.work(at, room / 2, xids, actions);
         if at.tells && self.walk.is_none() && (self.wants_all || self.wants_refused) {
@@ -56,7 +58,8 @@ impl Updates {
         let mut steps = STEPS;
         while self.flight.messages() < self.window {
             if actions.len() + EACH > limit {
-                return true;
+                // With less than it takes, asking again would come to the same.
+                return actions.len() > from;
             }
             match self.next_message(at, limit, &mut steps, xids, actions) {
                 Next::Message(xid, updates) => {
@@ -69,7 +72,7 @@ impl Updates {
         if actions.len() < limit {
             self.finish_walk(actions);
         }
-        moves
+        moves && actions.len() > from
     }
 
     /// As many updates as one message holds.
@@ -159,6 +162,16 @@ impl Updates {
         let mut seen = at.table.seen(address, &guard)?;
         loop {
             let binding = seen.binding()?;
+            if self.was_reserved(at, address, binding) {
+                match at.table.replace(address, seen, self.unreserved(at, binding), &guard) {
+                    Ok(now) => {
+                        changed(address, Some(binding), now.binding(), actions);
+                        seen = now;
+                    }
+                    Err(now) => seen = now,
+                }
+                continue;
+            }
             if let Some(sent) = self.flight.get_mut(address) {
                 sent.compare(binding);
                 return None;
@@ -206,6 +219,26 @@ impl Updates {
             }
             return Some((update, binding.clone()));
         }
+    }
+
+    /// Whether an available address is held as reserved for a client, and is not any more.
+    fn was_reserved(&self, at: &Moment<'_>, address: Ipv4Addr, binding: &Binding) -> bool {
+        let is_held_so = binding.is_available() && binding.flags.reserved;
+        is_held_so && !at.table.layout().is_reserved(address)
+    }
+
+    /// An address whose reservation was cancelled: the primary's, and both servers say so (draft-12
+    /// §5.13).
+    fn unreserved(&self, at: &Moment<'_>, binding: &Binding) -> Binding {
+        let mut new = Binding {
+            status: BindingStatus::Free,
+            starts: at.now,
+            told: Told::Unsent,
+            writer: Some(self.writer),
+            ..binding.clone()
+        };
+        new.flags.reserved = false;
+        new
     }
 
     /// As the partner would be told; `None` if it is not to be.

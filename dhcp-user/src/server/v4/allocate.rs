@@ -105,16 +105,9 @@ impl Claim<'_> {
 
     /// Whether an available address is ours to give.
     fn may_give(&self, binding: Option<&Binding>) -> bool {
-        let is_own = || owner_of(binding) == self.view.owner || self.view.mclt.is_none();
+        let owner = binding.map_or(Owner::Primary, Binding::owner);
+        let is_own = || owner == self.view.owner || self.view.mclt.is_none();
         self.is_reserved || self.view.may_give(self.now, binding) && (!self.is_bootp || is_own())
-    }
-}
-
-/// Whose an available address is.
-fn owner_of(binding: Option<&Binding>) -> Owner {
-    match binding.map(|binding| binding.status) {
-        Some(BindingStatus::Backup) => Owner::Secondary,
-        _ => Owner::Primary,
     }
 }
 

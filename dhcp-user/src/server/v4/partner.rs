@@ -175,8 +175,8 @@ impl<'a> Exchange<'a> {
             new.acked_potential = Stamp::ZERO;
             new.received_potential = Stamp::ZERO;
         }
-        // While the partner is down nothing is sent, and nothing is to be waited for on its account.
-        if view.takeover.is_some() {
+        if let Some(told) = view.told_while_down(continued) {
+            new.sent_potential = told;
             return;
         }
         let potential = view.potential(self.now, term.times.renew, term.desired);

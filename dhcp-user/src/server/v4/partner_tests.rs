@@ -38,7 +38,7 @@ fn shared(buckets: [u64; 4]) -> View {
 }
 
 fn down(server: &mut Server) {
-    server.views.0[0].takeover = Some(Takeover { since: server.now });
+    server.views.0[0].takeover = Some(Takeover { since: server.now, told_until: server.now });
 }
 
 fn primary(behind: &str) -> Server {
@@ -340,6 +340,14 @@ fn in_partner_down_the_partner_is_not_thought_to_know_more_than_it_was_told() {
     server.pass(100);
     server.hear(&client(1).renewing(address));
     assert_eq!(server.binding(address).unwrap().sent_potential, told);
+    let takeover = server.views.0[0].takeover.as_mut().unwrap();
+    takeover.told_until = server.now;
+    let end = server.binding(address).unwrap().expires;
+    assert!(end < told);
+    server.change(address, |binding| binding.sent_potential = Stamp::ZERO);
+    server.pass(1);
+    server.hear(&client(1).renewing(address));
+    assert_eq!(server.binding(address).unwrap().sent_potential, end, "it may know of this");
     let new = server.lease(&client(2));
     assert_eq!(server.binding(new).unwrap().sent_potential, Stamp::ZERO);
 }

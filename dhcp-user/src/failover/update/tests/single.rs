@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::pair::{ENDPOINT, Side, WORKER, client, ip, layout};
+use super::pair::{ENDPOINT, Pair, Side, WORKER, client, ip, layout};
 use crate::failover::event::{Action, Alarm};
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
+use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Table, Told};
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 use crate::wire::{IpFlags, Stamp};
 
@@ -510,4 +510,52 @@ fn a_lease_that_is_recorded_once_more_was_there_before() {
     let expected = Action::Changed { address: ip(0), before: Some(known.clone()), binding: known };
     assert_eq!(side.actions.first(), Some(&expected));
     assert!(matches!(side.actions[..], [_, Action::Send(7, _)]));
+}
+
+/// draft-12 §5.13; spec §11.2. Each server is told of the new configuration in its turn.
+#[test]
+fn an_address_whose_reservation_was_cancelled_is_free_on_both_and_the_primarys() {
+    for first in [0, 1] {
+        let mut pair = Pair::new(4);
+        for side in &mut pair.sides {
+            side.table = Table::new(layout(4, vec![ip(0)]));
+        }
+        let free = Binding { told: Told::Unsent, ..Binding::new(BindingStatus::Free, Stamp(1)) };
+        let flags = IpFlags { reserved: true, bootp: false };
+        pair.sides[0].set(ip(0), Binding { flags, ..free });
+        pair.connect();
+        pair.settle();
+        let secondary = pair.sides[1].get(ip(0)).unwrap();
+        assert_eq!((secondary.status, secondary.flags.reserved), (BindingStatus::Backup, true));
+        for side in [first, 1 - first] {
+            pair.sides[side].table.adopt(layout(4, Vec::new()));
+            pair.settle();
+        }
+        for side in &pair.sides {
+            let there = side.get(ip(0)).unwrap();
+            assert_eq!((there.status, there.flags.reserved), (BindingStatus::Free, false));
+            assert_eq!(there.told, Told::Acknowledged);
+            let is_primary = side.role == Role::Primary;
+            assert_eq!(side.view().may_give(side.now, Some(&there)), is_primary, "{first}");
+        }
+        assert!(pair.sides[0].grant(ip(0), 1));
+    }
+}
+
+#[test]
+fn with_room_for_next_to_nothing_it_says_that_nothing_follows() {
+    let mut side = Side::new(Role::Primary, 20).linked(Dialect::Tandem, 10);
+    (0..5).for_each(|number| assert!(side.grant(ip(number), number as u8)));
+    side.with(|updates, at, xids, actions| updates.entered(at, xids, actions));
+    side.hear(7, &Message::PoolRequest);
+    for room in 0..=2 {
+        for _ in 0..20 {
+            let before = side.actions.len();
+            if side.pump(room) {
+                assert!(side.actions.len() > before, "room for {room}");
+            }
+        }
+    }
+    assert!(!side.pump(64) || !side.pump(64));
+    assert!(side.sent().iter().any(|(xid, _)| *xid == 7));
 }

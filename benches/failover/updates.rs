@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Measures and prints it: one server comes back with leases of which the other knows nothing.
 pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
-    let (repetitions, leases) = if arguments.quick { (1, 500_000) } else { (5, 1_000_000) };
+    let (repetitions, leases) = if arguments.quick { (1, 1_000_000) } else { (5, 2_000_000) };
     let pair = Pair::new("updates");
     let mut rates = Vec::new();
     for _ in 0..repetitions {

@@ -41,6 +41,8 @@ pub struct Endpoint {
     pub(super) buckets: [u64; 4],
     pub(super) updates: Updates,
     published: Option<View>,
+    /// Whether the partner had nothing left to give at the last look, and when that was.
+    starved: (bool, Stamp),
     /// Whether both were in NORMAL at the last look.
     both_normal: bool,
     /// Whether the process ends.
@@ -100,6 +102,7 @@ impl Endpoint {
             buckets: settings.buckets,
             updates: Updates::new(&settings, writer, found.owes_all),
             published: None,
+            starved: (false, Stamp::ZERO),
             both_normal: false,
             has_left: false,
             vendor: None,
@@ -219,6 +222,7 @@ impl Endpoint {
         (ago(saved.since), ago(saved.partner_since), ago(saved.operational)).hash(hasher);
         self.startup.map(|ends| ends.since(now)).hash(hasher);
         (ago(self.granted), ago(self.cut), ago(self.told_until)).hash(hasher);
+        (self.starved.0, self.starved.1 == now).hash(hasher);
         self.updates.hash(hasher);
         let Some(session) = &self.session else { return };
         (session.dialect, session.is_heard, session.has_spoken).hash(hasher);
@@ -324,8 +328,11 @@ impl Endpoint {
     /// What is left to do once an event has been dealt with.
     fn settle(&mut self, now: Stamp, table: &Table, from: usize, actions: &mut Vec<Action>) {
         self.save_if_changed(now, actions);
-        let is_starved = self.state() == State::Normal && self.updates.is_partner_starved(table);
-        self.publish(is_starved, actions);
+        // Each pool is looked through for it, which is too much to do with each message.
+        if self.starved.1 != now {
+            self.starved = (self.updates.is_partner_starved(table), now);
+        }
+        self.publish(self.starved.0 && self.state() == State::Normal, actions);
         let both_normal =
             self.state() == State::Normal && self.saved.partner == Some(State::Normal);
         if both_normal && !self.both_normal {

@@ -287,7 +287,7 @@ impl Updates {
 
     /// All addresses of the relationship: its subnets, as reserved addresses lie outside of pools.
     fn ranges(&self, layout: &Layout) -> VecDeque<Range> {
-        self.place(layout).map_or_else(VecDeque::new, |place| layout.ranges_of(place).collect())
+        self.place(layout).map_or_else(VecDeque::new, |place| walk::joined(layout.ranges_of(place)))
     }
 
     /// The relationship by its place in the configuration, which a reload may change.

@@ -24,6 +24,8 @@ impl Updates {
         actions: &mut Vec<Action>,
     ) {
         self.holding.on_update(at.now);
+        // Those that are taken for each address cost nothing while there is this one.
+        let _guard = at.table.pin();
         let mut answers = Vec::with_capacity(updates.len());
         for update in updates {
             let refusal = self.receive(at, update, actions).err();

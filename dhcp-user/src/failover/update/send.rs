@@ -84,6 +84,8 @@ impl Updates {
         xids: &mut Xids,
         actions: &mut Vec<Action>,
     ) -> Next {
+        // Those that are taken for each address cost nothing while there is this one.
+        let _guard = at.table.pin();
         let mut message: Option<(u32, Vec<Update>)> = None;
         let mut len = 0;
         while actions.len() + EACH <= limit {
@@ -321,6 +323,8 @@ impl Updates {
         acknowledgements: &[Acknowledgement],
         actions: &mut Vec<Action>,
     ) {
+        // Those that are taken for each address cost nothing while there is this one.
+        let _guard = at.table.pin();
         for Acknowledgement { address, rejection } in acknowledgements {
             let Some(sent) = self.flight.answered(xid, *address) else { continue };
             self.counters.acknowledged += 1;

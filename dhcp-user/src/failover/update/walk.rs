@@ -53,8 +53,40 @@ impl Walk {
     }
 }
 
+/// The same addresses in as few ranges as there can be: whoever goes round them asks the table once for
+/// each, and a carrier has thousands of subnets side by side. They come ascending.
+pub(super) fn joined(ranges: impl Iterator<Item = Range>) -> VecDeque<Range> {
+    let mut joined: VecDeque<Range> = VecDeque::new();
+    for range in ranges {
+        match joined.back_mut() {
+            Some(before) if before.last.to_bits().checked_add(1) == Some(range.first.to_bits()) => {
+                before.last = range.last;
+            }
+            _ => joined.push_back(range),
+        }
+    }
+    joined
+}
+
 /// What was never used may be left out (draft-12 §5.16).
 fn is_wanted(binding: &Binding, all: bool) -> bool {
     let is_virgin = binding.status == BindingStatus::Free && binding.client.is_none();
     binding.told != Told::Acknowledged || all && !is_virgin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subnets_side_by_side_are_one_range_and_those_with_a_gap_are_not() {
+        let net = |third: u8| Range {
+            first: Ipv4Addr::new(10, 0, third, 0),
+            last: Ipv4Addr::new(10, 0, third, 255),
+        };
+        let highest = Range { first: Ipv4Addr::new(255, 255, 255, 0), last: Ipv4Addr::BROADCAST };
+        let joined = joined([net(0), net(1), net(2), net(4), highest].into_iter());
+        let first_three = Range { first: net(0).first, last: net(2).last };
+        assert_eq!(joined, [first_three, net(4), highest]);
+    }
 }

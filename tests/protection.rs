@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tandem_tests::lab::{self, Host, Load, Make, Mix, Namespace, Pair, Peer, Relationship, until};
 
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -16,7 +16,7 @@ struct Authority {
 }
 
 /// What is wrong with a certificate.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Flaw {
     None,
     Expired,
@@ -26,6 +26,7 @@ enum Flaw {
 impl Authority {
     fn new(folder: &Path, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let file = folder.join(format!("{name}.pem"));
@@ -48,7 +49,7 @@ impl Authority {
         }
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let folder = self.file.with_extension(format!("{host:?}"));
+        let folder = self.file.with_extension(format!("{host:?}-{flaw:?}"));
         fs::create_dir_all(&folder).expect("a folder");
         let (chain, private) = (folder.join("chain.pem"), folder.join("key.pem"));
         fs::write(&chain, certificate.pem()).expect("it is written");

@@ -38,7 +38,10 @@ pub fn failover_message(octets: &[u8]) {
         let count = codes.len();
         codes.sort_unstable();
         codes.dedup();
-        assert_eq!(codes.len(), count, "each option once");
+        // Whoever says several addresses at once, as no dhcpd does, is answered so.
+        let answers_batch =
+            matches!(&packet.message, Message::BindingAck(answers) if answers.len() > 1);
+        assert!(answers_batch || codes.len() == count, "each option once");
         if !matches!(packet.message, Message::BindingUpdate(_)) && octets.len() <= Update::BATCH_LEN
         {
             assert_eq!(Packet::parse(&written), Ok(packet));

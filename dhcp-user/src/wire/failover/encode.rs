@@ -82,7 +82,11 @@ fn check(message: &Message, dialect: Dialect) -> Result<(), Unencodable> {
     };
     let addresses = match message {
         Message::BindingUpdate(updates) => updates.len(),
-        Message::BindingAck(acknowledgements) => acknowledgements.len(),
+        // One that says several at once takes the answer so (draft-12 §6.3), whoever it is; dhcpd
+        // never does.
+        Message::BindingAck(answers) => {
+            return must(!answers.is_empty(), Code::AssignedIpAddress);
+        }
         Message::Connect(connect) => {
             let buckets = connect.buckets.as_ref().map(|buckets| buckets.len());
             must(connect.relationship.is_some(), Code::RelationshipName)?;

@@ -338,15 +338,17 @@ proptest! {
         prop_assert_eq!(Packet::parse(&octets), Ok(packet));
     }
 
-    /// A batch, DDNS, or an option twice closes a dhcpd's link.
+    /// A batch, DDNS, or an option twice closes a dhcpd's link. Whoever has said several addresses at
+    /// once is answered so, and it never does.
     #[test]
     fn a_dhcpd_gets_nothing_that_it_cannot_take(packet in any_packet()) {
         let mut octets = Vec::new();
         let addresses = match &packet.message {
             Message::BindingUpdate(updates) => updates.len(),
-            Message::BindingAck(all) => all.len(),
             _ => 1,
         };
+        let answers_batch =
+            matches!(&packet.message, Message::BindingAck(answers) if answers.len() > 1);
         if addresses > 1 {
             let refused = packet.encode(Dialect::Dhcpd, None, &mut octets);
             prop_assert_eq!(refused, Err(Unencodable::Batch { addresses }));
@@ -358,7 +360,8 @@ proptest! {
         prop_assert!((12..=2048).contains(&octets.len()));
         let codes = codes(&octets);
         prop_assert!(codes.iter().all(|code| ![7, 8, 9].contains(code)));
-        prop_assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), codes.len());
+        let distinct = codes.iter().collect::<BTreeSet<_>>().len();
+        prop_assert!(answers_batch || distinct == codes.len());
     }
 
     #[test]

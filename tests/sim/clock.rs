@@ -19,7 +19,13 @@ pub struct Clock {
     pub ahead: i64,
     /// By how many millionths it is too fast.
     pub fast: i64,
+    /// When an operator sets the machine's clock, and by how many milliseconds it is then ahead of
+    /// where it was. The server follows by an eighth of the time that passes.
+    pub step: Option<(Millis, i64)>,
 }
+
+/// By which part of the time that passes a server follows a clock that was set, as the product does.
+const PULL: i64 = 8;
 
 impl Clock {
     /// What it shows at a true time.
@@ -37,12 +43,17 @@ impl Clock {
             if missing <= 0 {
                 return time;
             }
-            time += missing.unsigned_abs();
+            // While it follows, it goes faster by an eighth at most.
+            time += (missing.unsigned_abs() * 8 / 9).max(1);
         }
     }
 
     fn millis(self, time: Millis) -> i64 {
         let time = time.cast_signed();
-        BEGIN * 1_000 + self.ahead + time + time * self.fast / 1_000_000
+        let followed = self.step.map_or(0, |(at, by)| {
+            let most = (time - at.cast_signed()).max(0) / PULL;
+            by.clamp(-most, most)
+        });
+        BEGIN * 1_000 + self.ahead + time + time * self.fast / 1_000_000 + followed
     }
 }

@@ -8,10 +8,14 @@ use dhcp_user::wire::failover::State;
 use super::clock::{HOUR, MINUTE, Millis, SECOND};
 use super::observer::whose;
 use super::packet::pool_begin;
+use super::scenario::reserved_address;
+use super::words::binding;
 use super::world::World;
 
 /// How long updates may take once nobody changes anything.
 const QUIET: Millis = 10 * MINUTE;
+/// And how long until each has its share of what is free: the primary looks every hour.
+const BALANCE: Millis = HOUR + QUIET;
 
 impl World<'_> {
     pub(super) fn run_to_the_end(&mut self) {
@@ -56,28 +60,49 @@ impl World<'_> {
     /// Nobody says anything: both say the same of every address.
     fn wait_for_agreement(&mut self) {
         self.is_quiet = true;
-        let latest = self.now + QUIET;
+        let began = self.now;
         while self.observer.failure.is_none() {
             self.run(self.now + 5 * SECOND);
-            let Some(difference) = self.difference() else { return };
-            if self.now >= latest {
-                self.observer.fail("both agree once quiet", self.now, difference);
+            let Some((address, what)) = self.difference() else { return };
+            if self.now >= began + if address.is_some() { QUIET } else { BALANCE } {
+                let promise = "both agree once quiet";
+                match address {
+                    Some(address) => {
+                        self.observer.fail_about(promise, self.now, (address, None), what);
+                    }
+                    None => self.observer.fail(promise, self.now, what),
+                }
             }
         }
     }
 
     /// The first thing that the servers do not agree about.
-    fn difference(&self) -> Option<String> {
+    fn difference(&self) -> Option<(Option<Ipv4Addr>, String)> {
         for (network, size) in self.scenario.pools.iter().enumerate() {
             let first = pool_begin(network).to_bits();
-            for address in (first..first + size).map(Ipv4Addr::from_bits) {
+            let reserved = self.scenario.clients.iter().filter(|it| it.network == network);
+            let reserved = reserved.filter_map(|it| reserved_address(self.scenario, it));
+            let pool = (first..first + size).map(Ipv4Addr::from_bits);
+            for (address, is_reserved) in
+                pool.map(|it| (it, false)).chain(reserved.map(|it| (it, true)))
+            {
                 let both = [0, 1].map(|side: usize| self.servers[side].binding(address));
+                // Either may give it to its one client, and each shows it as it likes.
+                let is_available =
+                    |it: &Option<Binding>| it.as_ref().is_none_or(Binding::is_available);
+                if is_reserved && both.iter().all(is_available) {
+                    continue;
+                }
                 if let Some(what) = self.differ(&both) {
-                    return Some(format!("{address}: {what}; {both:?}"));
+                    let [primary, secondary] = both.each_ref().map(|it| binding(it.as_ref()));
+                    let text = format!(
+                        "{address}: {what}\n  primary   {primary}\n  secondary {secondary}"
+                    );
+                    return Some((Some(address), text));
                 }
             }
             if let Some(what) = self.is_unbalanced(network) {
-                return Some(format!("network {network}: {what}"));
+                return Some((None, format!("network {network}: {what}")));
             }
         }
         None
@@ -95,16 +120,20 @@ impl World<'_> {
         if whose(primary) != whose(secondary) {
             return Some("client");
         }
-        let clocks = [0, 1].map(|side: usize| i64::from(self.servers[side].clock.at(0).0));
-        let skew = clocks[1] - clocks[0];
+        let clocks = self.servers.each_ref().map(|server| server.clock);
+        let shown = clocks.map(|clock| i64::from(clock.at(self.now).0));
+        let skew = shown[1] - shown[0];
+        // What was told before a clock was set is as far off as it was set.
+        let set = clocks.map(|clock| clock.step.map_or(0, |(_, by)| by.abs() / 1_000 + 1));
+        let tolerance = 4 + set[0] + set[1];
         let apart = i64::from(secondary.expires.0) - i64::from(primary.expires.0) - skew;
-        if apart.abs() > 4 {
+        if apart.abs() > tolerance {
             return Some("end of the lease");
         }
         // What one relies on the other has promised to remember.
         let relies = |own: &Binding, other: &Binding, skew: i64| {
             let promised = other.received_potential.max(other.sent_potential).max(other.expires);
-            i64::from(own.acked_potential.0) + skew <= i64::from(promised.0) + 4
+            i64::from(own.acked_potential.0) + skew <= i64::from(promised.0) + tolerance
                 || own.acked_potential.0 == 0
         };
         if !relies(primary, secondary, skew) || !relies(secondary, primary, -skew) {

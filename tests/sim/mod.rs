@@ -5,7 +5,8 @@
 //! ```text
 //! scenario    what a seed stands for            client      RFC 2131, and whims
 //! world       events, one after the other       packet      what clients say and hear
-//! troubles    incidents begin and end           link        the failover connection
+//! troubles    incidents begin and end           link        failover connections
+//! words       what a trace says                 wire        greetings and messages on them
 //! server      a core and its driver             disk        durable after a while
 //! observer    which promise was broken          sabotage    deliberate faults
 //! ending      quiet: both must agree            shrink      what a failure needs
@@ -26,6 +27,8 @@ mod server;
 mod service;
 mod shrink;
 mod troubles;
+mod wire;
+mod words;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -97,18 +100,27 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
         ),
     ];
     lines.extend(small.incidents.iter().map(|incident| format!("  {incident}")));
-    let skipped = report.trace.len().saturating_sub(TRACE);
+    let all = report.trace.len();
+    let trace = match shown.about {
+        (Some(address), client) => {
+            let concerns = |line: &String| words::concerns(line, address, client);
+            report.trace.into_iter().filter(concerns).collect()
+        }
+        _ => report.trace,
+    };
+    let skipped = trace.len().saturating_sub(TRACE);
+    let about = shown.about.0.map(|address| format!(" that concern {address}"));
     lines.push(format!(
-        "the last {} of {} lines of the trace:",
-        report.trace.len() - skipped,
-        report.trace.len()
+        "the last {} lines of the trace{}, of {all} (times that servers tell are by their clocks):",
+        trace.len() - skipped,
+        about.unwrap_or_default(),
     ));
-    lines.extend(report.trace.into_iter().skip(skipped));
+    lines.extend(trace.into_iter().skip(skipped));
     lines.push(format!(
-        "again: cargo xtask simulate --from {seed} --seeds 1 --days {days} --explain"
+        "all of it: cargo xtask simulate --from {seed} --seeds 1 --days {days} --trace"
     ));
     lines.join("\n")
 }
 
 /// Lines of a trace that are shown.
-const TRACE: usize = 400;
+const TRACE: usize = 120;

@@ -29,6 +29,8 @@ pub struct Failure {
     pub at: Millis,
     /// In words.
     pub text: String,
+    /// Which address it is about, if it is about one, and which client.
+    pub about: (Option<Ipv4Addr>, Option<u16>),
 }
 
 impl fmt::Display for Failure {
@@ -75,6 +77,8 @@ pub(super) struct Observer {
     /// Since when, and until when, both servers were told that the other is down.
     pub(super) excused: Option<(Millis, Option<Millis>)>,
     lost_disk: [Option<Millis>; 2],
+    /// When each last told a client of a lease.
+    served: [Option<Millis>; 2],
     pub(super) failure: Option<Failure>,
     pub(super) exchanges: u64,
     pub(super) updates: u64,
@@ -91,6 +95,7 @@ impl Observer {
             is_exact: clocks.iter().all(|clock| *clock == Clock::default()),
             excused: None,
             lost_disk: [None; 2],
+            served: [None; 2],
             failure: None,
             exchanges: 0,
             updates: 0,
@@ -99,7 +104,21 @@ impl Observer {
 
     pub(super) fn fail(&mut self, promise: &'static str, at: Millis, text: String) {
         if self.failure.is_none() {
-            self.failure = Some(Failure { promise, at, text });
+            self.failure = Some(Failure { promise, at, text, about: (None, None) });
+        }
+    }
+
+    /// As [`fail`](Self::fail), about an address and a client.
+    pub(super) fn fail_about(
+        &mut self,
+        promise: &'static str,
+        at: Millis,
+        about: (Ipv4Addr, Option<u16>),
+        text: String,
+    ) {
+        if self.failure.is_none() {
+            let about = (Some(about.0), about.1);
+            self.failure = Some(Failure { promise, at, text, about });
         }
     }
 
@@ -127,6 +146,7 @@ impl Observer {
     pub(super) fn replies(&mut self, now: Millis, server: &Server, reply: &Reply) {
         let Some((address, lease)) = &reply.lease else { return };
         let side = server.side;
+        self.served[side] = Some(now);
         let durable = server.disk.bindings.get(address);
         let is_kept = durable.is_some_and(|durable| {
             let same = whose(durable) == whose(lease) && durable.expires >= lease.expires;
@@ -139,12 +159,17 @@ impl Observer {
                 reply.client,
                 lease.expires.0
             );
-            self.fail("durable before the ACK", now, text);
+            self.fail_about("durable before the ACK", now, (*address, Some(reply.client)), text);
         }
         if whose(lease) != Some(reply.client) {
             let text =
                 format!("{address} is told to {} and bound to {:?}", reply.client, whose(lease));
-            self.fail("the binding names its client", now, text);
+            self.fail_about(
+                "the binding names its client",
+                now,
+                (*address, Some(reply.client)),
+                text,
+            );
         }
         if !reply.is_alone {
             self.check_lead(now, side, *address, lease.expires, reply);
@@ -177,7 +202,12 @@ impl Observer {
                 announced.since(reply.decided).0,
                 self.mclt
             );
-            self.fail("at most MCLT ahead of the partner", now, text);
+            self.fail_about(
+                "at most MCLT ahead of the partner",
+                now,
+                (address, Some(reply.client)),
+                text,
+            );
         }
     }
 
@@ -213,7 +243,7 @@ impl Observer {
                 Time(other.told),
                 (other.until - now) / SECOND
             );
-            self.fail("one address, one client", now, text);
+            self.fail_about("one address, one client", now, (address, Some(client)), text);
         }
     }
 
@@ -245,6 +275,25 @@ impl Observer {
     /// An operator frees an address, whoever has it.
     pub(super) fn frees(&mut self, address: Ipv4Addr) {
         self.claims.remove(&address);
+    }
+
+    /// A server's state changes: what it may not skip (draft-12 §9.2, §9.6).
+    pub(super) fn moves(&mut self, now: Millis, server: &Server, from: State, to: State) {
+        let who = name(server.side);
+        let before = server.disk.states.first();
+        let must_stay =
+            matches!(before, Some(State::Recover | State::RecoverWait | State::PartnerDown));
+        if (from, to) == (State::Startup, State::CommunicationsInterrupted) && must_stay {
+            let text = format!("{who} was in {before:?} and is in {to} after a restart");
+            self.fail("a restart changes no state", now, text);
+        }
+        // What it told clients when it was last up, its partner may not know (design, invariant 2).
+        let served = self.served[server.side].unwrap_or(0);
+        let wait = u64::from(self.mclt) * SECOND;
+        if (from, to) == (State::RecoverWait, State::RecoverDone) && now + SLACK < served + wait {
+            let text = format!("{who} has waited for {} s only", (now - served) / SECOND);
+            self.fail("RECOVER-WAIT lasts the MCLT", now, text);
+        }
     }
 
     /// A message leaves a server: what it tells must be durable.
@@ -284,7 +333,12 @@ impl Observer {
                             if taken { "takes" } else { "refuses" },
                             answer.address
                         );
-                        self.fail("of two clients the primary's has the address", now, text);
+                        self.fail_about(
+                            "of two clients the primary's has the address",
+                            now,
+                            (answer.address, None),
+                            text,
+                        );
                     }
                 }
             }
@@ -322,7 +376,12 @@ impl Observer {
                 update.status,
                 update.address
             );
-            self.fail("durable before the BNDUPD", now, text);
+            self.fail_about(
+                "durable before the BNDUPD",
+                now,
+                (update.address, client_of(update)),
+                text,
+            );
         }
     }
 
@@ -330,12 +389,12 @@ impl Observer {
     fn check_taken(&mut self, now: Millis, server: &Server, update: &Update) {
         let side = server.side;
         let durable = server.disk.bindings.get(&update.address);
-        let announced = self.as_clock_of(side, update.potential.unwrap_or(Stamp::ZERO));
+        let announced = self.as_clock_of(now, side, update.potential.unwrap_or(Stamp::ZERO));
         let tolerance = if self.is_exact { 0 } else { 20 };
         let is_kept = match update.status {
             BindingStatus::Active => durable.is_some_and(|durable| {
                 durable.status != BindingStatus::Active
-                    || whose(durable) == hardware_of(update)
+                    || whose(durable) == client_of(update)
                         && durable.received_potential.0.saturating_add(tolerance) >= announced.0
             }),
             BindingStatus::Free
@@ -360,7 +419,12 @@ impl Observer {
                     durable.received_potential.0
                 ))
             );
-            self.fail("durable before the BNDACK", now, text);
+            self.fail_about(
+                "durable before the BNDACK",
+                now,
+                (update.address, client_of(update)),
+                text,
+            );
         }
     }
 
@@ -408,7 +472,7 @@ impl Observer {
             own.status == BindingStatus::Active
                 && update.status == BindingStatus::Active
                 && own.expires > stamp.after(dhcp_user::wire::Seconds(30))
-                && whose(own) != hardware_of(update)
+                && whose(own) != client_of(update)
         });
         // Two updates of one address that cross are another matter (spec §6.3).
         let mut under_way = self.known[side].under_way.values().flatten();
@@ -417,7 +481,7 @@ impl Observer {
         if rival.is_some() {
             self.known[side].expected.insert((xid, update.address), side == 1);
         }
-        let announced = self.as_clock_of(side, update.potential.unwrap_or(Stamp::ZERO));
+        let announced = self.as_clock_of(now, side, update.potential.unwrap_or(Stamp::ZERO));
         let known = &mut self.known[side];
         if update.status == BindingStatus::Active {
             // Taken or not: the partner remembers what it has announced.
@@ -472,7 +536,7 @@ impl Observer {
                      has {address}",
                     name(to)
                 );
-                self.fail("all is sent before UPDDONE", now, text);
+                self.fail_about("all is sent before UPDDONE", now, (address, Some(client)), text);
             }
         }
     }
@@ -486,12 +550,12 @@ impl Observer {
     }
 
     /// A time of the other server's, as this one's clock has it.
-    fn as_clock_of(&self, side: Side, theirs: Stamp) -> Stamp {
+    fn as_clock_of(&self, now: Millis, side: Side, theirs: Stamp) -> Stamp {
         if theirs == Stamp::ZERO || theirs == Stamp::NEVER {
             return theirs;
         }
         // The clocks of a pair differ by what they were set to, and a little more with time.
-        let at = |side: Side| i64::from(self.clocks[side].at(0).0);
+        let at = |side: Side| i64::from(self.clocks[side].at(now).0);
         let moved = i64::from(theirs.0) + at(side) - at(1 - side);
         Stamp(u32::try_from(moved).unwrap_or(0))
     }
@@ -546,7 +610,7 @@ pub(super) fn whose(binding: &Binding) -> Option<u16> {
 }
 
 /// The number of the client that an update names.
-fn hardware_of(update: &Update) -> Option<u16> {
+pub(super) fn client_of(update: &Update) -> Option<u16> {
     number_of(update.hardware.as_deref()?)
 }
 

@@ -70,6 +70,31 @@ impl Sabotage {
         Self::ReceivedPotentialInflated,
     ];
 
+    /// The promise that it breaks: what is to notice it.
+    #[must_use]
+    pub const fn breaks(self) -> &'static str {
+        match self {
+            Self::AckBeforeFlush => "durable before the ACK",
+            Self::BindingAckBeforeFlush => "durable before the BNDACK",
+            Self::StateBeforeFlush => "durable before the STATE",
+            Self::SentPotentialNotStored => "durable before the BNDUPD",
+            Self::McltOffByOne
+            | Self::NoMclt
+            | Self::AcknowledgedWhenSent
+            | Self::ReceivedPotentialInflated => "at most MCLT ahead of the partner",
+            Self::PrimaryGivesBackup
+            | Self::SecondaryGivesFree
+            | Self::TakenOverAtOnce
+            | Self::FreedWithoutAck => "one address, one client",
+            Self::StateForgotten => "a restart changes no state",
+            Self::NoRecoverWait => "RECOVER-WAIT lasts the MCLT",
+            Self::UpdateDoneEarly => "all is sent before UPDDONE",
+            Self::NeverSilent => "silent in this state",
+            Self::RuleFiveSwapped => "of two clients the primary's has the address",
+            Self::InFlightForgotten | Self::Untold => "both agree once quiet",
+        }
+    }
+
     /// The fault of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

@@ -4,8 +4,10 @@
 //! that any of them can be taken out to see whether a failure needs it.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 
 use super::clock::{Clock, HOUR, MINUTE, Millis, SECOND};
+use super::packet::pool_begin;
 use super::random::Random;
 
 /// Which of the two servers: the primary is 0.
@@ -85,6 +87,8 @@ pub struct ClientPlan {
     pub from: Millis,
     /// By how many millionths its clock is too slow.
     pub slow: i64,
+    /// Kept for it, behind the pool of its network: the how-manieth address there.
+    pub reserved: Option<u32>,
     /// How long it is content before it does something else, about; at least a minute.
     pub patience: Millis,
 }
@@ -147,7 +151,7 @@ impl Scenario {
         let lease_time = random.pick(&[900, 1_800, 3_600, 7_200, 43_200]);
         let is_steady = random.chance(400);
         let server = |random: &mut Random| ServerPlan {
-            clock: if is_steady { Clock::default() } else { clock(random) },
+            clock: if is_steady { Clock::default() } else { clock(random, length) },
             flush: random.pick(&[(1, 3), (1, 30), (5, 400)]),
             lease_time: if random.chance(800) { lease_time } else { 2_700 },
             mclt: if random.chance(800) { mclt } else { 60 },
@@ -182,18 +186,27 @@ impl Scenario {
     }
 }
 
-/// Kept by NTP, more or less.
-fn clock(random: &mut Random) -> Clock {
+/// Kept by NTP, more or less; now and then an operator sets it.
+fn clock(random: &mut Random, length: Millis) -> Clock {
+    let by = random.below(24_000).cast_signed() - 12_000;
+    let step = Some((random.below(length), by)).filter(|_| random.chance(150));
     Clock {
-        ahead: random.below(80_000).cast_signed() - 40_000,
+        ahead: random.below(44_000).cast_signed() - 22_000,
         fast: random.below(21).cast_signed() - 10,
+        step,
     }
+}
+
+/// The address that is kept for a client.
+pub(super) fn reserved_address(scenario: &Scenario, client: &ClientPlan) -> Option<Ipv4Addr> {
+    let first = pool_begin(client.network).to_bits() + scenario.pools[client.network];
+    Some(Ipv4Addr::from_bits(first + client.reserved?))
 }
 
 fn clients(random: &mut Random, length: Millis, pools: &[u32]) -> Vec<ClientPlan> {
     let count = random.between(6, 28) as u16;
     let restless = random.pick(&[20 * MINUTE, 3 * HOUR, 8 * HOUR]);
-    let client = |number| {
+    let client = |number: u16| {
         // The small network is wanted by more than it holds, now and then.
         let network = usize::from(!random.chance(500)) % pools.len();
         ClientPlan {
@@ -201,6 +214,7 @@ fn clients(random: &mut Random, length: Millis, pools: &[u32]) -> Vec<ClientPlan
             network,
             from: if random.chance(700) { random.below(10 * MINUTE) } else { random.below(length) },
             slow: random.below(40).cast_signed(),
+            reserved: random.chance(80).then_some(number.into()),
             patience: restless,
         }
     };

@@ -9,9 +9,7 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 use dhcp_user::config::Config;
-use dhcp_user::failover::{
-    Action, Alarm, Command, Dialect, Endpoint, Event, Greeted, Saved, Settings,
-};
+use dhcp_user::failover::{Action, Alarm, Command, Endpoint, Event, Saved, Settings};
 use dhcp_user::lease::{
     Binding, BindingStatus, Layout, Limits, Owner, PoolId, Table, Told, View, Views, WriterId,
     in_turn,
@@ -24,9 +22,9 @@ use dhcp_user::wire::failover::{Message, Rejection, State};
 
 use super::clock::{Clock, Millis};
 use super::disk::{Disk, Record, Sequence};
-use super::packet::{Heard, Request, pool_begin, server_address};
+use super::packet::{Heard, Request, hardware, pool_begin, server_address};
 use super::sabotage::Sabotage;
-use super::scenario::{Scenario, Side};
+use super::scenario::{Scenario, Side, reserved_address};
 
 /// The rings of the journal.
 const WORKER: u16 = 0;
@@ -155,22 +153,6 @@ impl Server {
         let core = self.core.as_ref()?;
         let guard = core.table.pin();
         core.table.seen(address, &guard)?.binding().cloned()
-    }
-
-    /// What the greeting agrees on, with `other` on the far end.
-    pub(super) fn greeted(&self, other: &Settings, ahead: i64, partner_time: Stamp) -> Greeted {
-        let primary = if self.side == 0 { &self.settings } else { other };
-        Greeted {
-            dialect: Dialect::Tandem,
-            vendor: format!("{}simulated", Dialect::VENDOR),
-            max_unacked: other.max_unacked,
-            partner_receive_timer: other.receive_timer,
-            mclt: primary.mclt,
-            buckets: primary.buckets,
-            ahead,
-            partner_time,
-            last_xid: u32::from(self.side == 0),
-        }
     }
 
     /// Addresses of a network that this server may give to a new client.
@@ -309,6 +291,10 @@ impl Server {
                 let forget = |binding: &mut Binding| binding.told = Told::Acknowledged;
                 core.alter_if(address, |binding| binding.told == Told::Sent, forget);
             }
+        }
+        if is_lost {
+            // What it was to carry is nobody's any more.
+            core.outbox.retain(|(_, out)| matches!(out, Out::Publish(_)));
         }
         core.endpoint.handle(now, event, &core.table, &mut core.actions);
         self.carry(alarms);
@@ -511,16 +497,25 @@ fn config(scenario: &Scenario, side: Side) -> Config {
             plan.lease_time
         )
     });
+    let reserved = scenario.clients.iter().filter_map(|client| {
+        let address = reserved_address(scenario, client)?;
+        let [a, b, c, d, e, f] = hardware(client.number);
+        Some(format!(
+            "[[reservation4]]\nhw-address = \"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}\"\n\
+             address = \"{address}\"\n"
+        ))
+    });
     let names: Vec<_> = (0..scenario.pools.len()).map(|n| format!("\"10.{n}.0.0/24\"")).collect();
     let role = if side == 0 { "primary" } else { "secondary" };
     let split = if side == 0 { format!("split = {}\n", scenario.split) } else { String::new() };
     let safe = scenario.safe_period.map(|time| format!("safe-period = \"{time}s\"\n"));
     let toml = format!(
-        "[[interface]]\nname = \"eth0\"\n{}[[failover]]\nname = \"pair\"\nrole = \"{role}\"\n\
+        "[[interface]]\nname = \"eth0\"\n{}{}[[failover]]\nname = \"pair\"\nrole = \"{role}\"\n\
          local = \"{}\"\npeer = \"{}\"\nmclt = \"{}s\"\nreceive-timer = \"{}s\"\n\
          startup = \"{}s\"\nmax-unacked = {}\nload-balance-max-secs = {}\n{split}{}\
          subnets = [{}]\n",
         subnets.collect::<String>(),
+        reserved.collect::<String>(),
         server_address(side),
         server_address(1 - side),
         if side == 0 { scenario.mclt } else { plan.mclt },

@@ -5,7 +5,6 @@ use dhcp_user::lease::BindingStatus;
 use dhcp_user::wire::failover::State;
 
 use super::clock::{MINUTE, Millis, SECOND};
-use super::link::Item;
 use super::observer::{name, whose};
 use super::packet::pool_begin;
 use super::random::Random;
@@ -78,12 +77,7 @@ impl World<'_> {
         }
         let half = incident.lasts / 2;
         match incident.what {
-            Trouble::Reset => {
-                self.link.drop_all();
-                for side in 0..2 {
-                    self.hang_up(side, Lost::Closed);
-                }
-            }
+            Trouble::Reset => self.reset(),
             Trouble::Apart => [0, 1].into_iter().for_each(|side| self.link.mute(side)),
             Trouble::Mute(side) => self.link.mute(side),
             Trouble::Die(side) => {
@@ -167,6 +161,9 @@ impl World<'_> {
         match self.scenario.incidents[number].what {
             Trouble::Stop(side) | Trouble::Shutdown(side) if self.servers[side].is_up() => {
                 self.hang_up(side, Lost::Asked);
+                for number in self.link.numbers(side) {
+                    self.close(number, side);
+                }
                 self.servers[side].disk.close();
                 self.servers[side].stop();
                 self.say(|| format!("{} has ended", name(side)));
@@ -249,11 +246,6 @@ impl World<'_> {
         }
     }
 
-    fn unmute(&mut self, side: Side) {
-        self.link.unmute(side);
-        self.after(0, Event::Arrive(side));
-    }
-
     pub(super) fn command(&mut self, side: Side, command: Command) {
         if !self.servers[side].is_up() {
             return;
@@ -273,11 +265,11 @@ impl World<'_> {
         self.servers[side].stop();
         self.servers[side].disk.crash(&mut self.troubles.crashes);
         self.observer.disconnected(side);
-        if self.link.open[side] {
-            self.link.close(side);
-            self.link.greeted[side] = false;
+        for number in self.link.numbers(side) {
             if is_heard {
-                self.put(side, Item::Closed);
+                self.close(number, side);
+            } else {
+                self.link.close(number, side);
             }
         }
     }

@@ -4,13 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use dhcp_user::failover::{Alarm, Event as Happening, Lost};
-use dhcp_user::wire::Stamp;
 use dhcp_user::wire::dhcpv4::MessageType;
-use dhcp_user::wire::failover::{Message, Packet, State};
+use dhcp_user::wire::failover::{Message, State};
 
 use super::client::{Client, Intent, Outcome, Turn};
 use super::clock::{Millis, SECOND};
-use super::link::{Item, Link};
+use super::link::Link;
 use super::observer::{Observer, name};
 use super::packet::{Heard, Request};
 use super::random::Random;
@@ -19,8 +18,6 @@ use super::scenario::{Scenario, Side, Time};
 use super::server::{Effect, Handled, Reply, Server};
 use super::troubles::Troubles;
 
-/// Between two attempts to connect, as the product's default.
-const RECONNECT: Millis = 5 * SECOND;
 /// Between two looks at who waits for what.
 const LOOK: Millis = 30 * SECOND;
 /// More steps than a day can need: something runs in a circle.
@@ -37,8 +34,8 @@ pub(super) enum Event {
     Pump(Side, u32),
     Sweep(Side, u32),
     Connect(Side, u32),
-    /// What this side sent arrives.
-    Arrive(Side),
+    /// What this side sent on that connection arrives.
+    Arrive(u64, Side),
     Begin(usize),
     Proceed(usize),
     End(usize),
@@ -171,7 +168,7 @@ impl<'a> World<'a> {
                 self.after(self.scenario.servers[side].sweep, Event::Sweep(side, life));
             }
             Event::Connect(side, life) if self.lives(side, life) => self.connect(side),
-            Event::Arrive(side) => self.arrive(side),
+            Event::Arrive(number, side) => self.arrive(number, side),
             Event::Begin(number) => self.begin(number),
             Event::Proceed(number) => self.proceed(number),
             Event::End(number) => self.end(number),
@@ -257,116 +254,6 @@ impl<'a> World<'a> {
         }
     }
 
-    fn send(&mut self, side: Side, xid: u32, message: Message) {
-        if !self.link.greeted[side] {
-            return;
-        }
-        self.say(|| format!("{} -> {message:?} xid {xid}", name(side)));
-        self.observer.sends(self.now, &self.servers[side], xid, &message);
-        let time = self.servers[side].clock.at(self.now);
-        let packet = Box::new(Packet { time, xid, message });
-        self.put(side, Item::Message(packet));
-    }
-
-    pub(super) fn put(&mut self, side: Side, item: Item) {
-        let arrives = self.link.send(self.now, side, item);
-        self.at(arrives, Event::Arrive(side));
-    }
-
-    /// This end is closed; the other learns of it as far as the network lets it.
-    pub(super) fn hang_up(&mut self, side: Side, why: Lost) {
-        if !self.link.open[side] {
-            return;
-        }
-        let was_greeted = self.link.greeted[side];
-        self.link.close(side);
-        self.link.greeted[side] = false;
-        self.put(side, Item::Closed);
-        if was_greeted && self.servers[side].is_up() {
-            self.lost(side, why);
-        }
-    }
-
-    fn lost(&mut self, side: Side, why: Lost) {
-        self.say(|| format!("{} has lost the link: {why:?}", name(side)));
-        self.observer.disconnected(side);
-        self.tell(side, Happening::LinkLost(why));
-    }
-
-    fn connect(&mut self, side: Side) {
-        let life = self.servers[side].life;
-        self.after(RECONNECT, Event::Connect(side, life));
-        let other = &self.servers[1 - side];
-        if other.is_up() && !self.link.open[side] && self.link.connect() {
-            let time = self.servers[0].clock.at(self.now).0;
-            self.put(0, Item::Greeting(time));
-        }
-    }
-
-    /// What `from` sent arrives at the other.
-    fn arrive(&mut self, from: Side) {
-        while let Some(item) = self.link.arrived(self.now, from) {
-            let to = 1 - from;
-            if !self.servers[to].is_up() || !self.link.open[to] {
-                // Nobody is there: RST.
-                if self.link.open[from] && !matches!(item, Item::Closed) {
-                    self.link.close(to);
-                    self.put(to, Item::Closed);
-                }
-                continue;
-            }
-            match item {
-                Item::Closed => {
-                    let was_greeted = self.link.greeted[to];
-                    self.link.close(to);
-                    self.link.greeted[to] = false;
-                    if was_greeted {
-                        self.lost(to, Lost::Closed);
-                    }
-                }
-                Item::Greeting(theirs) => self.greet(to, theirs),
-                Item::Message(packet) => self.message(to, &packet),
-            }
-        }
-        if let Some(next) = self.link.next(from).filter(|_| !self.link.is_muted(from)) {
-            self.at(next, Event::Arrive(from));
-        }
-    }
-
-    fn message(&mut self, to: Side, packet: &Packet) {
-        self.observer.arrives(self.now, &self.servers, to, packet.xid, &packet.message);
-        if self.sabotage == Some(Sabotage::RuleFiveSwapped) {
-            self.servers[to].give_in(&packet.message);
-        }
-        let early = self.sabotage == Some(Sabotage::UpdateDoneEarly)
-            && matches!(packet.message, Message::UpdateRequest | Message::UpdateRequestAll);
-        if early {
-            self.send(to, packet.xid, Message::UpdateDone);
-        }
-        if self.sabotage == Some(Sabotage::ReceivedPotentialInflated) {
-            let mut inflated = packet.clone();
-            inflate(&mut inflated.message);
-            return self.tell(to, Happening::Received(&inflated));
-        }
-        self.tell(to, Happening::Received(packet));
-    }
-
-    fn greet(&mut self, side: Side, theirs: u32) {
-        self.link.greeted[side] = true;
-        let clock = self.servers[side].clock;
-        if side == 1 {
-            let time = clock.at(self.now).0;
-            self.put(1, Item::Greeting(time));
-        }
-        let ahead = i64::from(theirs) - i64::from(clock.at(self.now).0);
-        let greeted = {
-            let other = self.servers[1 - side].settings();
-            self.servers[side].greeted(other, ahead, Stamp(theirs))
-        };
-        self.say(|| format!("{} is connected", name(side)));
-        self.tell(side, Happening::LinkUp(greeted));
-    }
-
     /// What an endpoint has to say to people.
     pub(super) fn heed(&mut self, side: Side, alarms: Vec<Alarm>) {
         for alarm in alarms {
@@ -378,11 +265,12 @@ impl<'a> World<'a> {
     }
 
     fn moved(&mut self, side: Side, from: State, to: State) {
+        self.observer.moves(self.now, &self.servers[side], from, to);
         let other = &self.servers[1 - side];
         let other_saved = other.disk.saved.map(|saved| saved.state);
         if from == State::Startup
             && other_saved == Some(State::PartnerDown)
-            && !self.link.greeted[side]
+            && self.link.of(side).is_none()
             && to != State::Recover
         {
             // It cannot know that it was taken to be down: no operator may let it start so.
@@ -531,14 +419,6 @@ impl<'a> World<'a> {
         }
         debug_assert!(outcome != Outcome::Bound || heard.kind == MessageType::Ack);
         self.after_client(number, say);
-    }
-}
-
-/// A deliberate fault: an hour more than the partner announced.
-fn inflate(message: &mut Message) {
-    let Message::BindingUpdate(updates) = message else { return };
-    for potential in updates.iter_mut().filter_map(|update| update.potential.as_mut()) {
-        *potential = potential.after(dhcp_user::wire::Seconds(3_600));
     }
 }
 

@@ -1,0 +1,212 @@
+//! What the two servers say to each other: connections, greetings on them by the product's own rules,
+//! and messages as octets.
+
+use dhcp_user::failover::{Dialect, Event as Happening, Greeting, Lost, Said, Tls};
+use dhcp_user::wire::failover::{Message, Packet};
+
+use super::clock::{Millis, SECOND};
+use super::link::{End, Item};
+use super::observer::name;
+use super::sabotage::Sabotage;
+use super::scenario::Side;
+use super::world::{Event, World};
+
+/// Between two attempts to connect, as the product's default.
+const RECONNECT: Millis = 5 * SECOND;
+
+impl World<'_> {
+    /// What an endpoint says leaves on its link, if there is one.
+    pub(super) fn send(&mut self, side: Side, xid: u32, message: Message) {
+        let Some(number) = self.link.of(side) else { return };
+        self.say(|| format!("{} -> {} xid {xid}", name(side), super::words::message(&message)));
+        self.observer.sends(self.now, &self.servers[side], xid, &message);
+        self.put_message(number, side, xid, message);
+    }
+
+    fn put_message(&mut self, number: u64, side: Side, xid: u32, message: Message) {
+        let dialect = match self.link.end(number, side) {
+            Some(End::Link(dialect)) => *dialect,
+            _ => Dialect::default(),
+        };
+        let packet = Packet { time: self.servers[side].clock.at(self.now), xid, message };
+        let mut octets = Vec::new();
+        match packet.encode(dialect, None, &mut octets) {
+            Ok(()) => self.put(number, side, Item::Octets(octets)),
+            Err(why) => {
+                let text = format!("{}: {why}: {packet:?}", name(side));
+                self.observer.fail("every message has octets", self.now, text);
+            }
+        }
+    }
+
+    fn put(&mut self, number: u64, side: Side, item: Item) {
+        if let Some(arrives) = self.link.send(self.now, number, side, item) {
+            self.at(arrives, Event::Arrive(number, side));
+        }
+    }
+
+    /// This end is closed; the other learns of it as far as the network lets it.
+    pub(super) fn close(&mut self, number: u64, side: Side) {
+        self.put(number, side, Item::Closed);
+        self.link.close(number, side);
+    }
+
+    /// The link is closed here, and the endpoint told so.
+    pub(super) fn hang_up(&mut self, side: Side, why: Lost) {
+        let Some(number) = self.link.of(side) else { return };
+        self.close(number, side);
+        self.lost(side, why);
+    }
+
+    /// Every connection is reset.
+    pub(super) fn reset(&mut self) {
+        let links = [0, 1].map(|side| self.link.of(side));
+        self.link.reset();
+        for side in (0..2).filter(|side| links[*side].is_some()) {
+            self.lost(side, Lost::Closed);
+        }
+    }
+
+    /// The endpoint learns that its link is gone.
+    fn lost(&mut self, side: Side, why: Lost) {
+        self.say(|| format!("{} has lost the link: {why:?}", name(side)));
+        self.observer.disconnected(side);
+        self.tell(side, Happening::LinkLost(why));
+    }
+
+    /// Dials, if there is no link; again after a while.
+    pub(super) fn connect(&mut self, side: Side) {
+        let life = self.servers[side].life;
+        self.after(RECONNECT, Event::Connect(side, life));
+        for number in self.link.late(side, self.now) {
+            self.close(number, side);
+        }
+        let is_busy = self.link.of(side).is_some() || self.link.is_dialling(side);
+        if is_busy || !self.servers[1 - side].is_up() {
+            return;
+        }
+        let greetings =
+            [0, 1].map(|side: Side| Greeting::new(self.servers[side].settings(), Tls::Off));
+        let Some(number) = self.link.connect(self.now, side, greetings) else { return };
+        for end in 0..2 {
+            if self.link.of(end).is_some() {
+                // One link at a time, and the first stays.
+                self.close(number, end);
+            } else if let Some(End::Greeting(greeting, _)) = self.link.end(number, end) {
+                let said = greeting.begin();
+                self.carry_said(number, end, said);
+            }
+        }
+    }
+
+    /// What `from` sent on that connection arrives at the other.
+    pub(super) fn arrive(&mut self, number: u64, from: Side) {
+        let to = 1 - from;
+        while let Some(item) = self.link.arrived(self.now, number, from) {
+            let is_link = match self.link.end(number, to) {
+                _ if !self.servers[to].is_up() => continue,
+                None => {
+                    // Nobody is there: RST.
+                    if !matches!(item, Item::Closed) {
+                        self.put(number, to, Item::Closed);
+                    }
+                    continue;
+                }
+                Some(end) => matches!(end, End::Link(_)),
+            };
+            match item {
+                Item::Closed => {
+                    self.link.close(number, to);
+                    if is_link {
+                        self.lost(to, Lost::Closed);
+                    }
+                }
+                Item::Octets(octets) => match Packet::parse(&octets) {
+                    Ok(packet) if is_link => self.message(to, &packet),
+                    Ok(packet) => self.greet(number, to, &packet),
+                    Err(why) => {
+                        let text = format!("{} reads {octets:?}: {why}", name(to));
+                        self.observer.fail("every message is read", self.now, text);
+                    }
+                },
+            }
+        }
+        if let Some(next) = self.link.next(number, from).filter(|_| !self.link.is_muted(from)) {
+            self.at(next, Event::Arrive(number, from));
+        }
+    }
+
+    /// What that side sent is under way again.
+    pub(super) fn unmute(&mut self, side: Side) {
+        self.link.unmute(side);
+        for number in self.link.numbers(1 - side) {
+            self.after(0, Event::Arrive(number, side));
+        }
+    }
+
+    fn greet(&mut self, number: u64, side: Side, packet: &Packet) {
+        let now = self.servers[side].clock.at(self.now);
+        if let Some(End::Greeting(greeting, _)) = self.link.end(number, side) {
+            let said = greeting.handle(now, packet);
+            self.carry_said(number, side, said);
+        }
+    }
+
+    fn carry_said(&mut self, number: u64, side: Side, said: Said) {
+        match said {
+            Said::Send(messages) => self.put_all(number, side, messages),
+            Said::Done(..) if self.link.of(side).is_some() => self.close(number, side),
+            Said::Done(messages, greeted) => {
+                self.put_all(number, side, messages);
+                if let Some(end) = self.link.end(number, side) {
+                    *end = End::Link(greeted.dialect);
+                }
+                for other in self.link.numbers(side).into_iter().filter(|other| *other != number) {
+                    self.close(other, side);
+                }
+                self.say(|| format!("{} has a link: connection {number}", name(side)));
+                self.tell(side, Happening::LinkUp(greeted));
+            }
+            Said::Refuse(messages, why) => {
+                self.say(|| format!("{} refuses the greeting: {why}", name(side)));
+                self.put_all(number, side, messages);
+                self.close(number, side);
+            }
+            Said::StartTls(_) => {
+                self.observer.fail("no TLS unasked", self.now, name(side).to_owned());
+            }
+        }
+    }
+
+    fn put_all(&mut self, number: u64, side: Side, messages: Vec<(u32, Message)>) {
+        for (xid, message) in messages {
+            self.put_message(number, side, xid, message);
+        }
+    }
+
+    fn message(&mut self, to: Side, packet: &Packet) {
+        self.observer.arrives(self.now, &self.servers, to, packet.xid, &packet.message);
+        if self.sabotage == Some(Sabotage::RuleFiveSwapped) {
+            self.servers[to].give_in(&packet.message);
+        }
+        let early = self.sabotage == Some(Sabotage::UpdateDoneEarly)
+            && matches!(packet.message, Message::UpdateRequest | Message::UpdateRequestAll);
+        if early {
+            self.send(to, packet.xid, Message::UpdateDone);
+        }
+        if self.sabotage == Some(Sabotage::ReceivedPotentialInflated) {
+            let mut inflated = packet.clone();
+            inflate(&mut inflated.message);
+            return self.tell(to, Happening::Received(&inflated));
+        }
+        self.tell(to, Happening::Received(packet));
+    }
+}
+
+/// A deliberate fault: an hour more than the partner announced.
+fn inflate(message: &mut Message) {
+    let Message::BindingUpdate(updates) = message else { return };
+    for potential in updates.iter_mut().filter_map(|update| update.potential.as_mut()) {
+        *potential = potential.after(dhcp_user::wire::Seconds(3_600));
+    }
+}

@@ -225,7 +225,7 @@ impl Endpoint {
         (self.starved.0, self.starved.1 == now).hash(hasher);
         self.updates.hash(hasher);
         let Some(session) = &self.session else { return };
-        (session.dialect, session.is_heard, session.has_spoken).hash(hasher);
+        (session.dialect, session.is_heard, session.has_spoken, session.hands_over).hash(hasher);
         (ago(session.received), ago(session.sent), session.contact_every).hash(hasher);
         session.request.map(|request| (request.all, ago(request.moved))).hash(hasher);
         session.guard.hash(hasher);
@@ -301,6 +301,7 @@ impl Endpoint {
             mclt: self.saved.mclt,
             buckets: self.buckets,
             is_partner_starved,
+            hands_over: self.session.as_ref().is_some_and(|session| session.hands_over),
         };
         let view = standpoint.view();
         if self.published.as_ref() != Some(&view) {

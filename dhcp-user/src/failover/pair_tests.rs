@@ -8,7 +8,7 @@ use State::{
 
 use super::testing::{MCLT, Pair, START};
 use super::{Alarm, Command, Saved};
-use crate::lease::Answers;
+use crate::lease::{Answers, BindingStatus, Takeover};
 use crate::wire::Stamp;
 use crate::wire::failover::{Message, State};
 
@@ -371,4 +371,100 @@ fn a_first_server_may_be_told_to_start_alone() {
         message,
         Message::State(report) if report.state == RD && report.is_startup
     )));
+}
+
+/// Server 1 crashes, the other is told so, and server 1 comes back before the MCLT is over; it waits.
+/// Given back is an address that was the secondary's to give.
+fn waiting_for_the_mclt() -> (Pair, u32) {
+    let mut pair = Pair::in_normal();
+    pair.pass(60);
+    let backup = (0..8).find(|n| pair.status(1, *n) == Some(BindingStatus::Backup));
+    pair.restart(1, true);
+    let mut down = pair.sides[1].saved;
+    pair.pass(5);
+    pair.command(0, Command::PartnerDown);
+    pair.pass(1);
+    std::mem::swap(&mut pair.sides[1].saved, &mut down);
+    pair.restart(1, true);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states(), [PD, RW]);
+    (pair, backup.expect("one of the secondary's"))
+}
+
+/// What it was told before the link was lost is out of date: the partner served alone meanwhile.
+#[test]
+fn a_recovery_that_loses_the_link_begins_anew_and_waits_no_longer_for_it() {
+    for cut in 1..20 {
+        let (mut pair, backup) = waiting_for_the_mclt();
+        pair.cut();
+        assert_eq!(pair.states(), [PD, R]);
+        pair.pass(MCLT.0 + 5);
+        assert_eq!(pair.states(), [PD, R]);
+        assert!(pair.grants(0, backup, 1), "taken over");
+        pair.cut_after = Some(cut);
+        pair.link();
+        pair.settle();
+        pair.cut_after = None;
+        assert!(!pair.grants(1, backup, 2), "cut after {cut}");
+        pair.cut();
+        pair.link();
+        pair.settle();
+        assert_eq!(pair.states(), [N, N], "cut after {cut}");
+        assert_eq!(pair.status(1, backup), Some(BindingStatus::Active));
+    }
+}
+
+/// The partner's UPDDONE was long ago, and the end of the wait is all that it hears of us.
+#[test]
+fn a_partner_that_has_recovered_serves_only_once_it_knows_what_was_taken_over() {
+    for cut in 1..16 {
+        let (mut pair, backup) = waiting_for_the_mclt();
+        // As if PARTNER-DOWN had lasted for the MCLT.
+        pair.sides[0].view.takeover =
+            Some(Takeover { since: Stamp::ZERO, told_until: Stamp::ZERO });
+        pair.pass(MCLT.0 - 8);
+        while pair.states()[1] == RW {
+            pair.now = Stamp(pair.now.0 + 1);
+            if pair.sides[1].endpoint.wait_ends() <= pair.now {
+                // A worker of the primary's, a moment before.
+                assert!(pair.grants(0, backup, 1));
+                pair.cut_after = Some(cut);
+            }
+            for side in [1, 0] {
+                pair.happens(side, super::Event::Tick);
+            }
+            pair.settle();
+        }
+        pair.cut_after = None;
+        assert!(!pair.grants(1, backup, 2), "cut after {cut}");
+        assert!(!pair.grants(0, backup, 2), "its client has it");
+    }
+}
+
+/// Nothing of the partner's is taken while it is told what was.
+#[test]
+fn a_server_alone_takes_nothing_more_once_its_partner_has_recovered() {
+    let (mut pair, _) = waiting_for_the_mclt();
+    assert!(pair.sides[0].view.takeover.is_some());
+    pair.sides[0].views.clear();
+    pair.pass(MCLT.0);
+    assert_eq!(pair.states(), [N, N]);
+    let views = &pair.sides[0].views;
+    assert!(views.iter().all(|view| view.takeover.is_none()));
+    assert!(views.first().is_some_and(|view| view.answers == Answers::Everybody));
+}
+
+/// Whoever recovers does not know yet what the partner gave away.
+#[test]
+fn a_recovery_without_a_link_cannot_be_ended_by_an_operator() {
+    let (mut pair, backup) = waiting_for_the_mclt();
+    pair.cut();
+    pair.pass(MCLT.0 + 5);
+    assert!(pair.grants(0, backup, 1), "taken over");
+    pair.command(1, Command::PartnerDown);
+    assert_eq!(pair.states(), [PD, R]);
+    let last = pair.sides[1].alarms.last();
+    assert!(matches!(last, Some(Alarm::Declined { command: Command::PartnerDown, .. })));
+    assert!(!pair.grants(1, backup, 2));
 }

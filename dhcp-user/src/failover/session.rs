@@ -29,6 +29,8 @@ pub(super) struct Session {
     pub(super) has_spoken: bool,
     /// Our UPDREQ or UPDREQALL that is not yet done.
     pub(super) request: Option<Request>,
+    /// In PARTNER-DOWN: the partner is back, and before it serves it is told what it does not know.
+    pub(super) hands_over: bool,
     /// Whether an operator knows that the partner does not answer.
     pub(super) has_alarmed: bool,
 }
@@ -58,6 +60,7 @@ impl Session {
             is_heard: false,
             has_spoken: false,
             request: None,
+            hands_over: false,
             has_alarmed: false,
         }
     }

@@ -97,11 +97,14 @@ pub(super) fn on_meeting(own: State, partner: State, dialect: Dialect) -> State 
 }
 
 /// What the loss of the link makes of us (draft-12 §9.8.4, §9.10.3); a restart does the same to the
-/// state that was stored (draft-12 §9.3.2).
+/// state that was stored (draft-12 §9.3.2). Departs from draft-12 §9.6 and §9.7: what a partner that
+/// serves alone has told us is out of date from then on, so that all the recovery begins anew; its
+/// wait does not.
 pub(super) fn on_link_lost(own: State) -> State {
     match own {
         N => CI,
         PC => RI,
+        RW | RD => R,
         other => other,
     }
 }
@@ -123,9 +126,9 @@ pub(super) fn on_partner_down(own: State, is_linked: bool) -> Result<State, &'st
     match own {
         // draft-12 §9.8.4, §9.9.3, §9.11.3
         N | CI | RI => Ok(PD),
-        // The draft leaves these to a partner that comes back; if it never does, only an operator
+        // The draft leaves this to a partner that comes back; if it never does, only an operator
         // can tell.
-        RD | CD if !is_linked => Ok(PD),
+        CD if !is_linked => Ok(PD),
         RD | CD => Err("the partner is on the line"),
         PD => Err("the partner is taken to be down already"),
         R | RW => Err("leases that only the partner knows of would be given again"),
@@ -136,9 +139,9 @@ pub(super) fn on_partner_down(own: State, is_linked: bool) -> Result<State, &'st
 }
 
 /// Whether clients may be granted anything in this state: then, in RECOVER-WAIT, it counts from here
-/// (draft-12 §9.6.2).
+/// (draft-12 §9.6.2). Not what is extended in RECOVER-DONE: the partner knows of it.
 pub(super) fn is_operational(own: State) -> bool {
-    matches!(own, N | CI | PD | RI | CD | RD)
+    matches!(own, N | CI | PD | RI | CD)
 }
 
 /// Whether what the partner does not know is told unasked. In the other states ours is not to be
@@ -228,13 +231,14 @@ SD: -  -  -  -  -  -  -  -  -  -  -
         }
     }
 
-    /// Spec §4.4, column "link lost".
+    /// Spec §4.4, column "link lost", and what we add to it.
     #[test]
     fn the_loss_of_the_link_ends_the_states_that_need_it() {
         for state in COLUMNS {
             let next = match state {
                 N => CI,
                 PC => RI,
+                RW | RD => R,
                 same => same,
             };
             assert_eq!(on_link_lost(state), next);
@@ -265,7 +269,7 @@ SD: -  -  -  -  -  -  -  -  -  -  -
             let linked = on_partner_down(state, true).is_ok();
             assert_eq!(linked, matches!(state, N | CI | RI), "{state}");
             let cut = on_partner_down(state, false).is_ok();
-            assert_eq!(cut, matches!(state, N | CI | RI | RD | CD), "{state}");
+            assert_eq!(cut, matches!(state, N | CI | RI | CD), "{state}");
         }
     }
 }

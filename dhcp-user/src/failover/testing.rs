@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Lost, Role, Said, Saved};
 use super::{Settings, Tls};
 use crate::config::model::IdentityBy;
+use crate::lease::{Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
 use crate::lease::{Layout, NetworkId, PoolId, Range, Table, View, WriterId};
 use crate::wire::failover::{Message, Packet, State};
 use crate::wire::{Seconds, Stamp};
@@ -62,6 +63,8 @@ pub(super) struct Side {
     pub(super) view: View,
     /// As its disk has it.
     pub(super) saved: Option<Saved>,
+    /// All that workers ever had.
+    pub(super) views: Vec<View>,
     /// All since it was made.
     pub(super) alarms: Vec<Alarm>,
     /// What it has sent since it was made, on whatever link.
@@ -95,6 +98,7 @@ impl Side {
             table: table(8),
             view: View::SILENT,
             saved,
+            views: Vec::new(),
             alarms: Vec::new(),
             sent: Vec::new(),
             inbox: VecDeque::new(),
@@ -109,9 +113,14 @@ impl Side {
         let mut actions = Vec::new();
         self.endpoint.handle(now, event, &self.table, &mut actions);
         for _ in 0..100 {
-            if !self.endpoint.pump(now, &self.table, 100, &mut actions) {
+            if self.endpoint.pump(now, &self.table, 100, &mut actions) {
+                continue;
+            }
+            // As the driver does with what is due at once.
+            if self.endpoint.next_timeout().is_none_or(|due| due > now) {
                 break;
             }
+            self.endpoint.handle(now, Event::Tick, &self.table, &mut actions);
         }
         self.carry_out(actions)
     }
@@ -128,7 +137,10 @@ impl Side {
                     sent.push((xid, message));
                 }
                 Action::Close(_) => closes = true,
-                Action::Publish(view) => self.view = view,
+                Action::Publish(view) => {
+                    self.views.push(view.clone());
+                    self.view = view;
+                }
                 Action::Alarm(alarm) => self.alarms.push(alarm),
             }
         }
@@ -222,6 +234,34 @@ impl Pair {
     /// First the primary's.
     pub(super) fn states(&self) -> [State; 2] {
         [0, 1].map(|side| self.sides[side].endpoint.state())
+    }
+
+    /// What one of them holds an address for.
+    pub(super) fn status(&self, side: usize, number: u32) -> Option<BindingStatus> {
+        let table = &self.sides[side].table;
+        table.seen(address(number), &table.pin())?.binding().map(|binding| binding.status)
+    }
+
+    /// A new client asks a worker of one of them, which grants the address if it may.
+    pub(super) fn grants(&self, side: usize, number: u32, who: u8) -> bool {
+        let Side { view, table, .. } = &self.sides[side];
+        let guard = table.pin();
+        let seen = table.seen(address(number), &guard).expect("an address of the pool");
+        let answers = matches!(view.answers, Answers::Everybody | Answers::Shared(_));
+        if !answers || !view.may_give(self.now, seen.binding()) {
+            return false;
+        }
+        let octets = [1, 2, 0, 0, 0, 0, who];
+        let key = ClientKey { kind: ItemKind::Hardware, octets: &octets };
+        let new = Binding {
+            expires: self.now.after(MCLT),
+            cltt: self.now,
+            told: Told::Unsent,
+            writer: Some(WriterId(1)),
+            client: Some(Client::builder(key).build()),
+            ..Binding::new(BindingStatus::Active, self.now)
+        };
+        table.replace(address(number), seen, new, &guard).is_ok()
     }
 
     /// Something happens to one of the two.

@@ -35,6 +35,8 @@ enum Due {
     SafePeriod,
     /// The times are to be stored.
     Record,
+    /// The partner has been told what it did not know when it had recovered.
+    HandedOver,
     /// The updates want something.
     Updates,
     /// Nothing has gone for long.
@@ -113,6 +115,12 @@ impl Endpoint {
             (Due::Wait, (self.state() == State::RecoverWait).then(|| self.wait_ends())),
             (Due::SafePeriod, self.safe_period_ends()),
             (Due::Record, is_recording.then(|| self.stored.1.after(RECORD_EVERY))),
+            (
+                Due::HandedOver,
+                session
+                    .filter(|session| session.hands_over && self.updates.has_handed_over())
+                    .map(|session| session.received),
+            ),
             (Due::Updates, self.updates.next_timeout().filter(|_| is_heard)),
             (Due::Contact, session.map(|session| session.sent.after(session.contact_every))),
         ]
@@ -147,6 +155,9 @@ impl Endpoint {
             Due::Record => {
                 self.touch(now);
                 self.save(now, actions);
+            }
+            Due::HandedOver => {
+                self.enter(now, State::Normal, "the partner knows all", table, actions);
             }
             Due::Updates => {
                 self.with_updates(now, table, |updates, at, xids| {

@@ -45,12 +45,13 @@ impl Endpoint {
         }
         self.startup = None;
         actions.push(Action::Alarm(Alarm::Moved { from, to, why }));
+        if let Some(session) = &mut self.session {
+            session.request = None;
+            session.hands_over = false;
+        }
         self.touch(now);
         self.save(now, actions);
         self.publish(false, actions);
-        if let Some(session) = &mut self.session {
-            session.request = None;
-        }
         self.tell_state(now, table, actions);
         self.with_updates(now, table, |updates, at, xids| updates.entered(at, xids, actions));
         self.ask(now, actions);
@@ -66,6 +67,11 @@ impl Endpoint {
         actions: &mut Vec<Action>,
     ) {
         let own = self.saved.state;
+        if partner != State::RecoverDone
+            && let Some(session) = &mut self.session
+        {
+            session.hands_over = false;
+        }
         if own == State::Shutdown && partner == State::PartnerDown {
             // draft-12 §9.14.2: it has served without us.
             self.saved.previous = Some(State::Recover);
@@ -77,8 +83,23 @@ impl Endpoint {
         match state::on_partner_state(own, partner, self.dialect()) {
             Turn::Stay => self.ask(now, actions),
             Turn::Repeat => self.tell_state(now, table, actions),
+            Turn::To(State::Normal) if own == State::PartnerDown => {
+                self.hand_over(now, table, actions);
+            }
             Turn::To(next) => self.enter(now, next, "the partner's state", table, actions),
         }
+    }
+
+    /// Out of PARTNER-DOWN, as the partner has recovered: it goes to NORMAL as soon as we do, so it
+    /// first has to know whom we gave what was its own.
+    fn hand_over(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
+        let Some(session) = self.session.as_mut().filter(|session| !session.hands_over) else {
+            return;
+        };
+        session.hands_over = true;
+        // Nothing more of it from now on.
+        self.publish(false, actions);
+        self.with_updates(now, table, |updates, _, _| updates.hand_over());
     }
 
     /// STARTUP ends because the partner was heard (draft-12 §9.3.2).

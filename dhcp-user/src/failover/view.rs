@@ -21,6 +21,8 @@ pub(super) struct Standpoint<'a> {
     pub(super) buckets: [u64; 4],
     /// Whether the partner has no address left to give in some pool.
     pub(super) is_partner_starved: bool,
+    /// Whether the partner is about to serve again: nothing that is its own is taken any more.
+    pub(super) hands_over: bool,
 }
 
 impl Standpoint<'_> {
@@ -42,7 +44,7 @@ impl Standpoint<'_> {
                 }
                 _ => false,
             },
-            takeover: (state == PartnerDown).then_some(Takeover {
+            takeover: (state == PartnerDown && !self.hands_over).then_some(Takeover {
                 since: self.since,
                 told_until: self.told_until.max(self.since),
             }),
@@ -93,6 +95,7 @@ mod tests {
             mclt: Seconds(60),
             buckets: [low, low, high, high],
             is_partner_starved: false,
+            hands_over: false,
         }
         .view()
     }

@@ -67,6 +67,8 @@ pub(super) struct Updates {
     /// Where the round over what is untold goes on: which range, and where in it.
     round: (usize, Ipv4Addr),
     walk: Option<Walk>,
+    /// Before a partner that has recovered serves.
+    handover: Handover,
     /// UPDREQALL is not answered in full.
     owes_all: bool,
     /// The operator wants everything told again.
@@ -84,6 +86,16 @@ pub(super) struct Updates {
     balance: Balance,
     counters: Counters,
     conflict: Option<(Stamp, Ipv4Addr, String)>,
+}
+
+/// What became of [`Updates::hand_over`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Handover {
+    No,
+    Wanted,
+    /// The walk is for it.
+    Walks,
+    Done,
 }
 
 /// An address to be told.
@@ -118,6 +130,7 @@ impl Updates {
             ready: VecDeque::new(),
             round: (0, Ipv4Addr::UNSPECIFIED),
             walk: None,
+            handover: Handover::No,
             owes_all,
             wants_all: false,
             wants_refused: false,
@@ -153,6 +166,7 @@ impl Updates {
         ready.for_each(|ready| table.mark_untold(ready.address));
         let walk = self.walk.take();
         self.wants_refused |= walk.is_some_and(|walk| walk.xid.is_none());
+        self.handover = Handover::No;
         self.window = 0;
         self.balance.stop();
     }
@@ -178,7 +192,20 @@ impl Updates {
     /// xid. A new one replaces an unfinished one, whose xid is not answered.
     pub(super) fn on_request(&mut self, at: &Moment<'_>, xid: u32, all: bool) {
         self.owes_all |= all;
+        if self.handover == Handover::Walks {
+            self.handover = Handover::Wanted;
+        }
         self.walk = Some(Walk::new(Some(xid), self.owes_all, self.ranges(&at.table.layout())));
+    }
+
+    /// Whatever the partner does not know by now is to be told, as if it had asked.
+    pub(super) fn hand_over(&mut self) {
+        self.handover = Handover::Wanted;
+    }
+
+    /// Whether that was done, and all of it answered.
+    pub(super) fn has_handed_over(&self) -> bool {
+        self.handover == Handover::Done
     }
 
     /// POOLREQ: balances, and POOLRESP.

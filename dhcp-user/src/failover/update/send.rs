@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::flight::Sent;
 use super::translate::{self, Telling};
 use super::walk::Walk;
-use super::{REMEMBERED_MAX, Ready, Updates, changed, merge};
+use super::{Handover, REMEMBERED_MAX, Ready, Updates, changed, merge};
 use crate::failover::event::{Action, Alarm};
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::{Dialect, Role};
@@ -49,6 +49,10 @@ impl Updates {
         let limit = from.saturating_add(room);
         // Half of the room: what is given must go out as well.
         let moves = self.balance.work(at, room / 2, xids, actions);
+        if self.walk.is_none() && self.handover == Handover::Wanted {
+            self.handover = Handover::Walks;
+            self.walk = Some(Walk::new(None, false, self.ranges(&at.table.layout())));
+        }
         if at.tells && self.walk.is_none() && (self.wants_all || self.wants_refused) {
             let ranges = self.ranges(&at.table.layout());
             self.walk = Some(Walk::new(None, self.wants_all, ranges));
@@ -99,11 +103,14 @@ impl Updates {
                 }
                 continue;
             };
+            if let Some(walk) = &mut self.walk {
+                walk.unsent = walk.unsent.saturating_sub(1);
+            }
             let Some((update, binding)) = self.tell(at, ready, actions) else { continue };
             len += update.encoded_len();
             if len > Update::BATCH_LEN && message.is_some() {
                 // Nothing but a record more has come of it; it is the next message's first.
-                self.ready.push_front(Ready { again: true, ..ready });
+                self.next_ready(Ready { again: true, ..ready });
                 break;
             }
             let (xid, updates) = message.get_or_insert_with(|| (xids.next(), Vec::new()));
@@ -116,6 +123,14 @@ impl Updates {
         message.map_or(Next::Later, |(xid, updates)| Next::Message(xid, updates))
     }
 
+    /// This address comes first, whatever else is ready.
+    fn next_ready(&mut self, ready: Ready) {
+        self.ready.push_front(ready);
+        if let Some(walk) = self.walk.as_mut().filter(|walk| walk.is_over()) {
+            walk.unsent += 1;
+        }
+    }
+
     /// Looks for more addresses; false if there are none for now. What clients do is told before
     /// what was asked for, but a share of each at a time.
     fn refill(&mut self, at: &Moment<'_>) -> bool {
@@ -124,6 +139,9 @@ impl Updates {
             let again = walk.all;
             let ready = &mut self.ready;
             walk.step(at.table, &mut |address| ready.push_back(Ready { address, again }));
+            if walk.is_over() {
+                walk.unsent = ready.len();
+            }
             more = true;
         }
         more
@@ -296,7 +314,8 @@ impl Updates {
     fn finish_walk(&mut self, actions: &mut Vec<Action>) {
         let Some(walk) = self.walk.as_mut().filter(|walk| walk.is_over()) else { return };
         if !walk.is_closed {
-            if !self.ready.is_empty() || self.holding.len() > 0 || self.flight.is_stale() {
+            // Not all that is ready: clients may make more as fast as it goes out.
+            if walk.unsent > 0 || self.holding.len() > 0 || self.flight.is_stale() {
                 return;
             }
             walk.is_closed = true;
@@ -311,6 +330,9 @@ impl Updates {
         if walk.all {
             self.owes_all &= walk.xid.is_none();
             self.wants_all = false;
+        }
+        if self.handover == Handover::Walks {
+            self.handover = Handover::Done;
         }
         self.walk = None;
     }
@@ -341,7 +363,7 @@ impl Updates {
                 }
             }
             if is_stale {
-                self.ready.push_front(Ready { address: *address, again: false });
+                self.next_ready(Ready { address: *address, again: false });
             }
         }
     }

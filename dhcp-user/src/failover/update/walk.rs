@@ -18,6 +18,8 @@ pub(super) struct Walk {
     pub(super) all: bool,
     /// What is still to be walked.
     ranges: VecDeque<Range>,
+    /// Once all addresses were looked at: so many, the first that are ready, must be sent still.
+    pub(super) unsent: usize,
     /// Everything found was sent: UPDDONE waits for answers.
     pub(super) is_closed: bool,
     /// Where to go on in the first of them.
@@ -26,7 +28,7 @@ pub(super) struct Walk {
 
 impl Walk {
     pub(super) fn new(xid: Option<u32>, all: bool, ranges: VecDeque<Range>) -> Self {
-        Self { xid, all, ranges, is_closed: false, from: Ipv4Addr::UNSPECIFIED }
+        Self { xid, all, ranges, unsent: 0, is_closed: false, from: Ipv4Addr::UNSPECIFIED }
     }
 
     /// Whether all addresses were looked at.

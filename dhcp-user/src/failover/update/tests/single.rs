@@ -559,3 +559,36 @@ fn with_room_for_next_to_nothing_it_says_that_nothing_follows() {
     assert!(!side.pump(64) || !side.pump(64));
     assert!(side.sent().iter().any(|(xid, _)| *xid == 7));
 }
+
+/// draft-12 §7.4.2: what was untold when it was asked for; clients make more all the time.
+#[test]
+fn updates_are_done_although_clients_bring_more_than_goes_out() {
+    let mut side = Side::new(Role::Primary, 4_000).linked(Dialect::Dhcpd, 3);
+    let mut next = 0;
+    let mut grant = |side: &mut Side| {
+        assert!(side.grant(ip(next), (next % 250) as u8));
+        next += 1;
+    };
+    (0..300).for_each(|_| grant(&mut side));
+    side.hear(77, &Message::UpdateRequest);
+    let mut answered = 0;
+    let is_done = (0..900).any(|_| {
+        side.pump(64);
+        let mut is_done = false;
+        for (xid, message) in side.sent() {
+            match message {
+                Message::BindingUpdate(updates) => {
+                    answered += 1;
+                    side.hear(xid, &taken(updates[0].address));
+                    grant(&mut side);
+                }
+                Message::UpdateDone => is_done = true,
+                _ => {}
+            }
+        }
+        grant(&mut side);
+        is_done
+    });
+    assert!(is_done, "not after {answered} updates");
+    assert!(answered >= 300);
+}

@@ -30,6 +30,10 @@ pub struct Endpoint {
     pub(super) stored: (Saved, Stamp),
     /// While in STARTUP, when that ends.
     pub(super) startup: Option<Stamp>,
+    /// When the partner was heard last before this link.
+    pub(super) last_heard: Stamp,
+    /// Whether nothing was ever granted here, as far as the disk tells: it may be another disk.
+    pub(super) is_new: bool,
     /// When we may have granted something last, as far as a restart can tell.
     pub(super) granted: Stamp,
     pub(super) session: Option<Session>,
@@ -90,6 +94,8 @@ impl Endpoint {
             saved: found.after_restart(now, &settings),
             stored: (found, now),
             startup: Some(now.after(settings.startup)),
+            last_heard: found.contact,
+            is_new: found.state == State::Recover && found.wants_all && found.partner.is_none(),
             granted,
             session: None,
             // As above, and a link may have lasted for so long after the partner's last message.
@@ -226,6 +232,8 @@ impl Endpoint {
         self.updates.hash(hasher);
         let Some(session) = &self.session else { return };
         (session.dialect, session.is_heard, session.has_spoken, session.hands_over).hash(hasher);
+        (self.is_new, ago(self.last_heard), session.lacks_all, session.tells_of_clients)
+            .hash(hasher);
         (ago(session.received), ago(session.sent), session.contact_every).hash(hasher);
         session.request.map(|request| (request.all, ago(request.moved))).hash(hasher);
         session.guard.hash(hasher);
@@ -271,6 +279,7 @@ impl Endpoint {
         if state::is_operational(self.state()) {
             self.saved.operational = now;
             self.granted = now;
+            self.is_new = false;
         }
     }
 
@@ -322,6 +331,9 @@ impl Endpoint {
     /// What the link that is gone leaves behind.
     pub(super) fn note_cut(&mut self, now: Stamp, session: &Session) {
         self.cut = now;
+        if session.is_heard {
+            self.last_heard = self.saved.contact;
+        }
         self.told_until = now;
         self.ahead = session.skew.ahead();
     }

@@ -468,3 +468,105 @@ fn a_recovery_without_a_link_cannot_be_ended_by_an_operator() {
     assert!(matches!(last, Some(Alarm::Declined { command: Command::PartnerDown, .. })));
     assert!(!pair.grants(1, backup, 2));
 }
+
+/// The one that kept its disk shows that the other has lost its own.
+#[test]
+fn a_server_with_a_new_disk_waits_although_its_partner_recovers_too() {
+    let (mut pair, _) = waiting_for_the_mclt();
+    pair.cut();
+    pair.pass(MCLT.0);
+    let free = (0..8).find(|n| matches!(pair.status(0, *n), None | Some(BindingStatus::Free)));
+    let free = free.expect("one of the primary's");
+    assert!(pair.grants(0, free, 1));
+    pair.restart(0, false);
+    pair.pass(1);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states()[0], RW);
+    assert!(!pair.grants(0, free, 2));
+    pair.pass(MCLT.0);
+    assert_eq!(pair.states(), [N, N]);
+}
+
+/// Its partner may have been told that it is down.
+#[test]
+fn a_server_that_resumes_without_a_link_listens_first() {
+    for (command, behind) in [(Command::Pause, CI), (Command::Shutdown, R)] {
+        let mut pair = Pair::in_normal();
+        pair.pass(60);
+        pair.cut();
+        pair.command(0, command);
+        pair.command(0, Command::Resume);
+        assert_eq!(pair.states()[0], State::Startup);
+        assert_eq!(pair.sides[0].view.answers, Answers::Nobody);
+        pair.pass(10);
+        assert_eq!(pair.states()[0], behind);
+    }
+}
+
+#[test]
+fn a_server_that_was_paused_while_the_partner_served_alone_recovers() {
+    let mut pair = Pair::in_normal();
+    pair.pass(60);
+    pair.cut();
+    pair.command(0, Command::Pause);
+    pair.pass(1);
+    pair.command(1, Command::PartnerDown);
+    pair.command(0, Command::Resume);
+    pair.link();
+    pair.settle();
+    assert_eq!(pair.states()[1], PD);
+    assert!(matches!(pair.states()[0], R | RW));
+}
+
+/// It has nothing to serve by, wherever the resolution is cut.
+#[test]
+fn a_server_with_a_new_disk_does_not_serve_before_a_conflict_is_resolved() {
+    for cut in 1..12 {
+        let mut pair = Pair::new([None, Some(saved(RI, Some(PC)))]);
+        pair.pass(11);
+        pair.cut_after = Some(cut);
+        pair.link();
+        pair.settle();
+        pair.cut_after = None;
+        let side = &pair.sides[0];
+        let serves = side.view.answers != Answers::Nobody;
+        assert!(!(serves && side.endpoint.saved.wants_all), "cut after {cut}: {:?}", pair.states());
+    }
+}
+
+/// draft-12 §5.16.
+#[test]
+fn a_server_whose_disk_is_an_old_copy_asks_for_all() {
+    let mut pair = Pair::in_normal();
+    pair.pass(60);
+    let old = pair.sides[1].saved;
+    pair.pass(7_200);
+    pair.restart(1, true);
+    pair.pass(60);
+    pair.sides[1].saved = old;
+    pair.restart(1, true);
+    pair.link();
+    pair.settle();
+    assert_ne!(pair.states()[1], N);
+    assert!(pair.sides[1].sent.contains(&Message::UpdateRequestAll));
+}
+
+#[test]
+fn two_servers_that_were_both_off_for_long_come_back_at_once() {
+    for first in [0, 1] {
+        let mut pair = Pair::in_normal();
+        pair.pass(90);
+        pair.cut();
+        let disks = [0, 1].map(|side: usize| pair.sides[side].saved);
+        pair.pass(7_200);
+        for side in [first, 1 - first] {
+            pair.sides[side].saved = disks[side];
+            pair.restart(side, true);
+            pair.pass(60);
+        }
+        pair.link();
+        pair.settle();
+        assert_eq!(pair.states(), [N, N]);
+    }
+}

@@ -55,7 +55,7 @@ impl Endpoint {
         let Some(session) = self.session.take() else { return };
         self.note_cut(now, &session);
         self.updates.link_lost(table);
-        let next = state::on_link_lost(self.saved.state);
+        let next = self.saved.without_link(self.saved.state);
         if self.startup.is_none() && next != self.saved.state {
             self.enter(now, next, "the link is lost", table, actions);
         }
@@ -92,8 +92,13 @@ impl Endpoint {
             // Communications are not OK before a STATE (draft-12 §8.3).
             _ if !is_heard => {}
             Message::BindingUpdate(updates) => {
-                if let Some(request) = self.session.as_mut().and_then(|up| up.request.as_mut()) {
-                    request.moved = now;
+                if let Some(session) = &mut self.session {
+                    session.tells_of_clients |= updates
+                        .iter()
+                        .any(|update| update.identifier.is_some() || update.hardware.is_some());
+                    if let Some(request) = &mut session.request {
+                        request.moved = now;
+                    }
                 }
                 self.with_updates(now, table, |ours, at, _| {
                     ours.on_update(at, xid, updates, actions);
@@ -104,6 +109,9 @@ impl Endpoint {
             }),
             Message::UpdateRequest | Message::UpdateRequestAll => {
                 let all = packet.message == Message::UpdateRequestAll;
+                if let Some(session) = &mut self.session {
+                    session.lacks_all |= all;
+                }
                 self.with_updates(now, table, |ours, at, _| ours.on_request(at, xid, all));
             }
             Message::UpdateDone => self.on_updates_done(now, xid, table, actions),
@@ -156,9 +164,13 @@ impl Endpoint {
         if request.all {
             self.saved.wants_all = false;
         }
-        // Two servers that both recover have nobody to wait for (spec §4.5, §12.5).
-        let is_fellow = matches!(self.saved.partner, Some(State::Recover | State::RecoverDone));
-        let must_wait = !is_fellow && now < self.wait_ends();
+        // Two new servers have nobody to wait for (spec §4.7). A partner that has a disk, or knows of
+        // a client, shows that we may have lost one.
+        let is_fellow = matches!(self.saved.partner, Some(State::Recover | State::RecoverDone))
+            && session.lacks_all
+            && !session.tells_of_clients;
+        let are_new = self.is_new && request.all && is_fellow;
+        let must_wait = !are_new && now < self.wait_ends();
         let next = state::on_updates_done(self.saved.state, self.settings.role, must_wait);
         if let Some(next) = next {
             self.enter(now, next, "the partner has told everything", table, actions);

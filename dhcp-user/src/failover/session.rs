@@ -29,6 +29,10 @@ pub(super) struct Session {
     pub(super) has_spoken: bool,
     /// Our UPDREQ or UPDREQALL that is not yet done.
     pub(super) request: Option<Request>,
+    /// Whether the partner has asked for everything: it may have nothing of its own.
+    pub(super) lacks_all: bool,
+    /// Whether the partner has told of an address that a client has or had.
+    pub(super) tells_of_clients: bool,
     /// In PARTNER-DOWN: the partner is back, and before it serves it is told what it does not know.
     pub(super) hands_over: bool,
     /// Whether an operator knows that the partner does not answer.
@@ -60,6 +64,8 @@ impl Session {
             is_heard: false,
             has_spoken: false,
             request: None,
+            lacks_all: false,
+            tells_of_clients: false,
             hands_over: false,
             has_alarmed: false,
         }

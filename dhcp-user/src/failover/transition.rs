@@ -6,6 +6,7 @@ use super::saved::Saved;
 use super::session::Request;
 use super::settings::{Dialect, Role, Settings};
 use super::state::{self, Turn};
+use super::timer::RECORD_EVERY;
 use crate::lease::Table;
 use crate::wire::Stamp;
 use crate::wire::failover::{Message, Reject, Rejection, State, StateReport};
@@ -18,10 +19,24 @@ impl Saved {
             State::Paused | State::Shutdown => self.previous.unwrap_or(State::Recover),
             state => state,
         };
-        let state = state::on_link_lost(chosen);
-        let since = if state == self.state { self.since } else { now };
+        let state = self.without_link(chosen);
+        let since = match (self.state, state) {
+            (before, after) if before == after => self.since,
+            // The partner sees by it since when it was not told anything.
+            (State::Normal, State::CommunicationsInterrupted) => self.contact,
+            _ => now,
+        };
         let mclt = if settings.role == Role::Primary { settings.mclt } else { self.mclt };
         Self { state, since, mclt, previous: None, ..self }
+    }
+
+    /// What a state becomes without the link: while everything must be asked for, a conflict that is
+    /// not resolved leaves us with nothing to serve by.
+    pub(super) fn without_link(&self, state: State) -> State {
+        match state {
+            State::PotentialConflict if self.wants_all => State::Recover,
+            state => state::on_link_lost(state),
+        }
     }
 }
 
@@ -121,8 +136,20 @@ impl Endpoint {
         let is_out_of_date = may_have_served
             && report.state == State::PartnerDown
             && report.since > self.saved.operational;
+        // draft-12 §5.16: they spoke with each other after what we remember, so it is an old copy.
+        let is_restored = self.dialect() == Dialect::Tandem
+            && matches!(report.state, State::Normal | State::CommunicationsInterrupted)
+            && self.last_heard != Stamp::ZERO
+            && state::is_operational(own)
+            && report.since
+                > self.last_heard.after(self.settings.receive_timer).after(RECORD_EVERY);
+        if is_restored {
+            self.saved.wants_all = true;
+            // Until then leases were granted here that nobody remembers.
+            self.granted = self.granted.max(report.since.min(now));
+        }
         self.saved.operational = self.granted;
-        let next = if is_out_of_date {
+        let next = if is_out_of_date || is_restored {
             State::Recover
         } else {
             state::on_meeting(own, report.state, self.dialect())
@@ -325,14 +352,35 @@ impl Endpoint {
             return Err("this server is in service");
         }
         // The partner has not counted on us meanwhile, as if the link had been lost.
-        let next = state::on_link_lost(self.saved.previous.unwrap_or(State::Recover));
+        let partner = self.saved.partner.filter(|_| self.is_heard());
+        let next = match (self.state(), partner) {
+            // It was told that we leave everything to it, and may do so still.
+            (State::Shutdown, None | Some(State::PartnerDown)) => State::Recover,
+            _ => self.saved.without_link(self.saved.previous.unwrap_or(State::Recover)),
+        };
         if self.is_forbidden(next) {
             return Err("it would stop the partner for good");
+        }
+        if partner.is_none() {
+            self.start_again(now, next, actions);
+            return Ok(());
         }
         self.enter(now, next, "an operator's word", table, actions);
         if let Some(partner) = self.saved.partner.filter(|_| self.is_heard()) {
             self.consider(now, partner, false, table, actions);
         }
         Ok(())
+    }
+
+    /// To STARTUP, with this state behind it: the partner is listened for before anybody is served.
+    fn start_again(&mut self, now: Stamp, behind: State, actions: &mut Vec<Action>) {
+        let (from, to) = (self.state(), State::Startup);
+        self.saved.previous = None;
+        self.saved.state = behind;
+        self.saved.since = now;
+        self.startup = Some(now.after(self.settings.startup));
+        actions.push(Action::Alarm(Alarm::Moved { from, to, why: "an operator's word" }));
+        self.save(now, actions);
+        self.publish(false, actions);
     }
 }

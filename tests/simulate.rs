@@ -19,14 +19,22 @@ fn main() -> ExitCode {
     };
     let (from, seeds, days) = (number("--from", 0), number("--seeds", 1_000), number("--days", 1));
     let days = u32::try_from(days).unwrap_or(u32::MAX);
-    let sabotage = option("--sabotage").map(|name| {
-        Sabotage::named(&name)
-            .unwrap_or_else(|| panic!("no such fault: {name}; {:?}", Sabotage::ALL))
-    });
+    let named = option("--sabotage").map(|name| (Sabotage::named(&name), name));
+    if let Some((None, name)) = named {
+        eprintln!("{name} is none of the faults that can be made:");
+        for fault in Sabotage::ALL {
+            eprintln!("  {:28}{}", format!("{fault:?}"), fault.breaks());
+        }
+        return ExitCode::FAILURE;
+    }
+    let sabotage = named.and_then(|(fault, _)| fault);
     if std::env::args().any(|argument| argument == "--trace") {
         let report = sim::run(&Scenario::of(from, days), sabotage, true);
         report.trace.iter().for_each(|line| println!("{line}"));
-        println!("{:?}", report.failure);
+        if let Some(failure) = report.failure {
+            println!("{failure}");
+            return ExitCode::FAILURE;
+        }
         return ExitCode::SUCCESS;
     }
     let start = Instant::now();

@@ -129,23 +129,23 @@ pub(super) fn await_interrupted(server: &Server) -> Result<()> {
     await_that("the end of the link", || Ok(is_interrupted(relationship_of(server)?))).map(drop)
 }
 
-/// Waits until nothing is left that the partner has yet to be told, or to answer. Returns how long
-/// that took, and how much it was at the first look that is of this moment or later.
-pub(super) fn await_drained(server: &Server) -> Result<(Duration, u64)> {
-    let (mut before, mut most) = (None, None);
+/// How much the partner is yet to be told, or to answer.
+pub(super) fn left(relationship: &Value) -> u64 {
+    number(relationship, "queued") + number(relationship, "unacknowledged")
+}
+
+/// Waits until nothing is left that the partner has yet to be told, or to answer, and says how long
+/// that took.
+pub(super) fn await_drained(server: &Server) -> Result<Duration> {
+    let mut before = None;
     let start = Instant::now();
-    let took = await_that("nothing left to be told", || {
+    await_that("nothing left to be told", || {
         let relationship = relationship_of(server)?;
-        let counted =
-            ["queued", "unacknowledged", "acknowledged"].map(|key| number(&relationship, key));
+        let counted = (left(&relationship), number(&relationship, "acknowledged"));
+        // What was said before may be of a moment before.
         let is_new = *before.get_or_insert(counted) != counted || start.elapsed() > STATUS_AGE;
-        let left = counted[0] + counted[1];
-        if is_new {
-            most.get_or_insert(left);
-        }
-        Ok(is_new && left == 0)
-    })?;
-    Ok((took, most.unwrap_or_default()))
+        Ok(is_new && counted.0 == 0)
+    })
 }
 
 /// Waits until the log has one of these words, and says when it was there.

@@ -31,7 +31,7 @@ const RELAY: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
 
 /// Measures and prints it.
 pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
-    let (kills, cuts) = if arguments.quick { (4, 2) } else { (20, 10) };
+    let (kills, cuts) = if arguments.quick { (4, 2) } else { (20, 5) };
     let pair = Pair::new("takeover");
     let relay = Relay::new(&pair)?;
     let disk = Disk::InNormal(CLIENTS, Told::Acknowledged);

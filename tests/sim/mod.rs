@@ -92,11 +92,17 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
             small.clients.len(),
             small.incidents.len()
         ),
-        format!("  primary {:?}", small.servers[0]),
-        format!("  secondary {:?}", small.servers[1]),
+        format!("  primary    {}", small.servers[0]),
+        format!("  secondary  {}", small.servers[1]),
         format!(
-            "  mclt {} s, receive-timer {} s, pools {:?}, split {}, {:?}",
-            small.mclt, small.receive_timer, small.pools, small.split, small.network
+            "  mclt {} s, receive-timer {} s, split {}, addresses of each network {:?}; of a \
+             thousand packets {} are lost and {} doubled",
+            small.mclt,
+            small.receive_timer,
+            small.split,
+            small.pools,
+            small.network.lost,
+            small.network.doubled
         ),
     ];
     lines.extend(small.incidents.iter().map(|incident| format!("  {incident}")));
@@ -116,8 +122,9 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
         about.unwrap_or_default(),
     ));
     lines.extend(trace.into_iter().skip(skipped));
+    let fault = sabotage.map(|fault| format!(" --sabotage {fault:?}")).unwrap_or_default();
     lines.push(format!(
-        "all of it: cargo xtask simulate --from {seed} --seeds 1 --days {days} --trace"
+        "all of the whole scenario: cargo xtask simulate --from {seed} --days {days}{fault} --trace"
     ));
     lines.join("\n")
 }

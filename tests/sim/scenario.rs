@@ -271,6 +271,22 @@ fn trouble(random: &mut Random, pools: &[u32]) -> Trouble {
     }
 }
 
+impl fmt::Display for ServerPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Clock { ahead, fast, step } = self.clock;
+        write!(f, "lease-time {} s, startup {} s, ", self.lease_time, self.startup)?;
+        write!(f, "flushes of {} to {} ms, ", self.flush.0, self.flush.1)?;
+        write!(f, "sweeps every {} s, clock {ahead} ms ahead", self.sweep / SECOND)?;
+        if fast != 0 {
+            write!(f, ", {fast} ppm fast")?;
+        }
+        match step {
+            Some((at, by)) => write!(f, ", set {by} ms on at {}", Time(at)),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Incident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {:?} for {} s", Time(self.at), self.what, self.lasts / SECOND)

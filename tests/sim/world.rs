@@ -340,7 +340,10 @@ impl<'a> World<'a> {
         let (id, network) = (client.plan.number, client.network);
         let Intent { words, to, unicast } = intent;
         self.say(|| {
-            format!("client {id} -> {:?} {:?} to {to:?}", words.kind, words.ciaddr.or(words.asked))
+            let to = to.map_or("both", name);
+            let about = words.ciaddr.or(words.asked);
+            let about = about.map(|address| format!(" {address}")).unwrap_or_default();
+            format!("client {id} -> {:?}{about} to {to}", words.kind)
         });
         for side in 0..2 {
             if to.is_some_and(|to| to != side) || self.troubles.unreachable[side] > 0 {

@@ -1,6 +1,7 @@
 //! Whose word holds about an address: what of the partner's is taken, and what refused (draft-12
 //! §7.1.3).
 
+use super::merge;
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Client, Told};
 use crate::wire::failover::{BindingStatus, Reject};
@@ -146,6 +147,18 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
         // The partner's sweep ends it in the second in which it is over, and that may be told at once.
         Rule::Over if now.after(ROUNDING) >= binding.expires => Ok(()),
+        // The client left the partner, which knew of our lease, came back to it, and is gone again: what
+        // ended is a later lease, as of one that goes on the partner keeps the end that it knew.
+        // dhcpd does not.
+        Rule::Over
+            if theirs.status == BindingStatus::Expired
+                && ours.dialect == Dialect::Tandem
+                && binding.told == Told::Acknowledged
+                && theirs.cltt > Some(binding.cltt)
+                && merge::is_same(binding.client.as_ref(), theirs.client) =>
+        {
+            Ok(())
+        }
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
         Rule::HeardSince if heard_after(binding.starts) => Ok(()),
         Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),
@@ -373,6 +386,23 @@ mod tests {
         assert_eq!(case.judge(Active), None);
         case.client = client(b"b");
         assert_eq!(case.judge(Active), Some(Reject::LessCritical), "another's is another matter");
+    }
+
+    /// Released at the partner while the link was down, granted anew for less time, and over.
+    #[test]
+    fn a_later_lease_of_the_client_that_is_over_at_the_partner_is_over() {
+        use BindingStatus::{Active, Expired};
+        let acknowledged = Binding { told: Told::Acknowledged, ..binding(Active) };
+        let mut case = Case::of(Some(acknowledged));
+        case.cltt = Some(Stamp(500));
+        assert_eq!(case.judge(Expired), Some(Reject::Outdated), "the lease that we know of");
+        case.cltt = Some(Stamp(501));
+        assert_eq!(case.judge(Expired), None);
+        case.client = client(b"b");
+        assert_eq!(case.judge(Expired), Some(Reject::Outdated), "another client's");
+        case.client = client(b"a");
+        case.ours = Some(binding(Active));
+        assert_eq!(case.judge(Expired), Some(Reject::Outdated), "it does not know of ours");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::conflict::{self, Ours, Refusal, Theirs};
+use super::flight::Sent;
 use super::translate::Received;
 use super::{REMEMBERED_MAX, Ready, Updates, changed, merge};
 use crate::failover::Dialect;
@@ -131,10 +132,13 @@ impl Updates {
 
     /// Whether the partner must hear again of a lease that it has just told us: its word crossed with
     /// ours, and dhcpd may have taken ours for its own.
-    fn is_retold(&self, address: Ipv4Addr, new: &Binding) -> bool {
+    fn is_retold(&mut self, address: Ipv4Addr, new: &Binding) -> bool {
+        // What is on its way says the same: then it is what dhcpd has taken, or has said itself.
+        let is_other =
+            |sent: &mut Sent| !sent.is_forgotten && !merge::tells_alike(&sent.binding, new);
         self.dialect == Dialect::Dhcpd
             && new.status == BindingStatus::Active
-            && self.flight.outstanding(address).is_some()
+            && self.flight.get_mut(address).is_some_and(is_other)
     }
 
     /// Whether the update is taken; of one that is not, whether an operator should know.

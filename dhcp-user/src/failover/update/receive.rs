@@ -68,7 +68,7 @@ impl Updates {
         let (before, now) = loop {
             let before = seen.binding();
             let known = before.and_then(|before| before.client.as_ref());
-            let theirs = Received::of(update, self.dialect, &self.identity, at.skew, known);
+            let theirs = Received::of(at.now, update, self.dialect, &self.identity, at.skew, known);
             if let Some(what) = theirs.lacks(update) {
                 return Err((Reject::MissingInformation, what));
             }

@@ -128,6 +128,7 @@ fn potential(binding: &Binding) -> Stamp {
 impl Received {
     /// What `update` says, where `known` had the address last.
     pub(super) fn of(
+        now: Stamp,
         update: &Update,
         dialect: Dialect,
         identity: &[IdentityBy],
@@ -151,7 +152,8 @@ impl Received {
             // dhcpd does not take a DHCPRELEASE for contact with the client, and knows no contact at
             // all of a lease that we granted; but it says in lease-expiration-time when the client
             // released (the capture's RELEASED). Without this every release there were outdated.
-            received.cltt = received.cltt.max(received.expires);
+            // One that lies ahead is the end of a lease that we have told it since.
+            received.cltt = received.cltt.max(received.expires.filter(|released| *released <= now));
         }
         received
     }
@@ -304,19 +306,22 @@ mod tests {
         update.status = BindingStatus::Released;
         update.cltt = Some(Stamp(400));
         update.expires = Some(Stamp(900));
-        let received =
-            |update: &Update, dialect| Received::of(update, dialect, &[], &Skew::default(), None);
+        let received = |update: &Update, dialect| {
+            Received::of(Stamp(1_000), update, dialect, &[], &Skew::default(), None)
+        };
         assert_eq!(received(&update, Dialect::Dhcpd).cltt, Some(Stamp(900)));
         assert_eq!(received(&update, Dialect::Tandem).cltt, Some(Stamp(400)));
         update.cltt = None;
         assert_eq!(received(&update, Dialect::Dhcpd).cltt, Some(Stamp(900)));
+        update.expires = Some(Stamp(1_001));
+        assert_eq!(received(&update, Dialect::Dhcpd).cltt, None, "no release lies ahead");
     }
 
     #[test]
     fn the_partners_times_are_corrected() {
         let update = telling(Dialect::Tandem).update(ADDRESS, &lease()).unwrap();
         let ahead = Skew::greeted(30);
-        let received = Received::of(&update, Dialect::Tandem, &[], &ahead, None);
+        let received = Received::of(Stamp(1_000), &update, Dialect::Tandem, &[], &ahead, None);
         assert_eq!(received.expires, Some(Stamp(0x6b00_a9d1 - 30)));
         assert_eq!(received.potential, Some(Stamp(0x6b00_abed - 30)));
         assert_eq!(received.starts, Some(Stamp(0x6b00_a959 - 30)));
@@ -327,7 +332,8 @@ mod tests {
     fn what_must_be_there_is_missed() {
         let whole = telling(Dialect::Tandem).update(ADDRESS, &lease()).unwrap();
         let lacks = |update: &Update| {
-            Received::of(update, Dialect::Tandem, &[], &Skew::default(), None).lacks(update)
+            Received::of(Stamp(1_000), update, Dialect::Tandem, &[], &Skew::default(), None)
+                .lacks(update)
         };
         assert_eq!(lacks(&whole), None);
         assert!(lacks(&Update { hardware: None, ..whole.clone() }).is_some());

@@ -229,6 +229,7 @@ impl Updates {
 
     /// Time has passed: the balance, and what was refused long ago.
     pub(super) fn on_tick(&mut self, at: &Moment<'_>, _: &mut Xids, _: &mut Vec<Action>) {
+        self.ready.extend(self.holding.ready(at.now));
         if at.state == State::Normal {
             self.balance.on_tick(at.now, at.table);
         }

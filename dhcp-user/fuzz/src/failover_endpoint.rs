@@ -458,7 +458,13 @@ impl Server {
             let said = updates.iter().filter(|update| update.address == *address);
             let said: Vec<_> = said.map(|update| update.status).collect();
             if old.is_held(soon) && new.status != Active && reset != Some(*address) {
-                let may_end = said.iter().any(|it| [Released, Reset, Abandoned].contains(it));
+                // A later lease of the client, over as well, of which we have not heard.
+                let is_later = |update: &Update| {
+                    (update.address, update.status) == (*address, BindingStatus::Expired)
+                        && update.cltt > Some(old.cltt)
+                };
+                let may_end = said.iter().any(|it| [Released, Reset, Abandoned].contains(it))
+                    || updates.iter().any(is_later);
                 assert!(may_end, "{address} is taken from its client: {old:?}, {new:?}");
             }
             if old.is_held(soon) && new.status == Active && old.client != new.client {

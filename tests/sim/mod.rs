@@ -19,6 +19,7 @@ mod disk;
 mod ending;
 mod link;
 mod observer;
+mod overheard;
 mod packet;
 mod random;
 mod sabotage;

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 
 use dhcp_user::lease::{Binding, BindingStatus, ClientKey, ItemKind};
 use dhcp_user::wire::Stamp;
-use dhcp_user::wire::failover::{Message, State, Update};
+use dhcp_user::wire::failover::{State, Update};
 
 use super::clock::{Clock, Millis, SECOND};
 use super::packet::hardware;
@@ -41,7 +41,7 @@ impl fmt::Display for Failure {
 
 /// A client that may use an address.
 #[derive(Clone, Copy, Debug)]
-struct Claim {
+pub(super) struct Claim {
     client: u16,
     until: Millis,
     told: Millis,
@@ -50,35 +50,37 @@ struct Claim {
 
 /// What one server may rely on.
 #[derive(Debug, Default)]
-struct Known {
+pub(super) struct Known {
     /// The partner's BNDACK for this potential expiration has arrived; by the server's own clock.
-    acknowledged: HashMap<Ipv4Addr, Stamp>,
+    pub(super) acknowledged: HashMap<Ipv4Addr, Stamp>,
     /// The partner's BNDUPD with this one has arrived; as the server's clock has it.
-    announced: HashMap<Ipv4Addr, Stamp>,
+    pub(super) announced: HashMap<Ipv4Addr, Stamp>,
     /// What was announced when the partner said that the lease is over.
-    before_end: HashMap<Ipv4Addr, Stamp>,
+    pub(super) before_end: HashMap<Ipv4Addr, Stamp>,
     /// BNDUPDs under way on the connection, by xid.
-    under_way: HashMap<u32, Vec<Update>>,
+    pub(super) under_way: HashMap<u32, Vec<Update>>,
     /// What the accept table says of a BNDUPD that has come, by xid and address.
-    expected: HashMap<(u32, Ipv4Addr), bool>,
+    pub(super) expected: HashMap<(u32, Ipv4Addr), bool>,
     /// What the partner asked for: clients that held an address at that time.
-    asked_for: BTreeMap<Ipv4Addr, (u16, Stamp)>,
+    pub(super) asked_for: BTreeMap<Ipv4Addr, (u16, Stamp)>,
 }
 
 /// Sees everything.
 #[derive(Debug)]
 pub(super) struct Observer {
-    claims: HashMap<Ipv4Addr, Vec<Claim>>,
-    known: [Known; 2],
-    clocks: [Clock; 2],
-    mclt: u32,
+    pub(super) claims: HashMap<Ipv4Addr, Vec<Claim>>,
+    pub(super) known: [Known; 2],
+    pub(super) clocks: [Clock; 2],
+    pub(super) mclt: u32,
     /// Both clocks are the true one: whole seconds must agree exactly.
-    is_exact: bool,
+    pub(super) is_exact: bool,
     /// Since when, and until when, both servers were told that the other is down.
     pub(super) excused: Option<(Millis, Option<Millis>)>,
-    lost_disk: [Option<Millis>; 2],
+    pub(super) lost_disk: [Option<Millis>; 2],
+    /// In STARTUP because an operator resumed, and not for a restart.
+    pub(super) resumes: [bool; 2],
     /// When each last told a client of a lease.
-    served: [Option<Millis>; 2],
+    pub(super) served: [Option<Millis>; 2],
     pub(super) failure: Option<Failure>,
     pub(super) exchanges: u64,
     pub(super) updates: u64,
@@ -95,6 +97,7 @@ impl Observer {
             is_exact: clocks.iter().all(|clock| *clock == Clock::default()),
             excused: None,
             lost_disk: [None; 2],
+            resumes: [false; 2],
             served: [None; 2],
             failure: None,
             exchanges: 0,
@@ -283,7 +286,11 @@ impl Observer {
         let before = server.disk.states.first();
         let must_stay =
             matches!(before, Some(State::Recover | State::RecoverWait | State::PartnerDown));
-        if (from, to) == (State::Startup, State::CommunicationsInterrupted) && must_stay {
+        let is_restart = !std::mem::replace(&mut self.resumes[server.side], to == State::Startup);
+        if (from, to) == (State::Startup, State::CommunicationsInterrupted)
+            && must_stay
+            && is_restart
+        {
             let text = format!("{who} was in {before:?} and is in {to} after a restart");
             self.fail("a restart changes no state", now, text);
         }
@@ -296,261 +303,8 @@ impl Observer {
         }
     }
 
-    /// A message leaves a server: what it tells must be durable.
-    pub(super) fn sends(&mut self, now: Millis, server: &Server, xid: u32, message: &Message) {
-        let side = server.side;
-        match message {
-            Message::State(report)
-                if !report.is_startup && !server.disk.states.contains(&report.state) =>
-            {
-                let saved = server.disk.saved.map(|saved| saved.state);
-                let text =
-                    format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
-                self.fail("durable before the STATE", now, text);
-            }
-            Message::BindingUpdate(updates) => {
-                self.updates += updates.len() as u64;
-                for update in updates {
-                    self.check_update(now, server, update);
-                }
-                self.known[side].under_way.insert(xid, updates.clone());
-            }
-            Message::BindingAck(answers) => {
-                for answer in answers {
-                    let taken = answer.rejection.is_none();
-                    let update = self.known[1 - side].under_way.get(&xid).and_then(|updates| {
-                        updates.iter().find(|update| update.address == answer.address)
-                    });
-                    if let Some(update) = update.filter(|_| taken).cloned() {
-                        self.check_taken(now, server, &update);
-                        self.taken(side, &update);
-                    }
-                    let expected = self.known[side].expected.remove(&(xid, answer.address));
-                    if expected.is_some_and(|expected| expected != taken) {
-                        let text = format!(
-                            "{} {} {}, which another client has by its own records",
-                            name(side),
-                            if taken { "takes" } else { "refuses" },
-                            answer.address
-                        );
-                        self.fail_about(
-                            "of two clients the primary's has the address",
-                            now,
-                            (answer.address, None),
-                            text,
-                        );
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// What is told of a binding must outlast a crash.
-    fn check_update(&mut self, now: Millis, server: &Server, update: &Update) {
-        let durable = server.disk.bindings.get(&update.address);
-        let status = durable.map_or(BindingStatus::Free, |durable| durable.status);
-        let is_kept = match update.status {
-            // A server that has not used an address has no record of it.
-            BindingStatus::Free => true,
-            BindingStatus::Active => durable.is_some_and(|durable| {
-                durable.status != BindingStatus::Active
-                    || durable
-                        .sent_potential
-                        .max(durable.expires)
-                        .max(durable.received_potential)
-                        .max(durable.acked_potential)
-                        >= update.potential.unwrap_or(Stamp::ZERO)
-            }),
-            other => {
-                other == status
-                    || server
-                        .binding(update.address)
-                        .is_some_and(|binding| binding.status != other && durable.is_some())
-            }
-        };
-        if !is_kept {
-            let text = format!(
-                "{} tells the partner {:?} of {}; its disk has {status:?}",
-                name(server.side),
-                update.status,
-                update.address
-            );
-            self.fail_about(
-                "durable before the BNDUPD",
-                now,
-                (update.address, client_of(update)),
-                text,
-            );
-        }
-    }
-
-    /// What is acknowledged must outlast a crash.
-    fn check_taken(&mut self, now: Millis, server: &Server, update: &Update) {
-        let side = server.side;
-        let durable = server.disk.bindings.get(&update.address);
-        let announced = self.as_clock_of(now, side, update.potential.unwrap_or(Stamp::ZERO));
-        let tolerance = if self.is_exact { 0 } else { 20 };
-        let is_kept = match update.status {
-            BindingStatus::Active => durable.is_some_and(|durable| {
-                durable.status != BindingStatus::Active
-                    || whose(durable) == client_of(update)
-                        && durable.received_potential.0.saturating_add(tolerance) >= announced.0
-            }),
-            BindingStatus::Free
-            | BindingStatus::Expired
-            | BindingStatus::Released
-            | BindingStatus::Reset => true,
-            other => durable.is_some_and(|durable| {
-                durable.status == other
-                    || server.binding(update.address).is_some_and(|it| it.status != other)
-            }),
-        };
-        if !is_kept {
-            let text = format!(
-                "{} takes {:?} of {} until {}; its disk has {:?}",
-                name(side),
-                update.status,
-                update.address,
-                announced.0,
-                durable.map(|durable| (
-                    durable.status,
-                    whose(durable),
-                    durable.received_potential.0
-                ))
-            );
-            self.fail_about(
-                "durable before the BNDACK",
-                now,
-                (update.address, client_of(update)),
-                text,
-            );
-        }
-    }
-
-    /// A message arrives, before the server knows.
-    pub(super) fn arrives(
-        &mut self,
-        now: Millis,
-        servers: &[Server; 2],
-        to: Side,
-        xid: u32,
-        message: &Message,
-    ) {
-        let server = &servers[to];
-        match message {
-            Message::BindingUpdate(updates) => {
-                for update in updates {
-                    self.expect(now, server, xid, update);
-                }
-            }
-            Message::BindingAck(answers) => {
-                let updates = self.known[to].under_way.remove(&xid).unwrap_or_default();
-                for update in updates {
-                    let answer = answers.iter().find(|answer| answer.address == update.address);
-                    if answer.is_some_and(|answer| answer.rejection.is_none()) {
-                        self.acknowledged(to, &update);
-                    }
-                }
-            }
-            Message::UpdateRequest | Message::UpdateRequestAll => {
-                let all = *message == Message::UpdateRequestAll;
-                self.known[1 - to].asked_for = held(server, all);
-            }
-            Message::UpdateDone => self.check_done(now, servers, to),
-            _ => {}
-        }
-    }
-
-    /// The update is announced, and the accept table says what must become of it.
-    fn expect(&mut self, now: Millis, server: &Server, xid: u32, update: &Update) {
-        let side = server.side;
-        let own = server.binding(update.address);
-        let stamp = self.clocks[side].at(now);
-        // draft-12 §7.1.3, rule 5.
-        let rival = own.filter(|own| {
-            own.status == BindingStatus::Active
-                && update.status == BindingStatus::Active
-                && own.expires > stamp.after(dhcp_user::wire::Seconds(30))
-                && whose(own) != client_of(update)
-        });
-        // Two updates of one address that cross are another matter (spec §6.3).
-        let mut under_way = self.known[side].under_way.values().flatten();
-        let crosses = under_way.any(|own| own.address == update.address);
-        let rival = rival.filter(|_| !crosses);
-        if rival.is_some() {
-            self.known[side].expected.insert((xid, update.address), side == 1);
-        }
-        let announced = self.as_clock_of(now, side, update.potential.unwrap_or(Stamp::ZERO));
-        let known = &mut self.known[side];
-        if update.status == BindingStatus::Active {
-            // Taken or not: the partner remembers what it has announced.
-            let last = known.announced.entry(update.address).or_default();
-            *last = announced.max(*last);
-        } else {
-            let last = known.announced.get(&update.address).copied();
-            known.before_end.insert(update.address, last.unwrap_or(Stamp::ZERO));
-        }
-    }
-
-    /// The server has taken the update: what was promised of a lease that is over counts no more.
-    fn taken(&mut self, side: Side, update: &Update) {
-        if update.status == BindingStatus::Active {
-            return;
-        }
-        let known = &mut self.known[side];
-        known.acknowledged.remove(&update.address);
-        let before = known.before_end.remove(&update.address);
-        if known.announced.get(&update.address).copied() == before {
-            known.announced.remove(&update.address);
-        }
-    }
-
-    fn acknowledged(&mut self, side: Side, update: &Update) {
-        let potential = update.potential.unwrap_or(Stamp::ZERO);
-        if update.status != BindingStatus::Active {
-            self.known[side].announced.remove(&update.address);
-            self.known[side].acknowledged.remove(&update.address);
-        }
-        let known = self.known[side].acknowledged.entry(update.address).or_default();
-        *known = potential.max(*known);
-    }
-
-    /// UPDDONE: what was asked for must be here.
-    fn check_done(&mut self, now: Millis, servers: &[Server; 2], to: Side) {
-        let asked_for = std::mem::take(&mut self.known[to].asked_for);
-        for (address, (client, expires)) in asked_for {
-            let theirs = servers[1 - to].binding(address);
-            let still = theirs.is_some_and(|theirs| {
-                theirs.status == BindingStatus::Active
-                    && whose(&theirs) == Some(client)
-                    && theirs.expires == expires
-            });
-            let ours = servers[to].binding(address);
-            let is_unknown = ours.is_none_or(|ours| ours.is_available());
-            let is_over =
-                expires <= self.clocks[1 - to].at(now).after(dhcp_user::wire::Seconds(30));
-            if still && is_unknown && !is_over {
-                let text = format!(
-                    "{} is told that it has everything, and does not know that client {client} \
-                     has {address}",
-                    name(to)
-                );
-                self.fail_about("all is sent before UPDDONE", now, (address, Some(client)), text);
-            }
-        }
-    }
-
-    /// The connection is gone, and all that was under way on it.
-    pub(super) fn disconnected(&mut self, side: Side) {
-        let known = &mut self.known[side];
-        known.under_way.clear();
-        known.expected.clear();
-        known.asked_for.clear();
-    }
-
     /// A time of the other server's, as this one's clock has it.
-    fn as_clock_of(&self, now: Millis, side: Side, theirs: Stamp) -> Stamp {
+    pub(super) fn as_clock_of(&self, now: Millis, side: Side, theirs: Stamp) -> Stamp {
         if theirs == Stamp::ZERO || theirs == Stamp::NEVER {
             return theirs;
         }
@@ -580,7 +334,7 @@ impl Observer {
 }
 
 /// Addresses that clients hold, and what is untold alone unless `all`.
-fn held(server: &Server, all: bool) -> BTreeMap<Ipv4Addr, (u16, Stamp)> {
+pub(super) fn held(server: &Server, all: bool) -> BTreeMap<Ipv4Addr, (u16, Stamp)> {
     let mut held = BTreeMap::new();
     let Some(core) = &server.core else { return held };
     core.table.for_each(|address, binding| {

@@ -20,7 +20,7 @@ impl Packet {
     /// there is a `secret`.
     ///
     /// The text of a refusal is cut to what the message has room for. Of an update, what
-    /// [`Update::encoded_len`] leaves out is left out; towards dhcpd all that it does not read.
+    /// `Update::encoded_len` leaves out is left out; towards dhcpd all that it does not read.
     ///
     /// # Errors
     /// The message cannot be sent; `into` is as it was.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::settings::{Clock, Settings};
 use crate::config::model::Secret;
-use crate::failover::{self, Role};
+use crate::failover::{self, Role, testing};
 use crate::wire::{Seconds, Stamp};
 
 /// A clock that stands still.
@@ -29,22 +29,14 @@ pub(super) fn settings(role: Role, local: SocketAddr, peer: SocketAddr) -> Setti
     Settings {
         endpoint: failover::Settings {
             name: "metro".to_owned(),
-            role,
             mclt: Seconds(3_600),
-            receive_timer: Seconds(30),
             max_unacked: 100,
-            buckets: [u64::MAX, u64::MAX, 0, 0],
-            dhcpd_buckets: true,
-            max_secs: Some(3),
-            safe_period: None,
             startup: Seconds(5),
-            max_misbalance: 15,
-            max_ownership: 10,
             min_balance: Seconds(60),
             max_balance: Seconds(3_600),
-            starts_alone: false,
             identity: Vec::new(),
             pools: Vec::new(),
+            ..testing::settings(role)
         },
         local,
         peer,

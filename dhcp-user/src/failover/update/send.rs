@@ -58,7 +58,6 @@ impl Updates {
             self.walk = Some(Walk::new(None, self.wants_all, ranges));
             self.wants_refused = false;
         }
-        self.ready.extend(self.holding.ready(at.now));
         let mut steps = STEPS;
         while self.flight.messages() < self.window {
             if actions.len() + EACH > limit {

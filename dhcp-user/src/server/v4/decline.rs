@@ -1,7 +1,6 @@
 //! DHCPDECLINE (RFC 2131 §4.3.3): the address is in use by somebody we know nothing of.
 
-use super::allocate::Standing;
-use super::exchange::{ATTEMPTS, Exchange, Output};
+use super::exchange::{Exchange, Output};
 use crate::server::{Answer, DropReason};
 
 pub(super) fn decline(
@@ -14,20 +13,8 @@ pub(super) fn decline(
         return Err(DropReason::OtherServer);
     }
     let address = address.ok_or(DropReason::Incomplete)?;
-    if let Some(site) = exchange.site(address) {
-        exchange.admit(site)?;
-    }
-    for _ in 0..ATTEMPTS {
-        // Only its own: nobody may empty a pool by declining what others have.
-        let held = exchange
-            .held(address)
-            .filter(|candidate| candidate.standing == Standing::Held)
-            .ok_or(DropReason::NotHeld)?;
-        if exchange.abandon(&held, output).is_ok() {
-            return Ok(Answer::Done);
-        }
-    }
-    Err(DropReason::Contended)
+    // Only its own: nobody may empty a pool by declining what others have.
+    exchange.give_up(address, |held| exchange.abandon(held, output))
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 //!
 //! Whoever loses a swap learns so by [`Lost`] and decides anew on what is there now.
 
+use std::net::Ipv4Addr;
+
 use super::allocate::{Candidate, Standing};
-use super::exchange::{Exchange, Output};
+use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::partner::Term;
 use crate::lease::{Binding, BindingStatus, Client, Counting, ItemKind, Reserved};
 use crate::server::limit::Subscriber;
 use crate::server::options::Layers;
 use crate::server::times::{self, Times};
-use crate::server::{Change, DropReason};
+use crate::server::{Answer, Change, DropReason};
 use crate::wire::Stamp;
 
 /// Another worker changed the address since it was looked at: decide anew.
@@ -114,6 +116,31 @@ impl<'a> Exchange<'a> {
         new.writer = Some(self.writer);
         new.client = None;
         self.swap(candidate, new, &[], output, Journalled::Yes)
+    }
+
+    /// Has `change` done to the lease that the client holds at `address`: what DHCPRELEASE and
+    /// DHCPDECLINE have in common.
+    ///
+    /// # Errors
+    /// Why the client is not answered there, or `NotHeld`.
+    pub(super) fn give_up(
+        &self,
+        address: Ipv4Addr,
+        mut change: impl FnMut(&Candidate<'a>) -> Result<(), Lost>,
+    ) -> Result<Answer, DropReason> {
+        if let Some(site) = self.site(address) {
+            self.admit(site)?;
+        }
+        for _ in 0..ATTEMPTS {
+            let held = self
+                .held(address)
+                .filter(|candidate| candidate.standing == Standing::Held)
+                .ok_or(DropReason::NotHeld)?;
+            if change(&held).is_ok() {
+                return Ok(Answer::Done);
+            }
+        }
+        Err(DropReason::Contended)
     }
 
     /// Whether the client's subscriber already has as many leases as it may: a hint before an

@@ -1,7 +1,6 @@
 //! DHCPRELEASE (RFC 2131 §4.3.4): the lease ends, and the client is remembered.
 
-use super::allocate::Standing;
-use super::exchange::{ATTEMPTS, Exchange, Output};
+use super::exchange::{Exchange, Output};
 use crate::server::{Answer, DropReason};
 
 pub(super) fn release(
@@ -17,19 +16,7 @@ pub(super) fn release(
         None => return Err(DropReason::Incomplete),
     }
     let address = address.ok_or(DropReason::Incomplete)?;
-    if let Some(site) = exchange.site(address) {
-        exchange.admit(site)?;
-    }
-    for _ in 0..ATTEMPTS {
-        let held = exchange
-            .held(address)
-            .filter(|candidate| candidate.standing == Standing::Held)
-            .ok_or(DropReason::NotHeld)?;
-        if exchange.end(&held, output).is_ok() {
-            return Ok(Answer::Done);
-        }
-    }
-    Err(DropReason::Contended)
+    exchange.give_up(address, |held| exchange.end(held, output))
 }
 
 #[cfg(test)]

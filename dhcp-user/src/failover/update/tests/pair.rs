@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use crate::config::model::IdentityBy;
 use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::skew::Skew;
 use crate::failover::update::Updates;
-use crate::failover::{Dialect, Role, Settings};
+use crate::failover::{Dialect, Role, Settings, testing};
 use crate::lease::{
     Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, NetworkId, Owner, PoolId,
     Range, Table, Told, View, WriterId,
@@ -36,23 +35,12 @@ pub(super) fn client(number: u8) -> Client {
 
 pub(super) fn settings(role: Role) -> Settings {
     Settings {
-        name: "fo4".to_owned(),
-        role,
         mclt: MCLT,
-        receive_timer: Seconds(30),
-        max_unacked: 10,
-        buckets: [u64::MAX, u64::MAX, 0, 0],
-        dhcpd_buckets: true,
-        max_secs: Some(3),
-        safe_period: None,
         startup: Seconds(5),
-        max_misbalance: 15,
-        max_ownership: 10,
         min_balance: Seconds(60),
         max_balance: Seconds(3_600),
-        starts_alone: false,
-        identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![POOL],
+        ..testing::settings(role)
     }
 }
 
@@ -113,6 +101,7 @@ impl Side {
     /// So much time passes that nothing is held back any more.
     pub(super) fn settle(&mut self) {
         self.now = Stamp(self.now.0 + 3);
+        self.with(|updates, at, xids, actions| updates.on_tick(at, xids, actions));
     }
 
     pub(super) fn down(&mut self) {

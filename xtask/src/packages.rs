@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::step::{execute, output};
 
@@ -26,14 +26,16 @@ pub(crate) fn missing<'a>(names: &[&'a str]) -> Vec<&'a str> {
 
 /// Installs `names` without starting the services that come with them.
 pub(crate) fn install(names: &[&str]) -> Result<()> {
-    refresh_lists()?;
     let _quiet = NoServices::begin()?;
-    execute(apt("install").args(["-y", "-q", "--no-install-recommends"]).args(names))
+    with_lists(|| {
+        execute(apt("install").args(["-y", "-q", "--no-install-recommends"]).args(names))
+    })
 }
 
 /// The one package that is called `stem` followed by a version, among what `name` depends on.
 pub(crate) fn dependency(name: &str, stem: &str) -> Result<String> {
-    let listed = output(Command::new("apt-cache").args(["depends", "--important", name]))?;
+    let depends = || output(Command::new("apt-cache").args(["depends", "--important", name]));
+    let listed = with_lists(depends)?;
     listed
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Depends: "))
@@ -46,7 +48,6 @@ pub(crate) fn dependency(name: &str, stem: &str) -> Result<String> {
 
 /// Downloads `names` and unpacks all of them into the new folder `into`; whole or not at all.
 pub(crate) fn unpack(names: &[&str], into: &Path) -> Result<()> {
-    refresh_lists()?;
     let partial = into.with_extension("partial");
     match fs::remove_dir_all(&partial) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
@@ -55,7 +56,7 @@ pub(crate) fn unpack(names: &[&str], into: &Path) -> Result<()> {
     let archives = partial.join("archives");
     fs::create_dir_all(&archives)?;
     eprintln!("    downloading {}", names.join(" "));
-    execute(apt("download").arg("-q").args(names).current_dir(&archives))?;
+    with_lists(|| execute(apt("download").arg("-q").args(names).current_dir(&archives)))?;
     for entry in fs::read_dir(&archives)? {
         let archive = entry?.path();
         let name = archive.file_name().unwrap_or_default().to_string_lossy();
@@ -79,16 +80,19 @@ fn apt(action: &str) -> Command {
     command
 }
 
-/// A fresh image knows no packages until it is told to ask.
-fn refresh_lists() -> Result<()> {
-    let known = fs::read_dir("/var/lib/apt/lists").is_ok_and(|lists| {
-        lists.flatten().any(|list| list.file_name().to_string_lossy().contains("_Packages"))
-    });
-    if known {
-        return Ok(());
-    }
-    ensure!(is_root(), "apt has no package lists, and only root may fetch them (apt-get update)");
-    execute(apt("update").arg("-q"))
+/// Does what needs apt's lists of packages. A fresh image has none, or those of the day it was made,
+/// which name packages that are gone and lack those that came since: whatever fails is tried once
+/// more with new lists.
+fn with_lists<T>(attempt: impl Fn() -> Result<T>) -> Result<T> {
+    attempt().or_else(|error| {
+        // Only root may fetch them.
+        if !is_root() {
+            return Err(error);
+        }
+        eprintln!("    asking for new lists of packages: {error:#}");
+        execute(apt("update").arg("-q"))?;
+        attempt()
+    })
 }
 
 /// While this lives, installing a package starts no service of it.

@@ -1,0 +1,84 @@
+//! Relationships with partners.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::wire::Seconds;
+
+/// `[[failover]]`: one relationship with one partner. Which subnets it serves, they say themselves:
+/// [`Subnet::failover`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Relationship {
+    /// relationship-name, as the partner spells it; unique, 1 to 255 octets.
+    pub name: String,
+    /// Whether this server is the primary.
+    pub is_primary: bool,
+    /// Where we listen, and connect from.
+    pub local: SocketAddr,
+    /// Where the partner listens, and the only address that may connect; no two relationships have
+    /// one partner address (dhcpd tells connections by address alone).
+    pub peer: SocketAddr,
+    /// MCLT (draft-12 §5.2). A secondary goes by it only until the primary has told its own.
+    pub mclt: Seconds,
+    /// receive-timer: after so long without a message the link is given up; at least 3 s.
+    pub receive_timer: Seconds,
+    /// max-unacked-bndupd: updates that we take before we answer; 1 to 1000.
+    pub max_unacked: u32,
+    /// Bit h set: the primary serves clients with hash h. Bit h is bit h % 64 of word h / 64. A
+    /// secondary goes by what the primary tells.
+    pub buckets: [u64; 4],
+    /// Bit 1 of hash-bucket-assignment means that the primary serves, as dhcpd has it, and not the
+    /// secondary, as draft-12 §12.11 has it.
+    pub dhcpd_buckets: bool,
+    /// A client that has asked for more seconds than this is anybody's; `None`: there is no load
+    /// balancing at all, and in NORMAL both answer everybody, as with dhcpd's
+    /// `load balance max seconds 0`.
+    pub max_secs: Option<u16>,
+    /// After so long in COMMUNICATIONS-INTERRUPTED the partner is taken to be down (draft-12 §10);
+    /// `None`: never.
+    pub safe_period: Option<Seconds>,
+    /// How long STARTUP waits for the partner.
+    pub startup: Seconds,
+    /// How long after a failed or lost connection the next one is tried.
+    pub reconnect: Seconds,
+    /// max-lease-misbalance, in percent; 1 to 100.
+    pub max_misbalance: u8,
+    /// max-lease-ownership, in percent; 1 to 100.
+    pub max_ownership: u8,
+    /// min-balance: earliest next look at the balance.
+    pub min_balance: Seconds,
+    /// max-balance: latest next look; not less than `min_balance`.
+    pub max_balance: Seconds,
+    /// Start in PARTNER-DOWN if there is no record of a partner and it is not heard in STARTUP.
+    pub starts_alone: bool,
+    /// Shared secret of the message-digest (draft-12 §11.1).
+    pub secret: Option<Secret>,
+    /// TLS on the link (draft-12 §11.2).
+    pub tls: Option<Tls>,
+}
+
+/// Octets that nobody is to see; at least 8. Debugging shows none of them.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Secret(pub Box<[u8]>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// `tls` of `[[failover]]`. The files could be read when the configuration was.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Tls {
+    /// Own certificate, and what leads from it to the authority; PEM.
+    pub certificate: PathBuf,
+    /// Its private key; PEM.
+    pub key: PathBuf,
+    /// Certificates of which one must have signed the partner's; PEM.
+    pub authority: PathBuf,
+    /// The name that the partner's certificate must have; `None`: the partner's address.
+    pub peer_name: Option<String>,
+    /// Whether a partner that does without TLS is refused.
+    pub is_required: bool,
+}

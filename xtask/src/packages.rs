@@ -27,9 +27,7 @@ pub(crate) fn missing<'a>(names: &[&'a str]) -> Vec<&'a str> {
 /// Installs `names` without starting the services that come with them.
 pub(crate) fn install(names: &[&str]) -> Result<()> {
     let _quiet = NoServices::begin()?;
-    with_lists(|| {
-        execute(apt("install").args(["-y", "-q", "--no-install-recommends"]).args(names))
-    })
+    with_lists(|| execute(apt("install").args(["-y", "-q", "--no-install-recommends"]).args(names)))
 }
 
 /// The one package that is called `stem` followed by a version, among what `name` depends on.

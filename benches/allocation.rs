@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use dhcp_user::lease::{Binding, BindingStatus, Layout, NetworkId, Owner, PoolId, Range, Table};
+use dhcp_user::lease::{
+    Binding, BindingStatus, Layout, NetworkId, Owner, PoolId, Range, ResourceId, Table,
+};
 use dhcp_user::wire::Stamp;
 
 use crate::figure::Figure;
@@ -16,7 +18,7 @@ const LIMIT: f64 = 1.5;
 const ADDRESSES: u32 = 1 << 20;
 /// Of these one in a thousand is free in the full pool.
 const FREE: u32 = ADDRESSES / 1000;
-const NETWORK: NetworkId = NetworkId(std::net::Ipv4Addr::new(10, 0, 0, 0));
+const NETWORK: NetworkId = NetworkId(ResourceId(0x0a00_0000));
 const NOW: Stamp = Stamp(1_000_000);
 
 /// Measures both and prints them.
@@ -44,12 +46,8 @@ pub(crate) fn measure(quick: bool) -> Result<()> {
 
 fn table() -> Table {
     let last = std::net::Ipv4Addr::from_bits(POOL.0.to_bits() + ADDRESSES - 1);
-    let network = Range { first: NETWORK.0, last: std::net::Ipv4Addr::new(10, 255, 255, 255) };
-    Table::new(Layout::new(
-        vec![(network, NETWORK)],
-        vec![Range { first: POOL.0, last }],
-        Vec::new(),
-    ))
+    let network = Range { first: NETWORK.0, last: ResourceId(0x0aff_ffff) };
+    Table::new(Layout::new(vec![(network, NETWORK)], vec![Range::ipv4(POOL.0, last)], Vec::new()))
 }
 
 /// Nanoseconds for each of half of what is free in the full pool.
@@ -63,7 +61,7 @@ fn timed(table: &Table, first: u32) -> Result<f64> {
 fn take(table: &Table, first: u32, count: u32) -> Result<()> {
     for number in first..first + count {
         let guard = table.pin();
-        let free = table.take_free(PoolId(POOL.0), Owner::Primary, NOW, &guard);
+        let free = table.take_free(PoolId(POOL.0.into()), Owner::Primary, NOW, &guard);
         let (address, seen) = free.context("an address is free")?;
         let lease = state::lease(number, NOW);
         black_box(table.replace(address, seen, lease, &guard).is_ok());
@@ -77,7 +75,7 @@ fn held_from(table: &Table, first: u32) -> Vec<u32> {
     let held = |number: u32| {
         let client = state::client(number);
         let found = table.of_client(NETWORK, client.key(), &guard).next();
-        found.map(|(address, _)| address.to_bits() - POOL.0.to_bits())
+        found.map(|(resource, _)| resource.0 - POOL.0.to_bits())
     };
     (first..first + FREE / 2).filter_map(held).collect()
 }

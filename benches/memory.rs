@@ -17,7 +17,7 @@ pub(crate) fn measure(leases: u32) -> Result<()> {
     let now = state::now();
     for number in 0..leases {
         let guard = table.pin();
-        let free = table.take_free(PoolId(POOL.0), Owner::Primary, now, &guard);
+        let free = table.take_free(PoolId(POOL.0.into()), Owner::Primary, now, &guard);
         let (address, seen) = free.context("the pool is larger than this")?;
         let granted = table.replace(address, seen, state::lease(number, now), &guard);
         granted.ok().context("nobody else is here")?;

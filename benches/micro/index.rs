@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 use criterion::{BatchSize, Criterion, Throughput};
 use dashmap::DashMap;
-use dhcp_user::lease::{Client, Index, NetworkId};
+use dhcp_user::lease::{Client, Index, NetworkId, ResourceId};
 
 use crate::figure::Figure;
 use crate::resident::resident;
@@ -17,7 +17,7 @@ use crate::state;
 
 /// Clients in each of them.
 const CLIENTS: u32 = 1 << 20;
-const NETWORK: NetworkId = NetworkId(Ipv4Addr::new(10, 0, 0, 0));
+const NETWORK: NetworkId = NetworkId(ResourceId(0x0a00_0000));
 /// Steps through the clients so that neighbours in time are none in memory.
 const STRIDE: u32 = 611_953;
 
@@ -43,15 +43,15 @@ trait Clients {
 
 impl Clients for Index {
     fn insert(&self, client: &Client, address: Ipv4Addr) {
-        self.insert(self.fold(NETWORK, client.key()), address);
+        self.insert(self.fold(NETWORK, client.key()), address.into());
     }
 
     fn find(&self, client: &Client) -> Option<Ipv4Addr> {
-        self.find(self.fold(NETWORK, client.key())).next()
+        self.find(self.fold(NETWORK, client.key())).next().map(ResourceId::ipv4)
     }
 
     fn remove(&self, client: &Client, address: Ipv4Addr) {
-        self.remove(self.fold(NETWORK, client.key()), address);
+        self.remove(self.fold(NETWORK, client.key()), address.into());
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
         b.iter(|| {
             let guard = table.pin();
             stranger += 1;
-            let free = table.take_free(PoolId(POOL.0), Owner::Primary, now, &guard);
+            let free = table.take_free(PoolId(POOL.0.into()), Owner::Primary, now, &guard);
             let (address, seen) = free.expect("the pool is larger");
             black_box(table.replace(address, seen, state::lease(stranger, now), &guard).is_ok())
         });

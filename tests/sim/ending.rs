@@ -144,7 +144,7 @@ impl World<'_> {
 
     /// In NORMAL neither server is left without addresses while the other has some.
     fn is_unbalanced(&self, network: usize) -> Option<String> {
-        let pool = dhcp_user::lease::PoolId(pool_begin(network));
+        let pool = dhcp_user::lease::PoolId(pool_begin(network).into());
         let counts = self.servers[0].core.as_ref()?.table.counts(pool);
         let (free, backup) = (counts.free.cast_signed(), counts.backup.cast_signed());
         let all = free + backup;

@@ -337,12 +337,12 @@ impl Observer {
 pub(super) fn held(server: &Server, all: bool) -> BTreeMap<Ipv4Addr, (u16, Stamp)> {
     let mut held = BTreeMap::new();
     let Some(core) = &server.core else { return held };
-    core.table.for_each(|address, binding| {
+    core.table.for_each(|resource, binding| {
         let is_owed = all || binding.told != dhcp_user::lease::Told::Acknowledged;
         if let Some(client) = whose(binding).filter(|_| is_owed)
             && binding.status == BindingStatus::Active
         {
-            held.insert(address, (client, binding.expires));
+            held.insert(resource.ipv4(), (client, binding.expires));
         }
     });
     held

@@ -158,7 +158,7 @@ impl Server {
     /// Addresses of a network that this server may give to a new client.
     pub(super) fn available(&self, network: usize) -> u32 {
         let (Some(core), Some(view)) = (&self.core, self.view()) else { return 0 };
-        let counts = core.table.counts(PoolId(pool_begin(network)));
+        let counts = core.table.counts(PoolId(pool_begin(network).into()));
         match view.owner {
             Owner::Primary => counts.free as u32,
             Owner::Secondary => counts.backup as u32,
@@ -168,7 +168,7 @@ impl Server {
     /// Addresses of a network that either server may give to a new client.
     pub(super) fn available_to_both(&self, network: usize) -> u32 {
         let Some(core) = &self.core else { return 0 };
-        let counts = core.table.counts(PoolId(pool_begin(network)));
+        let counts = core.table.counts(PoolId(pool_begin(network).into()));
         (counts.free + counts.backup) as u32
     }
 
@@ -329,7 +329,8 @@ impl Server {
         let disk = &mut self.disk;
         let mut freed = Vec::new();
         let writer = WriterId(MAINTENANCE);
-        let sweep = table.expire(now, usize::MAX, writer, views, &mut |address, _, binding| {
+        let sweep = table.expire(now, usize::MAX, writer, views, &mut |resource, _, binding| {
+            let address = resource.ipv4();
             let record = Record::Binding(address, binding.clone());
             appended[usize::from(MAINTENANCE)] = disk.append(MAINTENANCE, record);
             freed.push(address);
@@ -418,7 +419,7 @@ impl Core {
     /// Every address that was ever bound.
     pub(super) fn addresses(&self) -> Vec<Ipv4Addr> {
         let mut addresses = Vec::new();
-        self.table.for_each(|address, _| addresses.push(address));
+        self.table.for_each(|resource, _| addresses.push(resource.ipv4()));
         addresses
     }
 

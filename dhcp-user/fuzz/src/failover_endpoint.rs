@@ -42,7 +42,7 @@ static COMPILED: LazyLock<[(Settings, Layout); 2]> = LazyLock::new(|| {
         let config = Config::parse(&text, Path::new("tandem.toml"), &read);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let settings =
-            Settings::of(&config.failover[0], &config.identity, vec![PoolId(address(1))]);
+            Settings::of(&config.failover[0], &config.identity, vec![PoolId(address(1).into())]);
         (settings, Layout::of(&config))
     })
 });

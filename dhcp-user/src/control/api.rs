@@ -186,7 +186,7 @@ mod tests {
                 client: Some(lease::Client::builder(identity).build()),
                 ..Binding::new(BindingStatus::Active, Stamp(1))
             };
-            instance.table.restore((0x0a07_0000 + index).into(), binding);
+            instance.table.restore(lease::ResourceId(0x0a07_0000 + index), binding);
         }
         instance.table.finish_restore(&crate::lease::in_turn);
         Arc::new(instance)

@@ -1,12 +1,11 @@
 //! A walk through the lease table that can stop anywhere: what `tandem leases` is sent, page by
 //! page.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::clock;
 use super::leases::{Filter, Subnets, write_line};
-use crate::lease::Table;
+use crate::lease::{ResourceId, Table};
 
 /// Slots looked at for one page: a millisecond's work or so, after which the control thread does
 /// something else and no epoch stays pinned.
@@ -19,9 +18,9 @@ pub struct Listing {
     subnets: Arc<Subnets>,
     filter: Filter,
     /// Where the next page begins; nothing after the last.
-    next: Option<Ipv4Addr>,
+    next: Option<ResourceId>,
     /// The last address that the filter can take.
-    last: Ipv4Addr,
+    last: ResourceId,
 }
 
 impl Listing {
@@ -29,6 +28,7 @@ impl Listing {
     #[must_use]
     pub fn new(table: Arc<Table>, subnets: Arc<Subnets>, filter: Filter) -> Self {
         let (first, last) = filter.range();
+        let (first, last) = (first.into(), last.into());
         Self { table, subnets, filter, next: (first <= last).then_some(first), last }
     }
 
@@ -37,8 +37,9 @@ impl Listing {
         let from = self.next?;
         let now = clock::now();
         let mut page = Vec::new();
-        let next = self.table.visit(from, SLOTS_PER_PAGE, &mut |address, binding| {
-            if address <= self.last && self.filter.takes(now, address, binding) {
+        let next = self.table.visit(from, SLOTS_PER_PAGE, &mut |resource, binding| {
+            let address = resource.ipv4();
+            if resource <= self.last && self.filter.takes(now, address, binding) {
                 write_line(&mut page, now, &self.subnets, address, binding);
             }
         });

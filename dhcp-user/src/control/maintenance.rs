@@ -14,7 +14,7 @@ use tracing::{error, info};
 use super::instance::Instance;
 use crate::dataplane::SteadyClock;
 use crate::journal::{Appender, Health, Snapshotter, Tended};
-use crate::lease::{Binding, BindingStatus, WriterId};
+use crate::lease::{Binding, BindingStatus, ResourceId, WriterId};
 
 /// Between two rounds when nothing is waiting.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -104,12 +104,12 @@ impl Caretaker {
             return false; // a reload counts leases anew
         };
         let views = instance.views.load();
-        let changed = &mut |address, old: &Binding, new: &Binding| {
+        let changed = &mut |resource: ResourceId, old: &Binding, new: &Binding| {
             if old.status == BindingStatus::Active {
                 service.uncount_lease(&instance.limits, old);
             }
             // A change that is not written is made again after a restart, by the same clock.
-            let _ = appender.append(address, new);
+            let _ = appender.append(resource.ipv4(), new);
         };
         let sweep = instance.table.expire(clock.now(), budget, WriterId::SWEEP, &views, changed);
         !sweep.done

@@ -223,8 +223,8 @@ impl Pool {
         // A reload may have taken the pool away since.
         let last = layout.range(status.pool).map_or(first, |range| range.last);
         Self {
-            first: first.to_string(),
-            last: last.to_string(),
+            first: first.ipv4().to_string(),
+            last: last.ipv4().to_string(),
             free: counts.free,
             backup: counts.backup,
             active: counts.active,

@@ -186,7 +186,7 @@ mod tests {
     fn a_right_one_takes_its_place_and_every_binding_stays() {
         let dir = tempfile::tempdir().unwrap();
         let instance = Instance::sample(dir.path(), &configuration("10.7.0.10-10.7.0.19"));
-        let address = [10, 7, 0, 15].into();
+        let address = std::net::Ipv4Addr::new(10, 7, 0, 15);
         let held = Binding {
             version: 4,
             expires: Stamp::NEVER,

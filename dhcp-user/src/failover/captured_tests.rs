@@ -259,9 +259,9 @@ fn an_endpoint_in_the_place_of_the_captured_secondary_ends_with_the_same_leases(
         }
     }
     let mut ours = BTreeSet::new();
-    end.side.table.for_each(|address, binding| {
+    end.side.table.for_each(|resource, binding| {
         if binding.status == BindingStatus::Active {
-            ours.insert(address);
+            ours.insert(resource.ipv4());
         }
     });
     assert_eq!(ours, leased);

@@ -36,7 +36,7 @@ pub(super) fn settings(role: Role) -> Settings {
         max_balance: Seconds(40),
         starts_alone: false,
         identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
-        pools: vec![PoolId(address(0))],
+        pools: vec![PoolId(address(0).into())],
     }
 }
 
@@ -47,9 +47,9 @@ pub(super) fn address(number: u32) -> Ipv4Addr {
 
 /// A table of one pool of so many addresses, in the first relationship.
 pub(super) fn table(count: u32) -> Table {
-    let network = NetworkId(Ipv4Addr::new(10, 77, 0, 0));
-    let all = Range { first: network.0, last: Ipv4Addr::new(10, 77, 255, 255) };
-    let pool = Range { first: address(0), last: address(count - 1) };
+    let network = NetworkId(Ipv4Addr::new(10, 77, 0, 0).into());
+    let all = Range::ipv4(network.0.ipv4(), Ipv4Addr::new(10, 77, 255, 255));
+    let pool = Range::ipv4(address(0), address(count - 1));
     let layout = Layout::new(vec![(all, network)], vec![pool], Vec::new());
     Table::new(layout.with_relationships(vec![(all, 0)]))
 }

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::{Source, Store};
-use crate::lease::{Binding, Spread, Table};
+use crate::lease::{Binding, ResourceId, Spread, Table};
 
 impl Store for Table {
     fn restore(&self, bindings: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
@@ -23,8 +23,9 @@ impl Source for Table {
         &self,
         from: Ipv4Addr,
         limit: usize,
-        mut each: &mut dyn FnMut(Ipv4Addr, &Binding),
+        each: &mut dyn FnMut(Ipv4Addr, &Binding),
     ) -> Option<Ipv4Addr> {
-        self.visit(from, limit, &mut each)
+        self.visit(from, limit, &mut |resource, binding| each(resource.ipv4(), binding))
+            .map(ResourceId::ipv4)
     }
 }

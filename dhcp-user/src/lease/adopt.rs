@@ -1,12 +1,12 @@
 //! A reload's new layout, taken while workers go on.
 
-use std::net::Ipv4Addr;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, PoisonError};
 
 use super::layout::{Layout, NetworkId};
 use super::page::CHUNK;
 use super::pool::Pool;
+use super::resource::ResourceId;
 use super::slot::Seen;
 use super::table::{State, Table};
 use crate::wire::BindingStatus;
@@ -35,10 +35,10 @@ impl Table {
                 self.gather_free(&new, pool);
             }
         }
-        for address in old.layout.reserved() {
-            if !new.layout.is_reserved(*address) {
+        for resource in old.layout.reserved() {
+            if !new.layout.is_reserved(*resource) {
                 // A partner was shown it otherwise than it is now (draft-12 §5.13).
-                self.became_untold(*address);
+                self.became_untold(*resource);
             }
         }
         if !old.layout.has_same_relationships(&new.layout) {
@@ -53,15 +53,15 @@ impl Table {
     /// its hint was made. An additional hint does no harm.
     pub(super) fn follow_network(
         &self,
-        address: Ipv4Addr,
+        resource: ResourceId,
         hinted: Option<NetworkId>,
         ours: Seen<'_>,
     ) {
         fence(Ordering::SeqCst);
-        let network = self.state.load().layout.network_of(address);
+        let network = self.state.load().layout.network_of(resource);
         let client = ours.binding().and_then(|binding| binding.client.as_ref());
         if let Some((network, client)) = network.zip(client).filter(|_| network != hinted) {
-            self.index.insert(self.index.fold(network, client.key()), address);
+            self.index.insert(self.index.fold(network, client.key()), resource);
         }
     }
 
@@ -76,34 +76,34 @@ impl Table {
             }
             let guard = self.pin();
             for (offset, slot) in (0..CHUNK).zip(chunk.slots()) {
-                let address = Ipv4Addr::from_bits(base.to_bits() + offset);
-                let binding = slot.load(&guard).binding().filter(|_| pool.range.contains(address));
+                let resource = ResourceId(base.0 + offset);
+                let binding = slot.load(&guard).binding().filter(|_| pool.range.contains(resource));
                 if let Some(binding) = binding.filter(|binding| binding.is_available()) {
-                    found.push((binding.starts, address));
+                    found.push((binding.starts, resource));
                 }
             }
         }
         found.sort_unstable();
-        for (_, address) in found {
-            self.queue_again(state, pool, address);
+        for (_, resource) in found {
+            self.queue_again(state, pool, resource);
         }
     }
 
     /// Addresses of a pool that were reserved and are not any more.
     fn queue_unreserved(&self, old: &Layout, new: &State, pool: &Pool) {
-        for address in old.reserved_in(pool.range) {
-            self.queue_again(new, pool, *address);
+        for resource in old.reserved_in(pool.range) {
+            self.queue_again(new, pool, *resource);
         }
     }
 
     /// Queues the address if it is free.
-    fn queue_again(&self, state: &State, pool: &Pool, address: Ipv4Addr) {
+    fn queue_again(&self, state: &State, pool: &Pool, resource: ResourceId) {
         let guard = self.pin();
-        match self.look(address, &guard).binding() {
-            Some(binding) if binding.is_available() => self.queue(address, binding),
+        match self.look(resource, &guard).binding() {
+            Some(binding) if binding.is_available() => self.queue(resource, binding),
             // The cursor comes to it, if it has not passed it as a reserved one.
-            None if pool.is_passed(address) && !state.layout.is_reserved(address) => {
-                pool.queue(super::Owner::Primary).push(address);
+            None if pool.is_passed(resource) && !state.layout.is_reserved(resource) => {
+                pool.queue(super::Owner::Primary).push(resource);
             }
             _ => {}
         }
@@ -111,11 +111,11 @@ impl Table {
 
     /// Moves the hints of addresses whose network has another name now.
     fn index_anew(&self, old: &Layout, new: &Layout) {
-        self.for_each(|address, binding| {
-            let (was, is) = (old.network_of(address), new.network_of(address));
+        self.for_each(|resource, binding| {
+            let (was, is) = (old.network_of(resource), new.network_of(resource));
             if let Some(client) = binding.client.as_ref().filter(|_| was != is) {
-                is.inspect(|is| self.index.insert(self.index.fold(*is, client.key()), address));
-                was.inspect(|was| self.index.remove(self.index.fold(*was, client.key()), address));
+                is.inspect(|is| self.index.insert(self.index.fold(*is, client.key()), resource));
+                was.inspect(|was| self.index.remove(self.index.fold(*was, client.key()), resource));
             }
         });
     }
@@ -129,10 +129,10 @@ mod tests {
     use super::*;
     use crate::wire::Stamp;
 
-    fn rest(table: &Table) -> Vec<Ipv4Addr> {
+    fn rest(table: &Table) -> Vec<ResourceId> {
         let guard = table.pin();
         let take = || table.take_free(POOL, Owner::Primary, Stamp(1_000), &guard);
-        std::iter::from_fn(take).map(|(address, _)| address).collect()
+        std::iter::from_fn(take).map(|(resource, _)| resource).collect()
     }
 
     #[test]
@@ -176,7 +176,7 @@ mod tests {
         table.adopt(layout(2, &[]));
         let guard = table.pin();
         let take = || table.take_free(POOL, Owner::Secondary, Stamp(9), &guard);
-        let its: Vec<_> = std::iter::from_fn(take).map(|(address, _)| address).collect();
+        let its: Vec<_> = std::iter::from_fn(take).map(|(resource, _)| resource).collect();
         assert_eq!(its, [ip(1)]);
         assert_eq!(table.count_untold(pool(2)), 1, "the partner hears of it");
     }

@@ -1,11 +1,10 @@
 //! Choosing a free address: what lapsed of offers, then what was never used, then what is longest
 //! unused (RFC 2131 §4.3.1, the last resort; the client's own addresses come by the index).
 
-use std::net::Ipv4Addr;
-
 use super::binding::Binding;
 use super::layout::{Owner, PoolId};
 use super::queue::FreeQueue;
+use super::resource::ResourceId;
 use super::slot::Seen;
 use super::table::{Guard, State, Table};
 use crate::wire::Stamp;
@@ -39,7 +38,7 @@ impl Table {
         owner: Owner,
         now: Stamp,
         guard: &'g Guard,
-    ) -> Option<(Ipv4Addr, Seen<'g>)> {
+    ) -> Option<(ResourceId, Seen<'g>)> {
         let state = self.state.load();
         let pool = state.pool(pool)?;
         let queue = pool.queue(owner);
@@ -49,21 +48,21 @@ impl Table {
             return lapsed;
         }
         if owner == Owner::Primary {
-            while let Some(address) = pool.take_fresh(&self.directory, &state.layout) {
+            while let Some(resource) = pool.take_fresh(&self.directory, &state.layout) {
                 // Somebody may have asked for just this address, and then it is his to queue.
-                let seen = self.look(address, guard);
+                let seen = self.look(resource, guard);
                 if seen.binding().is_none() {
-                    return Some((address, seen));
+                    return Some((resource, seen));
                 }
             }
         }
         let mut bound = 0;
         while let Some(popped) = queue.pop() {
-            let address = popped.address;
-            let (verdict, seen) = self.judge(&state, address, owner, now, guard);
+            let resource = popped.resource;
+            let (verdict, seen) = self.judge(&state, resource, owner, now, guard);
             match verdict {
-                Verdict::Yes if !popped.again => return Some((address, seen)),
-                Verdict::Yes | Verdict::Offered => queue.push(address),
+                Verdict::Yes if !popped.again => return Some((resource, seen)),
+                Verdict::Yes | Verdict::Offered => queue.push(resource),
                 Verdict::No => bound += 1,
             }
             if bound == UNTIDY {
@@ -80,16 +79,17 @@ impl Table {
 
     /// Gives back an address that was taken and not replaced; it goes to the end of the queue. One
     /// that has changed since it was taken is left alone.
-    pub fn put_back(&self, pool: PoolId, address: Ipv4Addr) {
+    pub fn put_back(&self, pool: PoolId, resource: impl Into<ResourceId>) {
+        let resource = resource.into();
         let guard = self.pin();
-        match self.look(address, &guard).binding() {
-            Some(binding) if binding.is_available() => self.queue(address, binding),
+        match self.look(resource, &guard).binding() {
+            Some(binding) if binding.is_available() => self.queue(resource, binding),
             Some(_) => {}
             None => {
                 let state = self.state.load();
-                let pool = state.pool(pool).filter(|pool| pool.range.contains(address));
+                let pool = state.pool(pool).filter(|pool| pool.range.contains(resource));
                 if let Some(pool) = pool {
-                    pool.queue(Owner::Primary).push(address);
+                    pool.queue(Owner::Primary).push(resource);
                 }
             }
         }
@@ -102,9 +102,9 @@ impl Table {
         for pool in &state.pools {
             for (owner, queue) in pool.queues() {
                 let guard = self.pin();
-                budget -= queue.tidy(budget, |address| {
-                    let binding = self.look(address, &guard).binding();
-                    is_free_for(binding, owner) && !state.layout.is_reserved(address)
+                budget -= queue.tidy(budget, |resource| {
+                    let binding = self.look(resource, &guard).binding();
+                    is_free_for(binding, owner) && !state.layout.is_reserved(resource)
                 });
             }
         }
@@ -125,18 +125,18 @@ impl Table {
         mut patience: u32,
         looks: &mut u32,
         guard: &'g Guard,
-    ) -> Option<(Ipv4Addr, Seen<'g>)> {
+    ) -> Option<(ResourceId, Seen<'g>)> {
         while *looks > 0 && patience > 0 {
             *looks -= 1;
-            let address = queue.pop_offer()?;
-            let (verdict, seen) = self.judge(state, address, owner, now, guard);
+            let resource = queue.pop_offer()?;
+            let (verdict, seen) = self.judge(state, resource, owner, now, guard);
             // One that was leased since its offer, and is free again, was queued when it became so.
             let is_lapsed = seen.binding().is_some_and(|binding| binding.offered_until.0 != 0);
             match verdict {
-                Verdict::Yes if is_lapsed => return Some((address, seen)),
+                Verdict::Yes if is_lapsed => return Some((resource, seen)),
                 Verdict::Offered => {
                     patience -= 1;
-                    queue.push_offer(address);
+                    queue.push_offer(resource);
                 }
                 Verdict::Yes | Verdict::No => {}
             }
@@ -147,14 +147,14 @@ impl Table {
     fn judge<'g>(
         &self,
         state: &State,
-        address: Ipv4Addr,
+        resource: ResourceId,
         owner: Owner,
         now: Stamp,
         guard: &'g Guard,
     ) -> (Verdict, Seen<'g>) {
-        let seen = self.look(address, guard);
+        let seen = self.look(resource, guard);
         let binding = seen.binding();
-        let verdict = if !is_free_for(binding, owner) || state.layout.is_reserved(address) {
+        let verdict = if !is_free_for(binding, owner) || state.layout.is_reserved(resource) {
             Verdict::No
         } else if binding.is_some_and(|binding| binding.is_offered(now)) {
             Verdict::Offered
@@ -181,9 +181,9 @@ mod tests {
     use super::super::{Binding, BindingStatus, Owner};
     use super::*;
 
-    fn take(table: &Table, owner: Owner, now: u32) -> Option<Ipv4Addr> {
+    fn take(table: &Table, owner: Owner, now: u32) -> Option<ResourceId> {
         let guard = table.pin();
-        table.take_free(POOL, owner, Stamp(now), &guard).map(|(address, _)| address)
+        table.take_free(POOL, owner, Stamp(now), &guard).map(|(resource, _)| resource)
     }
 
     #[test]

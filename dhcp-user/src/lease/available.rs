@@ -1,13 +1,13 @@
 //! Available addresses of one owner, looked at and not taken: what balancing two servers' shares of
 //! a pool goes by (draft-12 §5.4).
 
-use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 
 use super::allocate::is_free_for;
 use super::counts::PoolCounts;
 use super::layout::{Owner, PoolId, Range};
 use super::page::CHUNK;
+use super::resource::ResourceId;
 use super::slot::Seen;
 use super::table::{Guard, Table};
 
@@ -36,7 +36,7 @@ impl Table {
         which: Which,
         mut budget: usize,
         guard: &'g Guard,
-        each: &mut impl FnMut(Ipv4Addr, Seen<'g>) -> ControlFlow<()>,
+        each: &mut impl FnMut(ResourceId, Seen<'g>) -> ControlFlow<()>,
     ) -> bool {
         let state = self.state.load();
         let Some(pool) = state.pool(pool) else { return true };
@@ -47,16 +47,16 @@ impl Table {
         // What queues was bound once, but for one that was taken and put back.
         let queue = pool.queue_if_any(owner);
         let queued = queue.into_iter().flat_map(|queue| queue.peek());
-        for address in fresh.chain(queued) {
+        for resource in fresh.chain(queued) {
             if budget == 0 {
                 queue.inspect(|queue| queue.ask_tidy());
                 return false;
             }
             budget -= 1;
-            let seen = self.look(address, guard);
+            let seen = self.look(resource, guard);
             if is_free_for(seen.binding(), owner)
-                && !state.layout.is_reserved(address)
-                && each(address, seen).is_break()
+                && !state.layout.is_reserved(resource)
+                && each(resource, seen).is_break()
             {
                 return false;
             }
@@ -71,10 +71,10 @@ impl Table {
     pub fn is_exhausted(&self, pool: PoolId, owner: Owner) -> bool {
         let layout = self.layout();
         let Some(range) = layout.range(pool) else { return true };
-        let pieces = range.first.to_bits() / CHUNK..=range.last.to_bits() / CHUNK;
+        let pieces = range.first.0 / CHUNK..=range.last.0 / CHUNK;
         pieces.into_iter().all(|number| {
-            let first = range.first.max(Ipv4Addr::from_bits(number * CHUNK));
-            let last = range.last.min(Ipv4Addr::from_bits(number * CHUNK + (CHUNK - 1)));
+            let first = range.first.max(ResourceId(number * CHUNK));
+            let last = range.last.min(ResourceId(number * CHUNK + (CHUNK - 1)));
             let piece = Range { first, last };
             let PoolCounts { free, backup, .. } = self.count(piece, layout.reserved_in(piece));
             match owner {
@@ -93,11 +93,11 @@ mod tests {
     use super::*;
     use crate::wire::Stamp;
 
-    fn visited(table: &Table, owner: Owner, budget: usize) -> (Vec<Ipv4Addr>, bool) {
+    fn visited(table: &Table, owner: Owner, budget: usize) -> (Vec<ResourceId>, bool) {
         let (guard, mut visited) = (table.pin(), Vec::new());
         let all =
-            table.for_available(POOL, owner, Which::All, budget, &guard, &mut |address, _| {
-                visited.push(address);
+            table.for_available(POOL, owner, Which::All, budget, &guard, &mut |resource, _| {
+                visited.push(resource);
                 ControlFlow::Continue(())
             });
         (visited, all)
@@ -130,11 +130,17 @@ mod tests {
         table.set(ip(2_000), freed(1, 6));
         table.set(ip(2_500), freed(2, 5));
         let (guard, mut visited) = (table.pin(), Vec::new());
-        let is_all =
-            table.for_available(POOL, Owner::Primary, Which::Used, 2, &guard, &mut |address, _| {
-                visited.push(address);
+        let is_all = table.for_available(
+            POOL,
+            Owner::Primary,
+            Which::Used,
+            2,
+            &guard,
+            &mut |resource, _| {
+                visited.push(resource);
                 ControlFlow::Continue(())
-            });
+            },
+        );
         assert_eq!((visited, is_all), (vec![ip(2_000), ip(2_500)], true));
     }
 
@@ -159,8 +165,8 @@ mod tests {
         table.set(ip(3), freed(1, 5));
         let guard = table.pin();
         let mut left = 3;
-        table.for_available(POOL, Owner::Primary, Which::All, 9, &guard, &mut |address, seen| {
-            table.replace(address, seen, backup(6), &guard).unwrap();
+        table.for_available(POOL, Owner::Primary, Which::All, 9, &guard, &mut |resource, seen| {
+            table.replace(resource, seen, backup(6), &guard).unwrap();
             left -= 1;
             if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -172,13 +178,13 @@ mod tests {
             if number == 1 {
                 table.set(ip(1), Binding::new(BindingStatus::Free, Stamp(7))); // taken back
             }
-            let (address, _) =
+            let (resource, _) =
                 table.take_free(POOL, Owner::Primary, Stamp(8), &guard).expect("one is ours");
-            assert_eq!(address, expected);
+            assert_eq!(resource, expected);
         }
         assert!(table.take_free(POOL, Owner::Primary, Stamp(8), &guard).is_none());
         let rest = || table.take_free(POOL, Owner::Secondary, Stamp(8), &guard);
-        let rest: Vec<_> = std::iter::from_fn(rest).map(|(address, _)| address).collect();
+        let rest: Vec<_> = std::iter::from_fn(rest).map(|(resource, _)| resource).collect();
         assert_eq!(rest, [ip(0), ip(2)]);
     }
 

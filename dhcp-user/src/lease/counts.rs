@@ -4,10 +4,9 @@
 //! and a reload, which may cut pools anew, has nothing to recount. Asking adds the chunks up: some
 //! words for 1,024 addresses, address by address only where two pools share a chunk.
 
-use std::net::Ipv4Addr;
-
 use super::layout::{PoolId, Range};
 use super::page::CHUNK;
+use super::resource::ResourceId;
 use super::table::Table;
 use crate::wire::BindingStatus;
 
@@ -45,7 +44,7 @@ impl Table {
     }
 
     /// How full a range is in which these are reserved.
-    pub(super) fn count(&self, range: Range, reserved: &[Ipv4Addr]) -> PoolCounts {
+    pub(super) fn count(&self, range: Range, reserved: &[ResourceId]) -> PoolCounts {
         let by_status = self.by_status(range);
         let of = |status: BindingStatus| by_status[status as usize];
         let mut counts = PoolCounts {
@@ -67,8 +66,8 @@ impl Table {
             + counts.reset;
         counts.free = counts.total.saturating_sub(bound);
         let guard = self.pin();
-        for address in reserved {
-            match self.look(*address, &guard).binding().map(|binding| binding.status) {
+        for resource in reserved {
+            match self.look(*resource, &guard).binding().map(|binding| binding.status) {
                 None | Some(BindingStatus::Free) => counts.free = counts.free.saturating_sub(1),
                 Some(BindingStatus::Backup) => counts.backup = counts.backup.saturating_sub(1),
                 Some(_) => {}
@@ -80,11 +79,11 @@ impl Table {
     /// Bindings of the range by the number of their status.
     fn by_status(&self, range: Range) -> [u64; 8] {
         let mut by_status = [0; 8];
-        for number in range.first.to_bits() / CHUNK..=range.last.to_bits() / CHUNK {
+        for number in range.first.0 / CHUNK..=range.last.0 / CHUNK {
             let base = number * CHUNK;
-            let Some(chunk) = self.directory.chunk(Ipv4Addr::from_bits(base)) else { continue };
-            let first = range.first.to_bits().max(base) - base;
-            let last = range.last.to_bits().min(base + (CHUNK - 1)) - base;
+            let Some(chunk) = self.directory.chunk(ResourceId(base)) else { continue };
+            let first = range.first.0.max(base) - base;
+            let last = range.last.0.min(base + (CHUNK - 1)) - base;
             // Of a subnet's pool the neighbours are mostly addresses that nobody ever has.
             if chunk.knows_only(first, last) {
                 for status in BindingStatus::ALL {

@@ -4,13 +4,13 @@
 //! costs one load for 1,024 addresses until something does end. Maintenance calls it; packets
 //! never do.
 
-use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
 
 use super::binding::{Binding, WriterId};
 use super::ending::{due, ended, is_over};
 use super::layout::Layout;
 use super::page::Chunk;
+use super::resource::ResourceId;
 use super::sync::Ordering::{Relaxed, SeqCst};
 use super::sync::{AtomicBool, AtomicU32, fence};
 use super::table::Table;
@@ -109,37 +109,35 @@ impl Table {
         budget: usize,
         writer: WriterId,
         views: &Views,
-        changed: &mut impl FnMut(Ipv4Addr, &Binding, &Binding),
+        changed: &mut impl FnMut(ResourceId, &Binding, &Binding),
     ) -> Sweep {
         self.tidy_queues(TIDIED);
         if self.swept.follow(views) {
-            self.directory
-                .chunks(Ipv4Addr::UNSPECIFIED)
-                .for_each(|(_, chunk)| chunk.ends(Stamp::ZERO));
+            self.directory.chunks(ResourceId::FIRST).for_each(|(_, chunk)| chunk.ends(Stamp::ZERO));
         }
         let call = Call { now, writer, views, layout: &self.layout() };
         let mut sweep = Sweep { changed: 0, done: false };
         let mut looked_into = 0;
-        let from = Ipv4Addr::from_bits(self.swept.next.load(Relaxed));
+        let from = ResourceId(self.swept.next.load(Relaxed));
         for (base, chunk) in self.directory.chunks(from) {
             if chunk.earliest() > now {
                 continue;
             }
             if looked_into == CHUNKS || sweep.changed == budget {
-                self.swept.next.store(base.to_bits(), Relaxed);
+                self.swept.next.store(base.0, Relaxed);
                 return sweep;
             }
             looked_into += 1;
             let left = budget - sweep.changed;
             sweep.changed += self.expire_chunk(&call, left, base, chunk, changed);
             if sweep.changed == budget && chunk.earliest() <= now {
-                self.swept.next.store(base.to_bits(), Relaxed);
+                self.swept.next.store(base.0, Relaxed);
                 return sweep;
             }
         }
         self.swept.next.store(0, Relaxed);
         // What was passed before `from` is as old as the call that passed it.
-        sweep.done = from == Ipv4Addr::UNSPECIFIED;
+        sweep.done = from == ResourceId::FIRST;
         sweep
     }
 
@@ -147,15 +145,15 @@ impl Table {
         &self,
         call: &Call<'_>,
         budget: usize,
-        base: Ipv4Addr,
+        base: ResourceId,
         chunk: &Chunk,
-        changed: &mut impl FnMut(Ipv4Addr, &Binding, &Binding),
+        changed: &mut impl FnMut(ResourceId, &Binding, &Binding),
     ) -> usize {
         let guard = self.pin();
         let mut count = 0;
         chunk.forget_ends();
-        for (address, slot) in (base.to_bits()..).zip(chunk.slots()) {
-            let (address, seen) = (Ipv4Addr::from_bits(address), slot.load(&guard));
+        for (resource, slot) in (base.0..).zip(chunk.slots()) {
+            let (resource, seen) = (ResourceId(resource), slot.load(&guard));
             let is_free = |binding: &Binding| binding.status == BindingStatus::Free;
             let Some(old) = seen.binding().filter(|binding| !is_free(binding)) else { continue };
             // Most end later, whoever ends them.
@@ -163,7 +161,7 @@ impl Table {
                 chunk.ends(ends);
                 continue;
             }
-            let view = call.views.of(call.layout.relationship_of(address));
+            let view = call.views.of(call.layout.relationship_of(resource));
             // What is not ours to end is looked at again when the views change.
             let Some(due) = due(old, view) else { continue };
             if due > call.now || count == budget {
@@ -173,9 +171,9 @@ impl Table {
             // Lost against a worker: the client renewed or gave it back, and its end is told by who
             // swapped that in.
             let new = ended(old, call.now, view, call.writer);
-            if let Ok(ours) = self.replace(address, seen, new, &guard) {
+            if let Ok(ours) = self.replace(resource, seen, new, &guard) {
                 count += 1;
-                ours.binding().inspect(|new| changed(address, old, new));
+                ours.binding().inspect(|new| changed(resource, old, new));
             }
         }
         count
@@ -198,13 +196,13 @@ mod tests {
     use super::*;
     use BindingStatus::{Abandoned, Active, Expired, Free, Released, Reset};
 
-    fn expired(table: &Table, now: u32, budget: usize) -> (Vec<Ipv4Addr>, Sweep) {
+    fn expired(table: &Table, now: u32, budget: usize) -> (Vec<ResourceId>, Sweep) {
         let mut ended = Vec::new();
         let views = Views::default();
         let sweep =
-            table.expire(Stamp(now), budget, WriterId(7), &views, &mut |address, _, new| {
+            table.expire(Stamp(now), budget, WriterId(7), &views, &mut |resource, _, new| {
                 assert!(new.is_available() && new.writer == Some(WriterId(7)));
-                ended.push(address);
+                ended.push(resource);
             });
         (ended, sweep)
     }
@@ -288,7 +286,7 @@ mod tests {
         table: &Table,
         now: u32,
         view: &View,
-    ) -> Vec<(Ipv4Addr, BindingStatus, BindingStatus)> {
+    ) -> Vec<(ResourceId, BindingStatus, BindingStatus)> {
         let (views, mut changes) = (Views(vec![view.clone()]), Vec::new());
         let sweep = table.expire(Stamp(now), 100, WriterId(3), &views, &mut |at, old, new| {
             assert_eq!(new.version, old.version + 1);
@@ -299,8 +297,8 @@ mod tests {
         changes
     }
 
-    fn told(table: &Table, address: Ipv4Addr) -> (Told, Option<u32>) {
-        let binding = table.get(address).unwrap();
+    fn told(table: &Table, resource: ResourceId) -> (Told, Option<u32>) {
+        let binding = table.get(resource).unwrap();
         let number = (0..9).find(|number| binding.client == Some(client(*number)));
         (binding.told, number)
     }
@@ -353,7 +351,7 @@ mod tests {
         assert_eq!(alone.counts(POOL), free);
         let guard = alone.pin();
         let taken = || alone.take_free(POOL, Owner::Primary, Stamp(101), &guard);
-        let taken: Vec<_> = std::iter::from_fn(taken).map(|(address, _)| address).collect();
+        let taken: Vec<_> = std::iter::from_fn(taken).map(|(resource, _)| resource).collect();
         assert_eq!(taken, [ip(1), ip(0)]);
         assert!(expired(&alone, 101, 10).0.is_empty());
         let shared = shared_table(3, &[]);

@@ -2,22 +2,23 @@
 
 use std::net::Ipv4Addr;
 
+use super::resource::ResourceId;
 use super::{Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, NetworkId};
 use super::{Owner, PoolId, Range, Sweep, Table, Views, WriterId};
 use crate::wire::Stamp;
 
 /// 10.0.0.0/8.
-pub(super) const NETWORK: NetworkId = NetworkId(Ipv4Addr::new(10, 0, 0, 0));
+pub(super) const NETWORK: NetworkId = NetworkId(ResourceId::of(Ipv4Addr::new(10, 0, 0, 0)));
 /// Where pools begin, unless the test says otherwise.
-pub(super) const POOL: PoolId = PoolId(Ipv4Addr::new(10, 0, 0, 10));
+pub(super) const POOL: PoolId = PoolId(ResourceId::of(Ipv4Addr::new(10, 0, 0, 10)));
 
 /// The nth address from the pool's first.
-pub(super) fn ip(number: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(POOL.0.to_bits() + number)
+pub(super) fn ip(number: u32) -> ResourceId {
+    ResourceId(POOL.0.0 + number)
 }
 
 pub(super) fn network() -> (Range, NetworkId) {
-    (Range { first: NETWORK.0, last: Ipv4Addr::new(10, 255, 255, 255) }, NETWORK)
+    (Range::ipv4(NETWORK.0.ipv4(), Ipv4Addr::new(10, 255, 255, 255)), NETWORK)
 }
 
 pub(super) fn pool(count: u32) -> Range {
@@ -67,18 +68,18 @@ pub(super) fn offer(number: u32, until: u32) -> Binding {
 
 impl Table {
     /// Takes the least recently used address and swaps in `new`.
-    pub(super) fn give(&self, now: u32, new: Binding) -> Option<Ipv4Addr> {
+    pub(super) fn give(&self, now: u32, new: Binding) -> Option<ResourceId> {
         let guard = self.pin();
-        let (address, seen) = self.take_free(POOL, Owner::Primary, Stamp(now), &guard)?;
-        self.replace(address, seen, new, &guard).unwrap();
-        Some(address)
+        let (resource, seen) = self.take_free(POOL, Owner::Primary, Stamp(now), &guard)?;
+        self.replace(resource, seen, new, &guard).unwrap();
+        Some(resource)
     }
 
     /// Swaps in `new` whatever is there.
-    pub(super) fn set(&self, address: Ipv4Addr, new: Binding) {
+    pub(super) fn set(&self, resource: ResourceId, new: Binding) {
         let guard = self.pin();
-        let seen = self.seen(address, &guard).unwrap();
-        self.replace(address, seen, new, &guard).unwrap();
+        let seen = self.seen(resource, &guard).unwrap();
+        self.replace(resource, seen, new, &guard).unwrap();
     }
 
     /// Ends what is over, on a server without a partner.
@@ -87,16 +88,16 @@ impl Table {
     }
 
     /// What the address is, read once.
-    pub(super) fn get(&self, address: Ipv4Addr) -> Option<Binding> {
+    pub(super) fn get(&self, resource: ResourceId) -> Option<Binding> {
         let guard = self.pin();
-        self.seen(address, &guard).and_then(|seen| seen.binding().cloned())
+        self.seen(resource, &guard).and_then(|seen| seen.binding().cloned())
     }
 
     /// Addresses found by client number, ascending.
-    pub(super) fn found(&self, network: NetworkId, number: u32) -> Vec<Ipv4Addr> {
+    pub(super) fn found(&self, network: NetworkId, number: u32) -> Vec<ResourceId> {
         let guard = self.pin();
         let client = client(number);
-        let found = self.of_client(network, client.key(), &guard).map(|(address, _)| address);
+        let found = self.of_client(network, client.key(), &guard).map(|(resource, _)| resource);
         let found: std::collections::BTreeSet<_> = found.collect();
         found.into_iter().collect()
     }

@@ -18,11 +18,11 @@
 
 use std::hash::BuildHasher;
 use std::hint::black_box;
-use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
 use super::client::ClientKey;
 use super::layout::NetworkId;
+use super::resource::ResourceId;
 use super::sync::Ordering::{Acquire, Relaxed, Release};
 use super::sync::{AtomicU64, HashKeys, zeroed};
 
@@ -66,8 +66,8 @@ struct Segment {
 
 impl Index {
     /// An index for a table of `addresses`; it grows with the clients.
-    pub fn new(addresses: u64) -> Self {
-        let first = (addresses * 2).clamp(SMALLEST_FIRST, LARGEST_FIRST).next_power_of_two();
+    pub fn new(resources: u64) -> Self {
+        let first = (resources * 2).clamp(SMALLEST_FIRST, LARGEST_FIRST).next_power_of_two();
         Self::with_first_segment(first as usize)
     }
 
@@ -86,8 +86,8 @@ impl Index {
     }
 
     /// Adds a hint; a client with very many addresses in one network loses one of the others.
-    pub fn insert(&self, fold: Fold, address: Ipv4Addr) {
-        let hint = fold.hint(address);
+    pub fn insert(&self, fold: Fold, resource: ResourceId) {
+        let hint = fold.hint(resource);
         for (number, segment) in self.segments.iter().enumerate() {
             if segment.get_or_init(|| self.make(number)).insert(fold, hint) {
                 return;
@@ -96,7 +96,7 @@ impl Index {
     }
 
     /// Adds many hints: what is waited for is memory, and for several at once.
-    pub(super) fn insert_all(&self, hints: &[(Fold, Ipv4Addr)]) {
+    pub(super) fn insert_all(&self, hints: &[(Fold, ResourceId)]) {
         for hints in hints.chunks(AT_ONCE) {
             if let Some(first) = self.segments[0].get() {
                 // These loads wait for nothing but memory, so the processor has them all under way.
@@ -104,7 +104,7 @@ impl Index {
                     |(fold, _): &(Fold, _)| first.buckets(*fold).map(|b| b[0].load(Relaxed));
                 hints.iter().map(touch).for_each(|seen| _ = black_box(seen));
             }
-            hints.iter().for_each(|(fold, address)| self.insert(*fold, *address));
+            hints.iter().for_each(|(fold, resource)| self.insert(*fold, *resource));
         }
     }
 
@@ -121,8 +121,8 @@ impl Index {
     }
 
     /// Takes one hint away, if it is there.
-    pub fn remove(&self, fold: Fold, address: Ipv4Addr) {
-        let hint = fold.hint(address);
+    pub fn remove(&self, fold: Fold, resource: ResourceId) {
+        let hint = fold.hint(resource);
         for segment in self.segments.iter().map_while(OnceLock::get) {
             // Release: pairs with the acquire in `find`. Who misses this hint sees the swap that
             // made it wrong, and so does not take the client for one without an address.
@@ -138,14 +138,14 @@ impl Index {
     }
 
     /// Addresses that hints name for the client; to be compared with their bindings.
-    pub fn find(&self, fold: Fold) -> impl Iterator<Item = Ipv4Addr> {
+    pub fn find(&self, fold: Fold) -> impl Iterator<Item = ResourceId> {
         let segments = self.segments.iter().map_while(OnceLock::get);
         let entries = segments.flat_map(move |segment| segment.buckets(fold).into_iter().flatten());
         entries.filter_map(move |entry| {
             // Acquire: see `remove`. Insertion needs no release: who sees a binding by the slot's
             // acquire also sees the hint that was inserted before the slot's release.
             let hint = entry.load(Acquire);
-            fold.matches(hint).then(|| Ipv4Addr::from_bits(hint as u32))
+            fold.matches(hint).then_some(ResourceId(hint as u32))
         })
     }
 
@@ -156,8 +156,8 @@ impl Index {
 }
 
 impl Fold {
-    fn hint(self, address: Ipv4Addr) -> u64 {
-        u64::from(self.fingerprint) << 32 | u64::from(address.to_bits())
+    fn hint(self, resource: ResourceId) -> u64 {
+        u64::from(self.fingerprint) << 32 | u64::from(resource.0)
     }
 
     fn matches(self, hint: u64) -> bool {
@@ -238,20 +238,21 @@ impl Segment {
 #[cfg(not(loom))]
 mod tests {
     use std::collections::HashSet;
+    use std::net::Ipv4Addr;
 
     use super::super::client::ItemKind;
     use super::*;
 
-    const HERE: NetworkId = NetworkId(Ipv4Addr::new(10, 0, 0, 0));
-    const THERE: NetworkId = NetworkId(Ipv4Addr::new(10, 1, 0, 0));
+    const HERE: NetworkId = NetworkId(ResourceId::of(Ipv4Addr::new(10, 0, 0, 0)));
+    const THERE: NetworkId = NetworkId(ResourceId::of(Ipv4Addr::new(10, 1, 0, 0)));
 
     fn fold(index: &Index, network: NetworkId, client: u32) -> Fold {
         let octets = &client.to_be_bytes();
         index.fold(network, ClientKey { kind: ItemKind::Identifier, octets })
     }
 
-    fn ip(number: u32) -> Ipv4Addr {
-        Ipv4Addr::from_bits(number)
+    fn ip(number: u32) -> ResourceId {
+        ResourceId(number)
     }
 
     #[test]
@@ -285,7 +286,7 @@ mod tests {
         }
         for client in 0..50_000 {
             let mut found = index.find(fold(&index, HERE, client));
-            assert!(found.any(|address| address == ip(client)), "client {client}");
+            assert!(found.any(|resource| resource == ip(client)), "client {client}");
         }
     }
 
@@ -307,7 +308,7 @@ mod tests {
         let fold = fold(&index, HERE, 1);
         for number in 0..10_000 {
             index.insert(fold, ip(number));
-            assert!(index.find(fold).any(|address| address == ip(number)));
+            assert!(index.find(fold).any(|resource| resource == ip(number)));
         }
         assert!(index.find(fold).count() <= 2 * BUCKET);
         assert!(index.segments[1].get().is_none());
@@ -325,7 +326,7 @@ mod loom_tests {
     use super::*;
     use crate::interleavings::explore;
 
-    const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+    const ADDRESS: ResourceId = ResourceId(0x0a00_0001);
 
     /// An index and the one address it is about, whose slot holds a client's number.
     struct Model {
@@ -336,12 +337,12 @@ mod loom_tests {
     impl Model {
         fn fold(&self, client: u32) -> Fold {
             let octets = &client.to_be_bytes();
-            let network = NetworkId(Ipv4Addr::UNSPECIFIED);
+            let network = NetworkId(ResourceId::FIRST);
             self.index.fold(network, ClientKey { kind: ItemKind::Identifier, octets })
         }
 
         fn finds(&self, client: u32) -> bool {
-            self.index.find(self.fold(client)).any(|address| address == ADDRESS)
+            self.index.find(self.fold(client)).any(|resource| resource == ADDRESS)
         }
 
         /// As `Table::swap` does it.

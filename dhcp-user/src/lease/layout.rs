@@ -7,16 +7,17 @@
 
 use std::net::Ipv4Addr;
 
+use super::resource::ResourceId;
 use crate::config::model::{Config, Network, Pool};
 
 /// One dynamic range, named by its first address.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct PoolId(pub Ipv4Addr);
+pub struct PoolId(pub ResourceId);
 
 /// One link: a (shared) network, named by the lowest of its subnets. A client is looked for in one
 /// network: the same identifier elsewhere is another client's.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct NetworkId(pub Ipv4Addr);
+pub struct NetworkId(pub ResourceId);
 
 /// Whose an available address is: FREE is the primary's, and that of a server without a partner;
 /// BACKUP is the secondary's (draft-12 §5.4).
@@ -32,9 +33,9 @@ pub enum Owner {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Range {
     /// The lowest address.
-    pub first: Ipv4Addr,
+    pub first: ResourceId,
     /// The highest address; not below `first`.
-    pub last: Ipv4Addr,
+    pub last: ResourceId,
 }
 
 /// All pools, networks and reserved addresses, sorted for look-up by address.
@@ -45,7 +46,7 @@ pub struct Layout {
     /// Ascending, never overlapping.
     pools: Vec<Range>,
     /// Ascending, each once.
-    reserved: Vec<Ipv4Addr>,
+    reserved: Vec<ResourceId>,
     /// Subnets that are served with a partner: ascending, never overlapping.
     shared: Vec<(Range, u16)>,
 }
@@ -54,7 +55,7 @@ impl PoolId {
     /// The name of a pool of the configuration.
     #[must_use]
     pub fn of(pool: &Pool) -> Self {
-        Self(pool.first)
+        Self(pool.first.into())
     }
 }
 
@@ -63,21 +64,27 @@ impl NetworkId {
     #[must_use]
     pub fn of(network: &Network) -> Self {
         let lowest = network.subnets.iter().map(|subnet| subnet.prefix.address).min();
-        Self(lowest.unwrap_or(Ipv4Addr::UNSPECIFIED))
+        Self(lowest.map_or(ResourceId::FIRST, ResourceId::from))
     }
 }
 
 impl Range {
+    /// IPv4 addresses.
+    #[must_use]
+    pub fn ipv4(first: Ipv4Addr, last: Ipv4Addr) -> Self {
+        Self { first: first.into(), last: last.into() }
+    }
+
     /// How many addresses; a range holds one at least.
     #[must_use]
     pub fn count(self) -> u64 {
-        u64::from(self.last.to_bits()) - u64::from(self.first.to_bits()) + 1
+        u64::from(self.last.0) - u64::from(self.first.0) + 1
     }
 
     /// Whether the address lies in the range.
     #[must_use]
-    pub fn contains(self, address: Ipv4Addr) -> bool {
-        (self.first..=self.last).contains(&address)
+    pub fn contains(self, resource: impl Into<ResourceId>) -> bool {
+        (self.first..=self.last).contains(&resource.into())
     }
 }
 
@@ -91,17 +98,24 @@ impl Layout {
         for network in &config.networks {
             let id = NetworkId::of(network);
             for subnet in &network.subnets {
-                let first = subnet.prefix.address;
+                let first = ResourceId::from(subnet.prefix.address);
                 let host = u32::MAX.checked_shr(u32::from(subnet.prefix.len)).unwrap_or(0);
-                let last = Ipv4Addr::from_bits(first.to_bits() | host);
+                let last = ResourceId(first.0 | host);
                 subnets.push((Range { first, last }, id));
                 shared.extend(subnet.failover.map(|place| (Range { first, last }, place)));
                 pools.extend(
-                    subnet.pools.iter().map(|pool| Range { first: pool.first, last: pool.last }),
+                    subnet
+                        .pools
+                        .iter()
+                        .map(|pool| Range { first: pool.first.into(), last: pool.last.into() }),
                 );
             }
         }
-        let reserved = config.reservations.iter().filter_map(|row| row.address).collect();
+        let reserved = config
+            .reservations
+            .iter()
+            .filter_map(|row| row.address.map(ResourceId::from))
+            .collect();
         Self::new(subnets, pools, reserved).with_relationships(shared)
     }
 
@@ -110,7 +124,7 @@ impl Layout {
     pub fn new(
         mut subnets: Vec<(Range, NetworkId)>,
         mut pools: Vec<Range>,
-        mut reserved: Vec<Ipv4Addr>,
+        mut reserved: Vec<ResourceId>,
     ) -> Self {
         subnets.sort_unstable();
         pools.sort_unstable();
@@ -131,10 +145,11 @@ impl Layout {
     /// The relationship, by its place in the configuration, that the address belongs to: that of its
     /// subnet, so that reserved addresses outside the pools belong to it too.
     #[must_use]
-    pub fn relationship_of(&self, address: Ipv4Addr) -> Option<u16> {
-        let after = self.shared.partition_point(|(range, _)| range.first <= address);
+    pub fn relationship_of(&self, resource: impl Into<ResourceId>) -> Option<u16> {
+        let resource = resource.into();
+        let after = self.shared.partition_point(|(range, _)| range.first <= resource);
         let (range, place) = self.shared.get(after.checked_sub(1)?)?;
-        range.contains(address).then_some(*place)
+        range.contains(resource).then_some(*place)
     }
 
     /// The addresses of a relationship, ascending.
@@ -150,18 +165,20 @@ impl Layout {
 
     /// The network that the address belongs to.
     #[must_use]
-    pub fn network_of(&self, address: Ipv4Addr) -> Option<NetworkId> {
-        let after = self.subnets.partition_point(|(range, _)| range.first <= address);
+    pub fn network_of(&self, resource: impl Into<ResourceId>) -> Option<NetworkId> {
+        let resource = resource.into();
+        let after = self.subnets.partition_point(|(range, _)| range.first <= resource);
         let (range, id) = self.subnets.get(after.checked_sub(1)?)?;
-        range.contains(address).then_some(*id)
+        range.contains(resource).then_some(*id)
     }
 
     /// The pool that the address lies in, reserved or not.
     #[must_use]
-    pub fn pool_of(&self, address: Ipv4Addr) -> Option<PoolId> {
-        let after = self.pools.partition_point(|range| range.first <= address);
+    pub fn pool_of(&self, resource: impl Into<ResourceId>) -> Option<PoolId> {
+        let resource = resource.into();
+        let after = self.pools.partition_point(|range| range.first <= resource);
         let range = self.pools.get(after.checked_sub(1)?)?;
-        range.contains(address).then_some(PoolId(range.first))
+        range.contains(resource).then_some(PoolId(range.first))
     }
 
     /// The addresses of a pool; `None` if there is no such pool (any more).
@@ -178,27 +195,28 @@ impl Layout {
 
     /// Whether the address is kept for one client by a reservation: it is never free to others.
     #[must_use]
-    pub fn is_reserved(&self, address: Ipv4Addr) -> bool {
-        self.reserved.binary_search(&address).is_ok()
+    pub fn is_reserved(&self, resource: impl Into<ResourceId>) -> bool {
+        self.reserved.binary_search(&resource.into()).is_ok()
     }
 
     /// Reserved addresses in the range, ascending.
     #[must_use]
-    pub fn reserved_in(&self, range: Range) -> &[Ipv4Addr] {
-        let begin = self.reserved.partition_point(|&address| address < range.first);
-        let end = self.reserved.partition_point(|&address| address <= range.last);
+    pub fn reserved_in(&self, range: Range) -> &[ResourceId] {
+        let begin = self.reserved.partition_point(|&resource| resource < range.first);
+        let end = self.reserved.partition_point(|&resource| resource <= range.last);
         &self.reserved[begin..end]
     }
 
     /// All addresses that are reserved, ascending.
-    pub(super) fn reserved(&self) -> &[Ipv4Addr] {
+    pub(super) fn reserved(&self) -> &[ResourceId] {
         &self.reserved
     }
 
     /// Whether a client may be given the address at all.
     #[must_use]
-    pub fn covers(&self, address: Ipv4Addr) -> bool {
-        self.pool_of(address).is_some() || self.is_reserved(address)
+    pub fn covers(&self, resource: impl Into<ResourceId>) -> bool {
+        let resource = resource.into();
+        self.pool_of(resource).is_some() || self.is_reserved(resource)
     }
 
     /// Whether every address belongs to the same network in both.
@@ -217,8 +235,8 @@ impl Layout {
 mod tests {
     use super::*;
 
-    fn ip(text: &str) -> Ipv4Addr {
-        text.parse().unwrap()
+    fn ip(text: &str) -> ResourceId {
+        ResourceId::of(text.parse().unwrap())
     }
 
     fn range(first: &str, last: &str) -> Range {

@@ -9,6 +9,7 @@
 //!   expiry    what time ends                     pool      the queues of one pool
 //!   counts    how full                           untold   what the partner must hear
 //!   ending    what time makes of a binding       view     what may be done with a partner
+//! resource  what the table numbers
 //! ```
 
 mod adopt;
@@ -31,6 +32,7 @@ mod model_tests;
 mod page;
 mod pool;
 mod queue;
+mod resource;
 mod restore;
 mod slot;
 #[cfg(test)]
@@ -50,6 +52,7 @@ pub use expiry::Sweep;
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};
+pub use resource::ResourceId;
 pub use restore::{Restored, Spread, in_turn};
 pub use slot::Seen;
 pub use table::{Guard, Table};

@@ -1,11 +1,11 @@
 //! The table against a plain map that does the same one step at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
 
 use super::fixture::*;
+use super::resource::ResourceId;
 use super::{Binding, BindingStatus, Owner, Table, Views, WriterId, in_turn};
 use crate::wire::Stamp;
 
@@ -17,9 +17,9 @@ const RESERVED: [u32; 2] = [3, 7];
 enum Step {
     Offer { client: u32 },
     Grant { client: u32 },
-    Claim { address: u32, client: u32 },
-    Release { address: u32 },
-    Decline { address: u32 },
+    Claim { resource: u32, client: u32 },
+    Release { resource: u32 },
+    Decline { resource: u32 },
     Wait { seconds: u32 },
     Reload { count: u32 },
     Restart,
@@ -29,9 +29,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..6_u32).prop_map(|client| Step::Offer { client }),
         5 => (0..6_u32).prop_map(|client| Step::Grant { client }),
-        2 => (0..COUNT, 0..6_u32).prop_map(|(address, client)| Step::Claim { address, client }),
-        4 => (0..COUNT).prop_map(|address| Step::Release { address }),
-        1 => (0..COUNT).prop_map(|address| Step::Decline { address }),
+        2 => (0..COUNT, 0..6_u32).prop_map(|(resource, client)| Step::Claim { resource, client }),
+        4 => (0..COUNT).prop_map(|resource| Step::Release { resource }),
+        1 => (0..COUNT).prop_map(|resource| Step::Decline { resource }),
         3 => (1..40_u32).prop_map(|seconds| Step::Wait { seconds }),
         1 => (8..=COUNT).prop_map(|count| Step::Reload { count }),
         1 => Just(Step::Restart),
@@ -42,20 +42,20 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     now: u32,
     count: u32,
-    bindings: BTreeMap<Ipv4Addr, Binding>,
+    bindings: BTreeMap<ResourceId, Binding>,
     table: Table,
 }
 
 impl Model {
-    fn set(&mut self, address: Ipv4Addr, mut new: Binding) {
-        self.table.set(address, new.clone());
-        new.version = self.bindings.get(&address).map_or(0, |old| old.version) + 1;
-        self.bindings.insert(address, new);
+    fn set(&mut self, resource: ResourceId, mut new: Binding) {
+        self.table.set(resource, new.clone());
+        new.version = self.bindings.get(&resource).map_or(0, |old| old.version) + 1;
+        self.bindings.insert(resource, new);
     }
 
-    fn free(&self) -> BTreeSet<Ipv4Addr> {
-        let is_free = |address: &Ipv4Addr| {
-            self.bindings.get(address).is_none_or(|binding| {
+    fn free(&self) -> BTreeSet<ResourceId> {
+        let is_free = |resource: &ResourceId| {
+            self.bindings.get(resource).is_none_or(|binding| {
                 binding.is_available() && !binding.is_offered(Stamp(self.now))
             })
         };
@@ -67,10 +67,10 @@ impl Model {
         let taken = self.table.take_free(POOL, Owner::Primary, Stamp(self.now), &guard);
         let free = self.free();
         assert_eq!(taken.is_none(), free.is_empty());
-        let Some((address, _)) = taken else { return };
+        let Some((resource, _)) = taken else { return };
         drop(guard);
-        assert!(free.contains(&address), "{address} is not free");
-        self.set(address, new);
+        assert!(free.contains(&resource), "{resource:?} is not free");
+        self.set(resource, new);
     }
 
     fn apply(&mut self, step: Step) {
@@ -78,22 +78,25 @@ impl Model {
         match step {
             Step::Offer { client } => self.take(offer(client, now + 20)),
             Step::Grant { client } => self.take(lease(client, now, now + 30)),
-            Step::Claim { address, client } if address < self.count => {
-                if self.free().contains(&ip(address)) || RESERVED.contains(&address) {
-                    self.set(ip(address), lease(client, now, now + 30));
+            Step::Claim { resource, client } if resource < self.count => {
+                if self.free().contains(&ip(resource)) || RESERVED.contains(&resource) {
+                    self.set(ip(resource), lease(client, now, now + 30));
                 }
             }
-            Step::Release { address } => {
-                let held = self.bindings.get(&ip(address)).filter(|b| b.is_held(Stamp(now)));
+            Step::Release { resource } => {
+                let held = self.bindings.get(&ip(resource)).filter(|b| b.is_held(Stamp(now)));
                 if let Some(held) = held.cloned() {
                     let starts = Stamp(now);
-                    self.set(ip(address), Binding { status: BindingStatus::Free, starts, ..held });
+                    self.set(ip(resource), Binding { status: BindingStatus::Free, starts, ..held });
                 }
             }
-            Step::Decline { address } => {
-                if self.bindings.get(&ip(address)).is_some_and(|b| b.is_held(Stamp(now))) {
+            Step::Decline { resource } => {
+                if self.bindings.get(&ip(resource)).is_some_and(|b| b.is_held(Stamp(now))) {
                     let set_aside = BindingStatus::Abandoned;
-                    self.set(ip(address), Binding { status: set_aside, ..lease(0, now, now + 50) });
+                    self.set(
+                        ip(resource),
+                        Binding { status: set_aside, ..lease(0, now, now + 50) },
+                    );
                 }
             }
             Step::Wait { seconds } => self.wait(seconds),
@@ -103,10 +106,10 @@ impl Model {
             }
             Step::Restart => {
                 self.table = Table::new(layout(self.count, &RESERVED));
-                for (address, binding) in &mut self.bindings {
+                for (resource, binding) in &mut self.bindings {
                     binding.offered_until = Stamp::ZERO;
                     binding.writer = None;
-                    self.table.restore(*address, binding.clone());
+                    self.table.restore(*resource, binding.clone());
                 }
                 self.table.finish_restore(&in_turn);
             }
@@ -119,32 +122,32 @@ impl Model {
         let now = Stamp(self.now);
         let mut ended = BTreeSet::new();
         let sweep =
-            self.table.expire(now, 100, SWEEP, &Views::default(), &mut |address, _, new| {
+            self.table.expire(now, 100, SWEEP, &Views::default(), &mut |resource, _, new| {
                 assert_eq!(new.status, BindingStatus::Free);
-                ended.insert(address);
+                ended.insert(resource);
             });
         assert!(sweep.done);
         let due = |binding: &Binding| binding.ends().is_some_and(|ends| ends <= now);
         let expected = self.bindings.iter().filter(|(_, binding)| due(binding));
-        assert_eq!(ended, expected.map(|(address, _)| *address).collect());
-        for address in ended {
-            self.bindings.extend(self.table.get(address).map(|binding| (address, binding)));
+        assert_eq!(ended, expected.map(|(resource, _)| *resource).collect());
+        for resource in ended {
+            self.bindings.extend(self.table.get(resource).map(|binding| (resource, binding)));
         }
     }
 
     fn check(&self) {
         let mut listed = BTreeMap::new();
-        self.table.for_each(|address, binding| drop(listed.insert(address, binding.clone())));
+        self.table.for_each(|resource, binding| drop(listed.insert(resource, binding.clone())));
         assert_eq!(listed, self.bindings);
         for number in 0..6 {
             let key = client(number);
             let is_its = |binding: &Binding| binding.client.as_ref() == Some(&key);
             let its = self.bindings.iter().filter(|(_, binding)| is_its(binding));
-            let its: Vec<_> = its.map(|(address, _)| *address).collect();
+            let its: Vec<_> = its.map(|(resource, _)| *resource).collect();
             assert_eq!(self.table.found(NETWORK, number), its);
         }
-        let active = |(address, binding): &(&Ipv4Addr, &Binding)| {
-            **address < ip(self.count) && binding.status == BindingStatus::Active
+        let active = |(resource, binding): &(&ResourceId, &Binding)| {
+            **resource < ip(self.count) && binding.status == BindingStatus::Active
         };
         let counts = self.table.counts(POOL);
         assert_eq!(counts.active, self.bindings.iter().filter(active).count() as u64);

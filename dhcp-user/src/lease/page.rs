@@ -5,12 +5,12 @@
 //! references and a fresh pool of sixteen million addresses costs nothing.
 
 use std::array;
-use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
 use super::binding::{Binding, Told};
 use super::ending::is_over;
 use super::layout::Range;
+use super::resource::ResourceId;
 use super::slot::Slot;
 use super::sync::Ordering::{AcqRel, Relaxed};
 use super::sync::{AtomicU32, AtomicU64};
@@ -63,14 +63,14 @@ impl Directory {
     }
 
     /// The chunk of an address; `None` if nothing in it was ever bound.
-    pub(super) fn chunk(&self, address: Ipv4Addr) -> Option<&Chunk> {
-        let (region, chunk) = place(address);
+    pub(super) fn chunk(&self, resource: ResourceId) -> Option<&Chunk> {
+        let (region, chunk) = place(resource);
         self.regions[region].get()?.chunks[chunk].get().map(Box::as_ref)
     }
 
     /// The chunk of an address that is about to be bound.
-    pub(super) fn chunk_or_new(&self, address: Ipv4Addr) -> &Chunk {
-        let (number, chunk) = place(address);
+    pub(super) fn chunk_or_new(&self, resource: ResourceId) -> &Chunk {
+        let (number, chunk) = place(resource);
         let region = self.regions[number].get_or_init(Region::new);
         if !self.used.contains(number as u32) {
             self.used.set(number as u32);
@@ -79,23 +79,24 @@ impl Directory {
     }
 
     /// Chunks with their first addresses, ascending, from the one that `from` lies in.
-    pub(super) fn chunks(&self, from: Ipv4Addr) -> impl Iterator<Item = (Ipv4Addr, &Chunk)> {
-        let (first, from) = (from.to_bits() / (CHUNK * REGION), from.to_bits() / CHUNK);
+    pub(super) fn chunks(&self, from: ResourceId) -> impl Iterator<Item = (ResourceId, &Chunk)> {
+        let (first, from) = (from.0 / (CHUNK * REGION), from.0 / CHUNK);
         let regions = self.used.within(first, REGIONS - 1).filter_map(|region| {
             let chunks = &self.regions[region as usize].get()?.chunks;
             Some((region * REGION..).zip(chunks))
         });
-        regions.flatten().filter(move |(number, _)| *number >= from).filter_map(
-            |(number, chunk)| Some((Ipv4Addr::from_bits(number * CHUNK), chunk.get()?.as_ref())),
-        )
+        regions
+            .flatten()
+            .filter(move |(number, _)| *number >= from)
+            .filter_map(|(number, chunk)| Some((ResourceId(number * CHUNK), chunk.get()?.as_ref())))
     }
 
     /// The first address in `from..=last` that was never bound, by the look of it: one that is
     /// being bound at this moment may still be named.
     pub(super) fn next_unknown(&self, mut from: u64, last: u64) -> Option<u64> {
         while from <= last {
-            let address = Ipv4Addr::from_bits(from as u32); // `last` is an address
-            let Some(chunk) = self.chunk(address) else { return Some(from) };
+            let resource = ResourceId(from as u32); // `last` is an address
+            let Some(chunk) = self.chunk(resource) else { return Some(from) };
             let word = (from as u32 % CHUNK) / 64;
             let passed = (1_u64 << (from % 64)) - 1;
             let unknown = !(chunk.known[word as usize].load(Relaxed) | passed);
@@ -109,16 +110,16 @@ impl Directory {
     }
 
     /// The partner must be told of the address, if it was ever bound.
-    pub(super) fn mark_untold(&self, address: Ipv4Addr) {
-        let (region, chunk) = place(address);
+    pub(super) fn mark_untold(&self, resource: ResourceId) {
+        let (region, chunk) = place(resource);
         let Some(region) = self.regions[region].get() else { return };
         if let Some(untold) = region.chunks[chunk].get().map(|chunk| &chunk.untold) {
-            untold::mark(&region.untold, chunk as u32, untold, address.to_bits() % CHUNK);
+            untold::mark(&region.untold, chunk as u32, untold, resource.0 % CHUNK);
         }
     }
 
     /// Says of the region what [`Chunk::recount`] said of the chunk that begins here.
-    pub(super) fn resume_untold(&self, base: Ipv4Addr, chunk: &Chunk) {
+    pub(super) fn resume_untold(&self, base: ResourceId, chunk: &Chunk) {
         let (region, number) = place(base);
         if let Some(region) = self.regions[region].get().filter(|_| !chunk.untold.is_empty()) {
             region.untold.set(number as u32);
@@ -130,11 +131,11 @@ impl Directory {
         &self,
         range: Range,
         mut budget: usize,
-        each: &mut impl FnMut(Ipv4Addr),
-    ) -> Option<Ipv4Addr> {
+        each: &mut impl FnMut(ResourceId),
+    ) -> Option<ResourceId> {
         for (region, number, base, within) in self.untold_chunks(range) {
             let Some(chunk) = region.chunks[number as usize].get() else { continue };
-            let at = |offset: u32| Ipv4Addr::from_bits(base + offset);
+            let at = |offset: u32| ResourceId(base + offset);
             let mut each = |offset| each(at(offset));
             let taken =
                 untold::take(&region.untold, number, &chunk.untold, within, budget, &mut each);
@@ -157,14 +158,14 @@ impl Directory {
     /// Chunks with untold addresses: their region, number in it and first address, and the part of
     /// them that lies in the range.
     fn untold_chunks(&self, range: Range) -> impl Iterator<Item = (&Region, u32, u32, (u32, u32))> {
-        let (first, last) = (range.first.to_bits(), range.last.to_bits());
-        let region_of = |address: u32| address / (CHUNK * REGION);
+        let (first, last) = (range.first.0, range.last.0);
+        let region_of = |resource: u32| resource / (CHUNK * REGION);
         let regions = (region_of(first)..=region_of(last))
             .filter_map(|number| Some((number, self.regions[number as usize].get()?)));
         regions.flat_map(move |(number, region)| {
             let start = number * REGION * CHUNK;
-            let part = |address: u32, limit: u32| match region_of(address) == number {
-                true => (address - start) / CHUNK,
+            let part = |resource: u32, limit: u32| match region_of(resource) == number {
+                true => (resource - start) / CHUNK,
                 false => limit,
             };
             let chunks = region.untold.within(part(first, 0), part(last, REGION - 1));
@@ -179,7 +180,7 @@ impl Directory {
     /// Octets of regions and chunks.
     pub(super) fn bytes(&self) -> u64 {
         let regions = self.regions.iter().filter(|region| region.get().is_some()).count();
-        let chunks = self.chunks(Ipv4Addr::UNSPECIFIED).count();
+        let chunks = self.chunks(ResourceId::FIRST).count();
         let cell = size_of::<OnceLock<Box<Chunk>>>();
         (size_of_val(&*self.regions)
             + regions * (REGION as usize * cell + size_of::<Bits<WORDS>>())
@@ -205,8 +206,8 @@ impl Chunk {
     }
 
     /// The slot of an address of this chunk.
-    pub(super) fn slot(&self, address: Ipv4Addr) -> &Slot {
-        &self.slots[(address.to_bits() % CHUNK) as usize]
+    pub(super) fn slot(&self, resource: ResourceId) -> &Slot {
+        &self.slots[(resource.0 % CHUNK) as usize]
     }
 
     /// All slots, in the order of their addresses.
@@ -215,8 +216,8 @@ impl Chunk {
     }
 
     /// The address is bound for the first time.
-    pub(super) fn mark_known(&self, address: Ipv4Addr) {
-        let bit = address.to_bits() % CHUNK;
+    pub(super) fn mark_known(&self, resource: ResourceId) {
+        let bit = resource.0 % CHUNK;
         self.known[bit as usize / 64].fetch_or(1 << (bit % 64), Relaxed);
     }
 
@@ -289,24 +290,27 @@ impl Chunk {
 }
 
 /// Region of an address, and chunk within the region.
-fn place(address: Ipv4Addr) -> (usize, usize) {
-    let chunk = address.to_bits() / CHUNK;
+fn place(resource: ResourceId) -> (usize, usize) {
+    let chunk = resource.0 / CHUNK;
     ((chunk / REGION) as usize, (chunk % REGION) as usize)
 }
 
 #[cfg(test)]
 #[cfg(not(loom))]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
     fn chunks_come_ascending_from_the_one_asked_for() {
         let directory = Directory::new();
         for address in ["255.255.255.255", "10.0.0.1", "10.0.4.0", "10.64.0.0", "0.0.0.0"] {
-            directory.chunk_or_new(address.parse().unwrap());
+            directory.chunk_or_new(ResourceId::of(address.parse().unwrap()));
         }
         let bases = |from: &str| -> Vec<String> {
-            directory.chunks(from.parse().unwrap()).map(|(base, _)| base.to_string()).collect()
+            let from = ResourceId::of(from.parse().unwrap());
+            directory.chunks(from).map(|(base, _)| base.ipv4().to_string()).collect()
         };
         assert_eq!(
             bases("0.0.0.0"),
@@ -321,8 +325,8 @@ mod tests {
         let directory = Directory::new();
         let base = u64::from(Ipv4Addr::new(10, 0, 0, 0).to_bits());
         for offset in (0..1_500).filter(|offset| *offset != 1_100) {
-            let address = Ipv4Addr::from_bits((base + offset) as u32);
-            directory.chunk_or_new(address).mark_known(address);
+            let resource = ResourceId((base + offset) as u32);
+            directory.chunk_or_new(resource).mark_known(resource);
         }
         assert_eq!(directory.next_unknown(base, base + 4_000), Some(base + 1_100));
         assert_eq!(directory.next_unknown(base + 1_101, base + 4_000), Some(base + 1_500));
@@ -335,7 +339,7 @@ mod tests {
         let directory = Directory::new();
         let last = u64::from(u32::MAX);
         assert_eq!(directory.next_unknown(last, last), Some(last));
-        directory.chunk_or_new(Ipv4Addr::BROADCAST).mark_known(Ipv4Addr::BROADCAST);
+        directory.chunk_or_new(ResourceId::LAST).mark_known(ResourceId::LAST);
         assert_eq!(directory.next_unknown(last, last), None);
     }
 }

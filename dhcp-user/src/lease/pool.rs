@@ -1,11 +1,11 @@
 //! The addresses of one pool that may be given: those never used, then those longest unused.
 
-use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
 use super::layout::{Layout, Owner, Range};
 use super::page::Directory;
 use super::queue::FreeQueue;
+use super::resource::ResourceId;
 use super::sync::AtomicU64;
 use super::sync::Ordering::Relaxed;
 
@@ -25,7 +25,7 @@ impl Pool {
     pub(super) fn new(range: Range) -> Self {
         Self {
             range,
-            fresh: AtomicU64::new(u64::from(range.first.to_bits())),
+            fresh: AtomicU64::new(u64::from(range.first.0)),
             free: FreeQueue::new(range.first, range.count()),
             backup: OnceLock::new(),
         }
@@ -56,18 +56,18 @@ impl Pool {
     }
 
     /// Takes the next address that was never bound, as far as anybody can see.
-    pub(super) fn take_fresh(&self, directory: &Directory, layout: &Layout) -> Option<Ipv4Addr> {
-        let last = u64::from(self.range.last.to_bits());
+    pub(super) fn take_fresh(&self, directory: &Directory, layout: &Layout) -> Option<ResourceId> {
+        let last = u64::from(self.range.last.0);
         loop {
             let from = self.fresh.load(Relaxed);
             let found = directory.next_unknown(from, last);
-            let next = found.map_or(last, |address| address) + 1;
+            let next = found.map_or(last, |resource| resource) + 1;
             // Relaxed: the number is all there is; who takes an address looks at its slot.
             let won =
                 from >= next || self.fresh.compare_exchange(from, next, Relaxed, Relaxed).is_ok();
-            match found.map(|address| Ipv4Addr::from_bits(address as u32)) {
+            match found.map(|resource| ResourceId(resource as u32)) {
                 None => return None,
-                Some(address) if won && !layout.is_reserved(address) => return Some(address),
+                Some(resource) if won && !layout.is_reserved(resource) => return Some(resource),
                 Some(_) => {}
             }
         }
@@ -78,20 +78,20 @@ impl Pool {
         &self,
         directory: &'a Directory,
         layout: &'a Layout,
-    ) -> impl Iterator<Item = Ipv4Addr> + use<'a> {
-        let last = u64::from(self.range.last.to_bits());
+    ) -> impl Iterator<Item = ResourceId> + use<'a> {
+        let last = u64::from(self.range.last.0);
         let mut from = self.fresh.load(Relaxed);
         let next = move || {
             let found = directory.next_unknown(from, last)?;
             from = found + 1;
-            Some(Ipv4Addr::from_bits(found as u32))
+            Some(ResourceId(found as u32))
         };
-        std::iter::from_fn(next).filter(|address| !layout.is_reserved(*address))
+        std::iter::from_fn(next).filter(|resource| !layout.is_reserved(*resource))
     }
 
     /// Whether the cursor over never used addresses has passed this one.
-    pub(super) fn is_passed(&self, address: Ipv4Addr) -> bool {
-        self.fresh.load(Relaxed) > u64::from(address.to_bits())
+    pub(super) fn is_passed(&self, resource: ResourceId) -> bool {
+        self.fresh.load(Relaxed) > u64::from(resource.0)
     }
 
     /// Octets of the queues that were ever used.

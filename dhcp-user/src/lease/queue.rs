@@ -12,10 +12,9 @@
 //! it is about to say what became of it. Whoever swaps in a binding that leaves the address free
 //! pushes it afterwards; whoever pops an entry looks at the binding afterwards.
 
-use std::net::Ipv4Addr;
-
 use crossbeam_utils::CachePadded;
 
+use super::resource::ResourceId;
 use super::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::sync::{AtomicU32, AtomicU64, zeroed};
 
@@ -53,14 +52,14 @@ impl Ring {
     }
 
     /// Puts an address in as the newest; false if the ring is full.
-    pub(super) fn push(&self, address: Ipv4Addr) -> bool {
+    pub(super) fn push(&self, resource: ResourceId) -> bool {
         loop {
             let position = self.tail.load(Acquire);
             let (slot, seen) = self.cell(position);
             match self.turn(position, seen) {
                 Turn::Empty => {
                     let lap = position & !self.mask();
-                    let filled = word(lap.wrapping_add(1), address.to_bits());
+                    let filled = word(lap.wrapping_add(1), resource.0);
                     // Release: who pops the address sees the binding that made it free.
                     if slot.compare_exchange(seen, filled, Release, Relaxed).is_ok() {
                         self.advance(&self.tail, position);
@@ -76,7 +75,7 @@ impl Ring {
     }
 
     /// Takes the oldest address out.
-    pub(super) fn pop(&self) -> Option<Ipv4Addr> {
+    pub(super) fn pop(&self) -> Option<ResourceId> {
         loop {
             let position = self.head.load(Acquire);
             let (slot, seen) = self.cell(position);
@@ -88,7 +87,7 @@ impl Ring {
                     // tells nothing.
                     if slot.compare_exchange(seen, emptied, Relaxed, Relaxed).is_ok() {
                         self.advance(&self.head, position);
-                        return Some(Ipv4Addr::from_bits(seen as u32));
+                        return Some(ResourceId(seen as u32));
                     }
                 }
                 // A position that was never filled on its lap has nothing behind it either.
@@ -101,13 +100,13 @@ impl Ring {
 
     /// The addresses that are in, the oldest first, and stay in. One that is taken out meanwhile, or
     /// put in, may be named or not.
-    pub(super) fn peek(&self) -> impl Iterator<Item = Ipv4Addr> {
+    pub(super) fn peek(&self) -> impl Iterator<Item = ResourceId> {
         let (head, count) = (self.head.load(Relaxed), self.len());
         (0..count.min(self.mask() + 1)).filter_map(move |offset| {
             let position = head.wrapping_add(offset);
             let (_, seen) = self.cell(position);
             let is_filled = matches!(self.turn(position, seen), Turn::Filled);
-            is_filled.then(|| Ipv4Addr::from_bits(seen as u32))
+            is_filled.then_some(ResourceId(seen as u32))
         })
     }
 
@@ -150,13 +149,13 @@ impl Ring {
     }
 }
 
-fn word(lap: u32, address: u32) -> u64 {
-    u64::from(lap) << 32 | u64::from(address)
+fn word(lap: u32, resource: u32) -> u64 {
+    u64::from(lap) << 32 | u64::from(resource)
 }
 
 /// The addresses of one pool that are free for one owner, or were when they were pushed.
 pub(super) struct FreeQueue {
-    first: Ipv4Addr,
+    first: ResourceId,
     /// Holds an address once at most, so it is never full.
     ring: Ring,
     /// A bit for each address of the pool: it has an entry in `ring`.
@@ -176,7 +175,7 @@ const OFFERS: u64 = 1 << 16;
 
 impl FreeQueue {
     /// A queue for `count` addresses from `first` up; nothing queues.
-    pub(super) fn new(first: Ipv4Addr, count: u64) -> Self {
+    pub(super) fn new(first: ResourceId, count: u64) -> Self {
         let words = count.div_ceil(64) as usize;
         Self {
             first,
@@ -189,21 +188,21 @@ impl FreeQueue {
     }
 
     /// The address became free, and the binding that says so is in its slot.
-    pub(super) fn push(&self, address: Ipv4Addr) {
-        let (word, bit) = self.bit(address);
+    pub(super) fn push(&self, resource: ResourceId) {
+        let (word, bit) = self.bit(resource);
         // Acquire and release: this and the swap in `pop` are in one order. If this comes first,
         // who popped the entry sees the binding; if it comes second, it finds the bit clear.
         if self.queued[word].fetch_or(bit, AcqRel) & bit != 0 {
             self.again[word].fetch_or(bit, Relaxed);
         } else {
-            let pushed = self.ring.push(address);
+            let pushed = self.ring.push(resource);
             debug_assert!(pushed, "an address queues once, so there is room for all");
         }
     }
 
     /// The address was offered. One thread alone may find the ring full and make room.
-    pub(super) fn push_offer(&self, address: Ipv4Addr) {
-        while !self.offers.push(address) {
+    pub(super) fn push_offer(&self, resource: ResourceId) {
+        while !self.offers.push(resource) {
             if let Some(oldest) = self.offers.pop() {
                 self.push(oldest);
             }
@@ -211,24 +210,24 @@ impl FreeQueue {
     }
 
     /// Takes out the oldest offer, or what was one; the caller looks at the binding now.
-    pub(super) fn pop_offer(&self) -> Option<Ipv4Addr> {
+    pub(super) fn pop_offer(&self) -> Option<ResourceId> {
         self.offers.pop()
     }
 
     /// Takes the oldest entry out. The address may have been bound since. The caller looks at its
     /// binding now, not before.
     pub(super) fn pop(&self) -> Option<Popped> {
-        let address = self.ring.pop()?;
-        let (word, bit) = self.bit(address);
+        let resource = self.ring.pop()?;
+        let (word, bit) = self.bit(resource);
         let again = self.again[word].fetch_and(!bit, Relaxed) & bit != 0;
         // See `push`.
         self.queued[word].fetch_and(!bit, AcqRel);
-        Some(Popped { address, again })
+        Some(Popped { resource, again })
     }
 
     /// The addresses that have an entry, the oldest first, and then those under an offer. The caller
     /// looks at their bindings.
-    pub(super) fn peek(&self) -> impl Iterator<Item = Ipv4Addr> {
+    pub(super) fn peek(&self) -> impl Iterator<Item = ResourceId> {
         self.ring.peek().chain(self.offers.peek())
     }
 
@@ -247,15 +246,15 @@ impl FreeQueue {
 
     /// Goes through up to `budget` entries, if asked to, and drops those that are not free any more.
     /// Returns how many it went through.
-    pub(super) fn tidy(&self, budget: u32, is_free: impl Fn(Ipv4Addr) -> bool) -> u32 {
+    pub(super) fn tidy(&self, budget: u32, is_free: impl Fn(ResourceId) -> bool) -> u32 {
         let turns = self.untidy.load(Relaxed).min(budget);
         for _ in 0..turns {
-            let Some(Popped { address, .. }) = self.pop() else {
+            let Some(Popped { resource, .. }) = self.pop() else {
                 self.untidy.store(0, Relaxed);
                 break;
             };
-            if is_free(address) {
-                self.push(address);
+            if is_free(resource) {
+                self.push(resource);
             }
         }
         let _ = self.untidy.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(turns)));
@@ -268,8 +267,8 @@ impl FreeQueue {
         self.ring.bytes() + self.offers.bytes() + if self.len() == 0 { 0 } else { bits }
     }
 
-    fn bit(&self, address: Ipv4Addr) -> (usize, u64) {
-        let offset = address.to_bits() - self.first.to_bits();
+    fn bit(&self, resource: ResourceId) -> (usize, u64) {
+        let offset = resource.0 - self.first.0;
         (offset as usize / 64, 1 << (offset % 64))
     }
 }
@@ -277,7 +276,7 @@ impl FreeQueue {
 /// What came out of a [`FreeQueue`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Popped {
-    pub(super) address: Ipv4Addr,
+    pub(super) resource: ResourceId,
     /// It was used after it was queued; others come before it.
     pub(super) again: bool,
 }
@@ -291,14 +290,14 @@ mod loom_tests {
     use super::*;
     use crate::interleavings::explore;
 
-    const FIRST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
+    const FIRST: ResourceId = ResourceId(0x0a00_0000);
 
-    fn ip(number: usize) -> Ipv4Addr {
-        Ipv4Addr::from_bits(FIRST.to_bits() + number as u32)
+    fn ip(number: usize) -> ResourceId {
+        ResourceId(FIRST.0 + number as u32)
     }
 
-    fn number(address: Ipv4Addr) -> usize {
-        (address.to_bits() - FIRST.to_bits()) as usize
+    fn number(resource: ResourceId) -> usize {
+        (resource.0 - FIRST.0) as usize
     }
 
     #[test]
@@ -389,14 +388,14 @@ mod loom_tests {
             queue.push(ip(0));
             queue.push(ip(1));
             let taking = Arc::clone(&queue);
-            let taker = thread::spawn(move || taking.pop().map(|popped| number(popped.address)));
+            let taker = thread::spawn(move || taking.pop().map(|popped| number(popped.resource)));
             let freeing = Arc::clone(&queue);
             let freed = thread::spawn(move || freeing.push(ip(0)));
             assert_eq!(taker.join().unwrap(), Some(0));
             freed.join().unwrap();
             let mut rest: Vec<_> = std::iter::from_fn(|| queue.pop()).collect();
-            rest.retain(|popped| popped.address != ip(0));
-            assert_eq!(rest, [Popped { address: ip(1), again: false }]);
+            rest.retain(|popped| popped.resource != ip(0));
+            assert_eq!(rest, [Popped { resource: ip(1), again: false }]);
         });
     }
 }

@@ -5,11 +5,11 @@
 //! queues, is made of them when all are there, piece by piece on as many threads as there are, and
 //! never of a record that another one replaced.
 
-use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 
 use super::binding::Binding;
 use super::page::Chunk;
+use super::resource::ResourceId;
 use super::table::{State, Table};
 use crate::wire::Stamp;
 
@@ -35,7 +35,7 @@ pub enum Restored {
 }
 
 /// A free address, by how long it has been that.
-type Free = (Stamp, Ipv4Addr);
+type Free = (Stamp, ResourceId);
 
 impl Table {
     /// Puts in a record from stable storage, its version and all. Records of one address may come
@@ -43,10 +43,11 @@ impl Table {
     /// [`finish_restore`](Self::finish_restore), which makes clients and free addresses be found.
     ///
     /// Whoever has many holds a [`pin`](Self::pin) meanwhile, as one for each takes its time.
-    pub fn restore(&self, address: Ipv4Addr, mut binding: Binding) -> Restored {
+    pub fn restore(&self, resource: impl Into<ResourceId>, mut binding: Binding) -> Restored {
+        let resource = resource.into();
         binding.offered_until = Stamp::ZERO; // a promise of an earlier life (RFC 2131 §3.1)
         binding.writer = None;
-        let slot = self.directory.chunk_or_new(address).slot(address);
+        let slot = self.directory.chunk_or_new(resource).slot(resource);
         if slot.replace_if(binding, |held, new| new.is_newer_than(held), &self.pin()) {
             Restored::Taken
         } else {
@@ -59,7 +60,7 @@ impl Table {
     /// the first client.
     pub fn finish_restore(&self, spread: Spread<'_>) {
         let state = self.state.load_full();
-        let chunks: Vec<_> = self.directory.chunks(Ipv4Addr::UNSPECIFIED).collect();
+        let chunks: Vec<_> = self.directory.chunks(ResourceId::FIRST).collect();
         let pieces: Vec<_> = chunks.chunks(PIECE).collect();
 
         let bound: Vec<_> = pieces.iter().map(|_| OnceLock::new()).collect();
@@ -82,7 +83,7 @@ impl Table {
     }
 
     /// Counts a chunk's bindings and those untold, and returns how many there are.
-    fn recount(&self, base: Ipv4Addr, chunk: &Chunk) -> u64 {
+    fn recount(&self, base: ResourceId, chunk: &Chunk) -> u64 {
         let guard = self.pin();
         let bound = chunk.recount(chunk.slots().iter().map(|slot| slot.load(&guard).binding()));
         self.directory.resume_untold(base, chunk);
@@ -90,19 +91,19 @@ impl Table {
     }
 
     /// Makes the clients of a piece be found; returns its free addresses, longest unused first.
-    fn index_piece(&self, state: &State, piece: &[(Ipv4Addr, &Chunk)]) -> Vec<Free> {
+    fn index_piece(&self, state: &State, piece: &[(ResourceId, &Chunk)]) -> Vec<Free> {
         let (mut hints, mut free) = (Vec::new(), Vec::new());
         for (base, chunk) in piece {
             let guard = self.pin();
-            for (address, slot) in (base.to_bits()..).zip(chunk.slots()) {
+            for (resource, slot) in (base.0..).zip(chunk.slots()) {
                 let Some(binding) = slot.load(&guard).binding() else { continue };
-                let address = Ipv4Addr::from_bits(address);
-                let network = state.layout.network_of(address);
+                let resource = ResourceId(resource);
+                let network = state.layout.network_of(resource);
                 if let Some((network, client)) = network.zip(binding.client.as_ref()) {
-                    hints.push((self.index.fold(network, client.key()), address));
+                    hints.push((self.index.fold(network, client.key()), resource));
                 }
                 if binding.is_available() {
-                    free.push((binding.starts, address));
+                    free.push((binding.starts, resource));
                 }
             }
             self.index.insert_all(&hints);
@@ -115,14 +116,14 @@ impl Table {
     /// Queues free addresses where they may be taken from, in their order.
     fn queue_all(&self, state: &State, free: &[Free]) {
         let guard = self.pin();
-        for (_, address) in free {
-            let binding = self.look(*address, &guard).binding();
-            let pool = state.pool_at(*address).filter(|_| !state.layout.is_reserved(*address));
+        for (_, resource) in free {
+            let binding = self.look(*resource, &guard).binding();
+            let pool = state.pool_at(*resource).filter(|_| !state.layout.is_reserved(*resource));
             let Some((pool, binding)) = pool.zip(binding) else { continue };
-            pool.queue(binding.owner()).push(*address);
+            pool.queue(binding.owner()).push(*resource);
             if binding.flags.reserved {
                 // Not any more, and the partner hears of it.
-                self.mark_untold(*address);
+                self.mark_untold(*resource);
             }
         }
     }
@@ -142,10 +143,10 @@ mod tests {
         Binding { version, ..binding }
     }
 
-    fn rest(table: &Table, owner: Owner) -> Vec<Ipv4Addr> {
+    fn rest(table: &Table, owner: Owner) -> Vec<ResourceId> {
         let guard = table.pin();
         let take = || table.take_free(POOL, owner, Stamp(1_000), &guard);
-        std::iter::from_fn(take).map(|(address, _)| address).collect()
+        std::iter::from_fn(take).map(|(resource, _)| resource).collect()
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Threads at once on one small pool: no address has two clients, and none is lost.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::task::Wake;
 
 use super::fixture::*;
+use super::resource::ResourceId;
 use super::{Binding, BindingStatus, Guard, Owner, PoolCounts, Seen, Table, Told};
 use crate::wire::Stamp;
 
@@ -19,17 +19,17 @@ const STEPS: u32 = 40_000;
 struct Ledger(Vec<AtomicU32>);
 
 impl Ledger {
-    fn granted(&self, address: Ipv4Addr, client: u32) {
-        let before = self.entry(address).swap(client + 1, SeqCst);
-        assert_eq!(before, 0, "{address} was given to {client} while {} had it", before - 1);
+    fn granted(&self, resource: ResourceId, client: u32) {
+        let before = self.entry(resource).swap(client + 1, SeqCst);
+        assert_eq!(before, 0, "{resource:?} was given to {client} while {} had it", before - 1);
     }
 
-    fn given_back(&self, address: Ipv4Addr, client: u32) {
-        assert_eq!(self.entry(address).swap(0, SeqCst), client + 1);
+    fn given_back(&self, resource: ResourceId, client: u32) {
+        assert_eq!(self.entry(resource).swap(0, SeqCst), client + 1);
     }
 
-    fn entry(&self, address: Ipv4Addr) -> &AtomicU32 {
-        &self.0[(address.to_bits() - POOL.0.to_bits()) as usize]
+    fn entry(&self, resource: ResourceId) -> &AtomicU32 {
+        &self.0[(resource.0 - POOL.0.0) as usize]
     }
 }
 
@@ -38,7 +38,7 @@ struct Worker<'a> {
     table: &'a Table,
     ledger: &'a Ledger,
     random: u32,
-    held: Vec<(Ipv4Addr, u32)>,
+    held: Vec<(ResourceId, u32)>,
 }
 
 impl Worker<'_> {
@@ -69,34 +69,43 @@ impl Worker<'_> {
     fn acquire(&mut self, now: u32, client: u32) {
         let guard = self.table.pin();
         let taken = self.table.take_free(POOL, Owner::Primary, Stamp(now), &guard);
-        let Some((address, seen)) = taken else { return };
+        let Some((resource, seen)) = taken else { return };
         match self.roll(10) {
-            0 => self.table.put_back(POOL, address),
-            1 => drop(self.table.replace(address, seen, offer(client, now + 50), &guard)),
+            0 => self.table.put_back(POOL, resource),
+            1 => drop(self.table.replace(resource, seen, offer(client, now + 50), &guard)),
             2..6 => {
-                let offered = self.table.replace(address, seen, offer(client, now + 50), &guard);
-                offered.into_iter().for_each(|seen| self.grant(now, client, address, seen, &guard));
+                let offered = self.table.replace(resource, seen, offer(client, now + 50), &guard);
+                offered
+                    .into_iter()
+                    .for_each(|seen| self.grant(now, client, resource, seen, &guard));
             }
-            _ => self.grant(now, client, address, seen, &guard),
+            _ => self.grant(now, client, resource, seen, &guard),
         }
     }
 
     /// A client that asks for an address it has in mind.
     fn ask_for_any(&mut self, now: u32, client: u32) {
-        let address = ip(self.roll(COUNT));
+        let resource = ip(self.roll(COUNT));
         let guard = self.table.pin();
-        let seen = self.table.seen(address, &guard).unwrap();
+        let seen = self.table.seen(resource, &guard).unwrap();
         let free = |binding: &Binding| binding.is_available() && !binding.is_offered(Stamp(now));
         if seen.binding().is_none_or(free) {
-            self.grant(now, client, address, seen, &guard);
+            self.grant(now, client, resource, seen, &guard);
         }
     }
 
-    fn grant(&mut self, now: u32, client: u32, address: Ipv4Addr, seen: Seen<'_>, guard: &Guard) {
+    fn grant(
+        &mut self,
+        now: u32,
+        client: u32,
+        resource: ResourceId,
+        seen: Seen<'_>,
+        guard: &Guard,
+    ) {
         // No lease ends by time here, so that the ledger knows of every end.
-        if self.table.replace(address, seen, lease(client, now, u32::MAX), guard).is_ok() {
-            self.ledger.granted(address, client);
-            self.held.push((address, client));
+        if self.table.replace(resource, seen, lease(client, now, u32::MAX), guard).is_ok() {
+            self.ledger.granted(resource, client);
+            self.held.push((resource, client));
         }
     }
 
@@ -105,9 +114,9 @@ impl Worker<'_> {
             return;
         }
         let which = self.roll(self.held.len() as u32) as usize;
-        let (address, client) = self.held.swap_remove(which);
-        self.ledger.given_back(address, client);
-        self.table.set(address, Binding { status, ..lease(client, now, now + 100) });
+        let (resource, client) = self.held.swap_remove(which);
+        self.ledger.given_back(resource, client);
+        self.table.set(resource, Binding { status, ..lease(client, now, now + 100) });
     }
 }
 
@@ -157,7 +166,7 @@ impl Wake for Unpark {
 fn every_last_change_is_told_whatever_threads_do() {
     const ADDRESSES: u32 = 3_000;
     let table = Table::new(layout(ADDRESSES, &[]));
-    let version = |address| table.get(address).map_or(0, |binding| binding.version);
+    let version = |resource| table.get(resource).map_or(0, |binding| binding.version);
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let (table, is_over) = (&table, &is_over);
@@ -170,8 +179,8 @@ fn every_last_change_is_told_whatever_threads_do() {
                 let was_over = is_over.load(SeqCst);
                 table.listen_untold();
                 let (from, mut count) = (next.unwrap_or(ip(0)), 0);
-                next = table.take_untold(pool(ADDRESSES), from, 7, &mut |address| {
-                    told.insert(address, table.get(address).unwrap().version);
+                next = table.take_untold(pool(ADDRESSES), from, 7, &mut |resource| {
+                    told.insert(resource, table.get(resource).unwrap().version);
                     count += 1;
                 });
                 let is_empty = count == 0 && next.is_none() && from == ip(0);
@@ -188,10 +197,10 @@ fn every_last_change_is_told_whatever_threads_do() {
                 let mut random = 0x9e37_79b9_u32 ^ thread;
                 for step in 0..STEPS {
                     random = random.wrapping_mul(0x9e37_79b1).wrapping_add(step);
-                    let (address, guard) = (ip((random >> 16) % ADDRESSES), table.pin());
-                    let seen = table.seen(address, &guard).unwrap();
+                    let (resource, guard) = (ip((random >> 16) % ADDRESSES), table.pin());
+                    let seen = table.seen(resource, &guard).unwrap();
                     let new = Binding { told: Told::Unsent, ..lease(thread, step, u32::MAX) };
-                    let _ = table.replace(address, seen, new, &guard);
+                    let _ = table.replace(resource, seen, new, &guard);
                 }
             })
         });
@@ -200,8 +209,12 @@ fn every_last_change_is_told_whatever_threads_do() {
         telling.thread().unpark();
         let told = telling.join().unwrap();
         assert!(told.len() > 2_000, "only {} addresses were changed", told.len());
-        (0..ADDRESSES).map(ip).for_each(|address| {
-            assert_eq!(told.get(&address).copied().unwrap_or(0), version(address), "{address}");
+        (0..ADDRESSES).map(ip).for_each(|resource| {
+            assert_eq!(
+                told.get(&resource).copied().unwrap_or(0),
+                version(resource),
+                "{resource:?}"
+            );
         });
     });
     assert_eq!(table.count_untold(pool(ADDRESSES)), 0);

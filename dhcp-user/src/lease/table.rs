@@ -4,7 +4,6 @@
 //! can fail or wait. Around the slots stand the index by client, the free queues and the counts,
 //! which [`Table::replace`] and nobody else keeps in step. Time comes in as an argument.
 
-use std::net::Ipv4Addr;
 use std::ops::Deref;
 use std::sync::atomic::{Ordering, fence};
 use std::sync::{Arc, Mutex};
@@ -18,6 +17,7 @@ use super::index::{Fold, Index};
 use super::layout::{Layout, NetworkId, PoolId};
 use super::page::{CHUNK, Directory};
 use super::pool::Pool;
+use super::resource::ResourceId;
 use super::slot::Seen;
 use super::untold::Listener;
 
@@ -72,9 +72,10 @@ impl Table {
 
     /// What the address is now; `None` if nobody may have it and nobody ever had it.
     #[must_use]
-    pub fn seen<'g>(&self, address: Ipv4Addr, guard: &'g Guard) -> Option<Seen<'g>> {
-        let seen = self.look(address, guard);
-        (seen.binding().is_some() || self.state.load().layout.covers(address)).then_some(seen)
+    pub fn seen<'g>(&self, resource: impl Into<ResourceId>, guard: &'g Guard) -> Option<Seen<'g>> {
+        let resource = resource.into();
+        let seen = self.look(resource, guard);
+        (seen.binding().is_some() || self.state.load().layout.covers(resource)).then_some(seen)
     }
 
     /// The addresses that the client has or had last in the network, in no particular order; one
@@ -84,13 +85,13 @@ impl Table {
         network: NetworkId,
         key: ClientKey<'g>,
         guard: &'g Guard,
-    ) -> impl Iterator<Item = (Ipv4Addr, Seen<'g>)> {
+    ) -> impl Iterator<Item = (ResourceId, Seen<'g>)> {
         let state = self.state.load();
-        self.index.find(self.index.fold(network, key)).filter_map(move |address| {
-            let seen = self.look(address, guard);
+        self.index.find(self.index.fold(network, key)).filter_map(move |resource| {
+            let seen = self.look(resource, guard);
             let client = seen.binding()?.client.as_ref()?;
-            let is_its = client.key() == key && state.layout.network_of(address) == Some(network);
-            is_its.then_some((address, seen))
+            let is_its = client.key() == key && state.layout.network_of(resource) == Some(network);
+            is_its.then_some((resource, seen))
         })
     }
 
@@ -101,18 +102,19 @@ impl Table {
     /// What the address is now, if it changed since it was seen.
     pub fn replace<'g>(
         &self,
-        address: Ipv4Addr,
+        resource: impl Into<ResourceId>,
         seen: Seen<'g>,
         mut new: Binding,
         guard: &'g Guard,
     ) -> Result<Seen<'g>, Seen<'g>> {
+        let resource = resource.into();
         new.version = seen.binding().map_or(0, |old| old.version).wrapping_add(1);
-        let ours = self.swap(address, seen, new, guard)?;
+        let ours = self.swap(resource, seen, new, guard)?;
         if let Some(binding) = ours.binding().filter(|binding| binding.is_available()) {
             // A reload may be gathering the free addresses for another layout at this moment. The
             // fence pairs with the one in `adopt`: either it sees this binding, or we see its layout.
             fence(Ordering::SeqCst);
-            self.queue(address, binding);
+            self.queue(resource, binding);
         }
         Ok(ours)
     }
@@ -122,20 +124,21 @@ impl Table {
     /// slowly holds up no memory. A binding that changes meanwhile is seen as it was or as it is.
     pub fn visit(
         &self,
-        from: Ipv4Addr,
+        from: impl Into<ResourceId>,
         budget: usize,
-        visitor: &mut impl FnMut(Ipv4Addr, &Binding),
-    ) -> Option<Ipv4Addr> {
+        visitor: &mut impl FnMut(ResourceId, &Binding),
+    ) -> Option<ResourceId> {
+        let from = from.into();
         let guard = self.pin();
         let chunks = budget.div_ceil(CHUNK as usize).max(1);
         for (number, (base, chunk)) in self.directory.chunks(from).enumerate() {
             if number == chunks {
                 return Some(base);
             }
-            for (address, slot) in (base.to_bits()..).zip(chunk.slots()) {
-                let address = Ipv4Addr::from_bits(address);
-                if let Some(binding) = slot.load(&guard).binding().filter(|_| address >= from) {
-                    visitor(address, binding);
+            for (resource, slot) in (base.0..).zip(chunk.slots()) {
+                let resource = ResourceId(resource);
+                if let Some(binding) = slot.load(&guard).binding().filter(|_| resource >= from) {
+                    visitor(resource, binding);
                 }
             }
         }
@@ -143,8 +146,8 @@ impl Table {
     }
 
     /// Visits every binding, ascending, pinning anew as it goes.
-    pub fn for_each(&self, mut visitor: impl FnMut(Ipv4Addr, &Binding)) {
-        let mut from = Some(Ipv4Addr::UNSPECIFIED);
+    pub fn for_each(&self, mut visitor: impl FnMut(ResourceId, &Binding)) {
+        let mut from = Some(ResourceId::FIRST);
         while let Some(next) = from {
             from = self.visit(next, 4 * CHUNK as usize, &mut visitor);
         }
@@ -165,66 +168,67 @@ impl Table {
     }
 
     /// What the address is, covered by the layout or not.
-    pub(super) fn look<'g>(&self, address: Ipv4Addr, guard: &'g Guard) -> Seen<'g> {
-        let chunk = self.directory.chunk(address);
-        chunk.map_or(Seen::nothing(), |chunk| chunk.slot(address).load(guard))
+    pub(super) fn look<'g>(&self, resource: ResourceId, guard: &'g Guard) -> Seen<'g> {
+        let chunk = self.directory.chunk(resource);
+        chunk.map_or(Seen::nothing(), |chunk| chunk.slot(resource).load(guard))
     }
 
     /// The swap itself, with index and counts; `new` as it is.
     pub(super) fn swap<'g>(
         &self,
-        address: Ipv4Addr,
+        resource: ResourceId,
         seen: Seen<'g>,
         new: Binding,
         guard: &'g Guard,
     ) -> Result<Seen<'g>, Seen<'g>> {
-        let chunk = self.directory.chunk_or_new(address);
+        let chunk = self.directory.chunk_or_new(resource);
         let (old, status, ends) = (seen.binding(), new.status, new.ends());
         let is_untold = new.told != Told::Acknowledged;
         let (was, is) = (old.and_then(|old| old.client.as_ref()), new.client.as_ref());
         let same = matches!((was, is), (Some(was), Some(is)) if was.is_same(is));
-        let network = self.state.load().layout.network_of(address);
+        let network = self.state.load().layout.network_of(resource);
         let fold = |client: Option<&Client>| -> Option<Fold> {
             let client = client.filter(|_| !same)?;
             Some(self.index.fold(network?, client.key()))
         };
         let (old_hint, new_hint) = (fold(was), fold(is));
         // Before the swap: whoever sees the binding can find it by its client.
-        new_hint.inspect(|hint| self.index.insert(*hint, address));
-        match chunk.slot(address).replace(seen, new, guard) {
+        new_hint.inspect(|hint| self.index.insert(*hint, resource));
+        match chunk.slot(resource).replace(seen, new, guard) {
             Ok(ours) => {
                 if old.is_none() {
-                    chunk.mark_known(address);
+                    chunk.mark_known(resource);
                 }
                 chunk.count(old.map(|old| old.status), status);
                 ends.inspect(|ends| chunk.ends(*ends));
                 self.swept.note(chunk, status);
                 if is_untold {
-                    self.became_untold(address);
+                    self.became_untold(resource);
                 }
-                old_hint.inspect(|hint| self.index.remove(*hint, address));
+                old_hint.inspect(|hint| self.index.remove(*hint, resource));
                 if new_hint.is_some() {
-                    self.follow_network(address, network, ours);
+                    self.follow_network(resource, network, ours);
                 }
                 Ok(ours)
             }
             Err(now) => {
-                new_hint.inspect(|hint| self.index.remove(*hint, address));
+                new_hint.inspect(|hint| self.index.remove(*hint, resource));
                 Err(now)
             }
         }
     }
 
     /// Queues an available address where it may be taken from.
-    pub(super) fn queue(&self, address: Ipv4Addr, binding: &Binding) {
+    pub(super) fn queue(&self, resource: ResourceId, binding: &Binding) {
         let state = self.state.load();
-        if let Some(pool) = state.pool_at(address).filter(|_| !state.layout.is_reserved(address)) {
+        if let Some(pool) = state.pool_at(resource).filter(|_| !state.layout.is_reserved(resource))
+        {
             let queue = pool.queue(binding.owner());
             // Whether the offer still counts is for whoever finds it: there is no clock here.
             if binding.offered_until.0 == 0 {
-                queue.push(address);
+                queue.push(resource);
             } else {
-                queue.push_offer(address);
+                queue.push_offer(resource);
             }
         }
     }
@@ -238,8 +242,8 @@ impl State {
     }
 
     /// The pool that the address lies in.
-    pub(super) fn pool_at(&self, address: Ipv4Addr) -> Option<&Arc<Pool>> {
-        self.pool(self.layout.pool_of(address)?)
+    pub(super) fn pool_at(&self, resource: ResourceId) -> Option<&Arc<Pool>> {
+        self.pool(self.layout.pool_of(resource)?)
     }
 }
 
@@ -322,7 +326,7 @@ mod tests {
         }
         let (mut seen, mut from) = (Vec::new(), Some(ip(8)));
         while let Some(next) = from {
-            from = table.visit(next, 100, &mut |address, _| seen.push(address));
+            from = table.visit(next, 100, &mut |resource, _| seen.push(resource));
         }
         assert_eq!(seen, (14..5_000).step_by(7).map(ip).collect::<Vec<_>>());
     }
@@ -343,8 +347,8 @@ mod tests {
                 octets: &[[1, 2, 0].as_slice(), &number.to_be_bytes()].concat(),
             };
             let client = Some(Client::builder(key).build());
-            let address = table.give(0, offer(number, 9)).unwrap();
-            table.set(address, Binding { client, ..lease(number, 0, 9) });
+            let resource = table.give(0, offer(number, 9)).unwrap();
+            table.set(resource, Binding { client, ..lease(number, 0, 9) });
         }
         let each = table.bytes() / u64::from(COUNT);
         assert!(each <= 200, "{each} octets");

@@ -10,11 +10,11 @@
 //! about to leave something in.
 
 use std::array;
-use std::net::Ipv4Addr;
 use std::sync::OnceLock;
 use std::task::Waker;
 
 use super::layout::Range;
+use super::resource::ResourceId;
 use super::sync::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use super::sync::{AtomicBool, AtomicU64, fence};
 use super::table::Table;
@@ -27,11 +27,11 @@ impl Table {
     pub fn take_untold(
         &self,
         range: Range,
-        from: Ipv4Addr,
+        from: impl Into<ResourceId>,
         budget: usize,
-        each: &mut impl FnMut(Ipv4Addr),
-    ) -> Option<Ipv4Addr> {
-        let from = from.max(range.first);
+        each: &mut impl FnMut(ResourceId),
+    ) -> Option<ResourceId> {
+        let from = from.into().max(range.first);
         if from > range.last {
             return None;
         }
@@ -40,8 +40,8 @@ impl Table {
 
     /// Puts an address into the set, again, without waking anybody. One that was never bound has
     /// nothing to tell.
-    pub fn mark_untold(&self, address: Ipv4Addr) {
-        self.directory.mark_untold(address);
+    pub fn mark_untold(&self, resource: impl Into<ResourceId>) {
+        self.directory.mark_untold(resource.into());
     }
 
     /// How many addresses of the range are in the set, roughly while workers go on.
@@ -65,8 +65,8 @@ impl Table {
     }
 
     /// The binding that was just swapped in must be told.
-    pub(super) fn became_untold(&self, address: Ipv4Addr) {
-        self.directory.mark_untold(address);
+    pub(super) fn became_untold(&self, resource: ResourceId) {
+        self.directory.mark_untold(resource);
         self.untold.ring();
     }
 }
@@ -136,12 +136,12 @@ impl<const WORDS: usize> Bits<WORDS> {
 pub(super) fn mark<const CHUNKS: usize, const ADDRESSES: usize>(
     chunks: &Bits<CHUNKS>,
     chunk: u32,
-    addresses: &Bits<ADDRESSES>,
-    address: u32,
+    resources: &Bits<ADDRESSES>,
+    resource: u32,
 ) {
     // Whoever made the word more than zero marks the chunk, or does so in a moment; and whoever
     // takes some of a word and leaves others marks it again.
-    if addresses.set(address) {
+    if resources.set(resource) {
         chunks.set(chunk);
     }
 }
@@ -150,7 +150,7 @@ pub(super) fn mark<const CHUNKS: usize, const ADDRESSES: usize>(
 pub(super) fn take<const CHUNKS: usize, const ADDRESSES: usize>(
     chunks: &Bits<CHUNKS>,
     chunk: u32,
-    addresses: &Bits<ADDRESSES>,
+    resources: &Bits<ADDRESSES>,
     (first, last): (u32, u32),
     budget: usize,
     each: &mut impl FnMut(u32),
@@ -158,7 +158,7 @@ pub(super) fn take<const CHUNKS: usize, const ADDRESSES: usize>(
     let mut taken = Taken { count: 0, next: None };
     let mut is_rest = false;
     chunks.clear(chunk);
-    for (number, word) in (0..).zip(&addresses.0) {
+    for (number, word) in (0..).zip(&resources.0) {
         let seen = word.load(Relaxed);
         let wanted = seen & mask(number, first, last);
         let bits = lowest(wanted, budget - taken.count);
@@ -239,6 +239,7 @@ fn ones(mut bits: u64) -> impl Iterator<Item = u32> {
 #[cfg(not(loom))]
 mod tests {
     use std::collections::BTreeSet;
+    use std::net::Ipv4Addr;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::task::Wake;
@@ -249,18 +250,18 @@ mod tests {
     use super::super::{Binding, Told, in_turn};
     use super::*;
 
-    const ALL: Range = Range { first: Ipv4Addr::UNSPECIFIED, last: Ipv4Addr::BROADCAST };
+    const ALL: Range = Range { first: ResourceId::FIRST, last: ResourceId::LAST };
 
     fn untold(number: u32, told: Told) -> Binding {
         Binding { told, ..lease(number, 0, 9) }
     }
 
     /// All of a range, so many at a time.
-    fn taken(table: &Table, range: Range, budget: usize) -> Vec<Ipv4Addr> {
+    fn taken(table: &Table, range: Range, budget: usize) -> Vec<ResourceId> {
         let (mut all, mut from) = (Vec::new(), Some(range.first));
         while let Some(next) = from {
             let before = all.len();
-            from = table.take_untold(range, next, budget, &mut |address| all.push(address));
+            from = table.take_untold(range, next, budget, &mut |resource| all.push(resource));
             assert!(all.len() - before <= budget);
             assert!(from.is_none_or(|from| from > next), "it must go on");
         }
@@ -297,9 +298,9 @@ mod tests {
     fn the_highest_address_of_all_is_taken_and_is_the_end() {
         let table = table(1);
         table.set(ip(0), untold(1, Told::Unsent));
-        table.restore(Ipv4Addr::BROADCAST, untold(1, Told::Unsent));
-        table.mark_untold(Ipv4Addr::BROADCAST);
-        assert_eq!(taken(&table, ALL, 1), [ip(0), Ipv4Addr::BROADCAST]);
+        table.restore(ResourceId::LAST, untold(1, Told::Unsent));
+        table.mark_untold(ResourceId::LAST);
+        assert_eq!(taken(&table, ALL, 1), [ip(0), ResourceId::LAST]);
     }
 
     #[test]
@@ -375,8 +376,8 @@ mod tests {
             1 => (number(), number(), 0..20_usize)
                 .prop_map(|(first, last, budget)| Step::Take { first, last, budget }),
         ], 1..200)) {
-            let base = u32::from(Ipv4Addr::new(10, 0, 0, 0));
-            let at = |number| Ipv4Addr::from_bits(base + number);
+            let base = Ipv4Addr::new(10, 0, 0, 0).to_bits();
+            let at = |number| ResourceId(base + number);
             let (table, mut set) = (table(1), BTreeSet::new());
             for step in steps {
                 match step {
@@ -396,7 +397,7 @@ mod tests {
                         let whole = expected.len() <= budget;
                         prop_assert_eq!(&out[..], &expected[..budget.min(expected.len())]);
                         prop_assert_eq!(next, if whole { None } else { Some(expected[budget]) });
-                        out.iter().for_each(|address| _ = set.remove(address));
+                        out.iter().for_each(|resource| _ = set.remove(resource));
                     }
                 }
             }
@@ -420,7 +421,7 @@ mod loom_tests {
     /// One region of one chunk of 64 addresses, of which two are bound.
     struct Model {
         chunks: Bits<1>,
-        addresses: Bits<1>,
+        resources: Bits<1>,
         slots: [AtomicU32; 2],
         listener: Listener,
     }
@@ -429,16 +430,16 @@ mod loom_tests {
         fn new() -> Arc<Self> {
             Arc::new(Self {
                 chunks: Bits::new(),
-                addresses: Bits::new(),
+                resources: Bits::new(),
                 slots: [AtomicU32::new(0), AtomicU32::new(0)],
                 listener: Listener::new(),
             })
         }
 
         /// As `Table::swap` does it.
-        fn change(&self, address: u32) {
-            self.slots[address as usize].store(1, Relaxed);
-            mark(&self.chunks, 0, &self.addresses, address);
+        fn change(&self, resource: u32) {
+            self.slots[resource as usize].store(1, Relaxed);
+            mark(&self.chunks, 0, &self.resources, resource);
             self.listener.ring();
         }
 
@@ -446,9 +447,9 @@ mod loom_tests {
         fn take(&self, budget: usize) -> Vec<u32> {
             let mut taken = Vec::new();
             for chunk in self.chunks.within(0, 63).collect::<Vec<_>>() {
-                take(&self.chunks, chunk, &self.addresses, (0, 63), budget, &mut |address| {
-                    assert_eq!(self.slots[address as usize].load(Relaxed), 1);
-                    taken.push(address);
+                take(&self.chunks, chunk, &self.resources, (0, 63), budget, &mut |resource| {
+                    assert_eq!(self.slots[resource as usize].load(Relaxed), 1);
+                    taken.push(resource);
                 });
             }
             taken
@@ -459,9 +460,9 @@ mod loom_tests {
     fn loom_an_untold_address_is_taken_with_what_made_it_so_and_none_is_lost() {
         explore("untold: two mark, one takes", 3, 1_000, || {
             let model = Model::new();
-            let marking = [0, 1].map(|address| {
+            let marking = [0, 1].map(|resource| {
                 let model = Arc::clone(&model);
-                thread::spawn(move || model.change(address))
+                thread::spawn(move || model.change(resource))
             });
             let taking = {
                 let model = Arc::clone(&model);
@@ -476,7 +477,7 @@ mod loom_tests {
             taken.extend(model.take(2));
             taken.sort_unstable();
             assert_eq!(taken, [0, 1]);
-            assert!(model.addresses.is_empty() && model.take(2).is_empty());
+            assert!(model.resources.is_empty() && model.take(2).is_empty());
         });
     }
 
@@ -497,9 +498,9 @@ mod loom_tests {
             let eventfd = std::sync::Arc::new(Eventfd(Notify::new()));
             let waker = Waker::from(std::sync::Arc::clone(&eventfd));
             model.listener.set_waker(waker).unwrap();
-            let marking = [0, 1].map(|address| {
+            let marking = [0, 1].map(|resource| {
                 let model = Arc::clone(&model);
-                thread::spawn(move || model.change(address))
+                thread::spawn(move || model.change(resource))
             });
             let waiting = {
                 let model = Arc::clone(&model);

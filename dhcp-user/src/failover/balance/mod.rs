@@ -295,7 +295,7 @@ impl Balance {
                     has_room = false;
                     return ControlFlow::Break(());
                 }
-                if wants && self.give(at, address, seen, &guard, actions) {
+                if wants && self.give(at, address.ipv4(), seen, &guard, actions) {
                     shares.surplus -= 1;
                 }
                 ControlFlow::Continue(())

@@ -1,19 +1,19 @@
 use super::*;
 use crate::config::model::IdentityBy;
 use crate::failover::skew::Skew;
-use crate::lease::{ClientKey, Layout, NetworkId, Range};
+use crate::lease::{ClientKey, Layout, NetworkId, Range, ResourceId};
 
-const POOL: PoolId = PoolId(Ipv4Addr::new(10, 0, 0, 10));
+const POOL: PoolId = PoolId(ResourceId::of(Ipv4Addr::new(10, 0, 0, 10)));
 const NOW: Stamp = Stamp(10_000);
 
 fn ip(number: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(POOL.0.to_bits() + number)
+    Ipv4Addr::from_bits(POOL.0.0 + number)
 }
 
 fn table(count: u32, reserved: &[u32]) -> Table {
-    let net = Range { first: Ipv4Addr::new(10, 0, 0, 0), last: Ipv4Addr::new(10, 255, 255, 255) };
-    let pool = Range { first: ip(0), last: ip(count - 1) };
-    let reserved = reserved.iter().map(|number| ip(*number)).collect();
+    let net = Range::ipv4(Ipv4Addr::new(10, 0, 0, 0), Ipv4Addr::new(10, 255, 255, 255));
+    let pool = Range::ipv4(ip(0), ip(count - 1));
+    let reserved = reserved.iter().map(|number| ip(*number).into()).collect();
     let layout = Layout::new(vec![(net, NetworkId(net.first))], vec![pool], reserved);
     Table::new(layout.with_relationships(vec![(net, 0)]))
 }
@@ -93,7 +93,7 @@ fn on_entering_normal_the_primary_gives_half_of_what_was_never_used() {
     assert_eq!(moved(&actions).len(), 10);
     let counts = table.counts(POOL);
     assert_eq!((counts.free, counts.backup), (10, 10));
-    assert_eq!(table.count_untold(Range { first: ip(0), last: ip(19) }), 10);
+    assert_eq!(table.count_untold(Range::ipv4(ip(0), ip(19))), 10);
     balance.begin(NOW);
     assert!(moved(&work(&mut balance, &table, 100).1).is_empty());
 }

@@ -32,7 +32,9 @@ use super::moment::{Moment, Xids};
 use super::settings::{Dialect, Role, Settings};
 use super::status::{Conflict, PoolStatus, Status};
 use crate::config::model::IdentityBy;
-use crate::lease::{Binding, BindingStatus, Client, Layout, PoolId, Range, Table, Told, WriterId};
+use crate::lease::{
+    Binding, BindingStatus, Client, Layout, PoolId, Range, ResourceId, Table, Told, WriterId,
+};
 use crate::wire::failover::{Message, State};
 use crate::wire::{Seconds, Stamp};
 
@@ -65,7 +67,7 @@ pub(super) struct Updates {
     /// asked for.
     ready: VecDeque<Ready>,
     /// Where the round over what is untold goes on: which range, and where in it.
-    round: (usize, Ipv4Addr),
+    round: (usize, ResourceId),
     walk: Option<Walk>,
     /// Before a partner that has recovered serves.
     handover: Handover,
@@ -128,7 +130,7 @@ impl Updates {
             flight: Flight::default(),
             holding: Holding::default(),
             ready: VecDeque::new(),
-            round: (0, Ipv4Addr::UNSPECIFIED),
+            round: (0, ResourceId::FIRST),
             walk: None,
             handover: Handover::No,
             owes_all,

@@ -9,7 +9,7 @@ use super::{Handover, REMEMBERED_MAX, Ready, Updates, changed, merge};
 use crate::failover::event::{Action, Alarm};
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, Told};
+use crate::lease::{Binding, BindingStatus, ResourceId, Told};
 use crate::wire::failover::{Acknowledgement, Message, State, Update};
 use crate::wire::{Seconds, Stamp};
 
@@ -153,15 +153,15 @@ impl Updates {
         for _ in 0..=ranges.len() {
             let (number, from) = self.round;
             let Some(range) = ranges.get(number).copied() else {
-                self.round = (0, Ipv4Addr::UNSPECIFIED);
+                self.round = (0, ResourceId::FIRST);
                 continue;
             };
             let before = self.ready.len();
             let ready = &mut self.ready;
-            let next = at.table.take_untold(range, from, READY, &mut |address| {
-                ready.push_back(Ready { address, again: false });
+            let next = at.table.take_untold(range, from, READY, &mut |resource| {
+                ready.push_back(Ready { address: resource.ipv4(), again: false });
             });
-            self.round = next.map_or((number + 1, Ipv4Addr::UNSPECIFIED), |next| (number, next));
+            self.round = next.map_or((number + 1, ResourceId::FIRST), |next| (number, next));
             if self.ready.len() > before {
                 return true;
             }

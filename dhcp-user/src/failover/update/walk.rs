@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use crate::lease::{Binding, BindingStatus, Range, Table, Told};
+use crate::lease::{Binding, BindingStatus, Range, ResourceId, Table, Told};
 
 /// Addresses looked at in one step: a chunk of the table.
 const STEP: usize = 1 << 10;
@@ -23,12 +23,12 @@ pub(super) struct Walk {
     /// Everything found was sent: UPDDONE waits for answers.
     pub(super) is_closed: bool,
     /// Where to go on in the first of them.
-    from: Ipv4Addr,
+    from: ResourceId,
 }
 
 impl Walk {
     pub(super) fn new(xid: Option<u32>, all: bool, ranges: VecDeque<Range>) -> Self {
-        Self { xid, all, ranges, unsent: 0, is_closed: false, from: Ipv4Addr::UNSPECIFIED }
+        Self { xid, all, ranges, unsent: 0, is_closed: false, from: ResourceId::FIRST }
     }
 
     /// Whether all addresses were looked at.
@@ -41,9 +41,9 @@ impl Walk {
         let Some(range) = self.ranges.front().copied() else { return };
         let from = self.from.max(range.first);
         let all = self.all;
-        let next = table.visit(from, STEP, &mut |address, binding| {
-            if range.contains(address) && is_wanted(binding, all) {
-                each(address);
+        let next = table.visit(from, STEP, &mut |resource, binding| {
+            if range.contains(resource) && is_wanted(binding, all) {
+                each(resource.ipv4());
             }
         });
         match next.filter(|next| *next <= range.last) {
@@ -61,7 +61,7 @@ pub(super) fn joined(ranges: impl Iterator<Item = Range>) -> VecDeque<Range> {
     let mut joined: VecDeque<Range> = VecDeque::new();
     for range in ranges {
         match joined.back_mut() {
-            Some(before) if before.last.to_bits().checked_add(1) == Some(range.first.to_bits()) => {
+            Some(before) if before.last.0.checked_add(1) == Some(range.first.0) => {
                 before.last = range.last;
             }
             _ => joined.push_back(range),
@@ -83,10 +83,11 @@ mod tests {
     #[test]
     fn subnets_side_by_side_are_one_range_and_those_with_a_gap_are_not() {
         let net = |third: u8| Range {
-            first: Ipv4Addr::new(10, 0, third, 0),
-            last: Ipv4Addr::new(10, 0, third, 255),
+            first: Ipv4Addr::new(10, 0, third, 0).into(),
+            last: Ipv4Addr::new(10, 0, third, 255).into(),
         };
-        let highest = Range { first: Ipv4Addr::new(255, 255, 255, 0), last: Ipv4Addr::BROADCAST };
+        let highest =
+            Range { first: Ipv4Addr::new(255, 255, 255, 0).into(), last: ResourceId::LAST };
         let joined = joined([net(0), net(1), net(2), net(4), highest].into_iter());
         let first_three = Range { first: net(0).first, last: net(2).last };
         assert_eq!(joined, [first_three, net(4), highest]);

@@ -196,7 +196,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn known(&self) -> Option<Candidate<'a>> {
         self.table
             .of_client(self.network, self.key, self.guard)
-            .filter_map(|(address, _)| self.look(address))
+            .filter_map(|(resource, _)| self.look(resource.ipv4()))
             .filter(|candidate| candidate.standing > Standing::Open)
             .filter(|candidate| self.admit(candidate.site).is_ok())
             .max_by_key(|candidate| {
@@ -235,11 +235,11 @@ impl<'a> Exchange<'a> {
 
     fn take_from(&self, pool: PoolId, owner: Owner) -> Option<Candidate<'a>> {
         for _ in 0..CANDIDATES_PER_POOL {
-            let (address, seen) = self.table.take_free(pool, owner, self.now, self.guard)?;
-            let candidate = self.look_at(address, Some((pool, seen)));
+            let (resource, seen) = self.table.take_free(pool, owner, self.now, self.guard)?;
+            let candidate = self.look_at(resource.ipv4(), Some((pool, seen)));
             match candidate.filter(|candidate| candidate.standing.is_usable()) {
                 Some(candidate) => return Some(candidate),
-                None => self.table.put_back(pool, address),
+                None => self.table.put_back(pool, resource),
             }
         }
         None

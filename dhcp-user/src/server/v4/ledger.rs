@@ -205,7 +205,7 @@ proptest! {
                         let told = Seconds(heard.number(code::LEASE_TIME).unwrap());
                         let until = server.now.after(told);
                         ledger.acknowledge(server.now, n, heard.yiaddr(), until);
-                        let known = before.get(&heard.yiaddr()).copied().unwrap_or_default();
+                        let known = before.get(&heard.yiaddr().into()).copied().unwrap_or_default();
                         let known = known.max(server.now);
                         prop_assert!(until <= known.after(MCLT), "{:?} beyond {:?}", told, known);
                     }

@@ -7,7 +7,9 @@ use std::path::Path;
 use dhcproto::{Decodable, Decoder};
 
 use crate::config::Config;
-use crate::lease::{Binding, BindingStatus, Layout, Limits, Table, Told, View, Views, WriterId};
+use crate::lease::{
+    Binding, BindingStatus, Layout, Limits, ResourceId, Table, Told, View, Views, WriterId,
+};
 use crate::server::{
     Answer, Arrival, Change, Destination, DropReason, InterfaceAddress, InterfaceAddresses,
     InterfaceIndex, Probe, ProbeOutcome, Service, Workspace, World,
@@ -79,7 +81,8 @@ impl Server {
 
     /// Ends what is over; each as it is now.
     pub(in crate::server) fn sweep(&self, mut each: impl FnMut(Ipv4Addr, &Binding)) {
-        let changed = &mut |address, _: &Binding, new: &Binding| each(address, new);
+        let changed =
+            &mut |resource: ResourceId, _: &Binding, new: &Binding| each(resource.ipv4(), new);
         self.table.expire(self.now, 100, WriterId::SWEEP, &self.views, changed);
     }
 

@@ -10,12 +10,12 @@ use crate::failover::update::Updates;
 use crate::failover::{Dialect, Role, Settings, testing};
 use crate::lease::{
     Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, NetworkId, Owner, PoolId,
-    Range, Table, Told, View, WriterId,
+    Range, ResourceId, Table, Told, View, WriterId,
 };
 use crate::wire::failover::{Message, State};
 use crate::wire::{Seconds, Stamp};
 
-pub(super) const POOL: PoolId = PoolId(Ipv4Addr::new(10, 0, 0, 10));
+pub(super) const POOL: PoolId = PoolId(ResourceId::of(Ipv4Addr::new(10, 0, 0, 10)));
 pub(super) const MCLT: Seconds = Seconds(120);
 pub(super) const DESIRED: Seconds = Seconds(600);
 pub(super) const ENDPOINT: WriterId = WriterId(9);
@@ -23,7 +23,7 @@ pub(super) const WORKER: WriterId = WriterId(1);
 
 /// The nth address of the pool.
 pub(super) fn ip(number: u32) -> Ipv4Addr {
-    Ipv4Addr::from_bits(POOL.0.to_bits() + number)
+    Ipv4Addr::from_bits(POOL.0.0 + number)
 }
 
 /// A client with a hardware address, and a name of its own.
@@ -46,12 +46,11 @@ pub(super) fn settings(role: Role) -> Settings {
 
 /// 10.0.0.0/8 in relationship 0, 11.0.0.0/8 in another.
 pub(super) fn layout(count: u32, reserved: Vec<Ipv4Addr>) -> Layout {
-    let net = |first: u8| {
-        let (first, last) = (Ipv4Addr::new(first, 0, 0, 0), Ipv4Addr::new(first, 255, 255, 255));
-        Range { first, last }
-    };
+    let net =
+        |first: u8| Range::ipv4(Ipv4Addr::new(first, 0, 0, 0), Ipv4Addr::new(first, 255, 255, 255));
     let subnets = vec![(net(10), NetworkId(net(10).first)), (net(11), NetworkId(net(11).first))];
-    let pool = Range { first: ip(0), last: ip(count - 1) };
+    let pool = Range::ipv4(ip(0), ip(count - 1));
+    let reserved = reserved.into_iter().map(ResourceId::from).collect();
     Layout::new(subnets, vec![pool], reserved).with_relationships(vec![(net(10), 0), (net(11), 1)])
 }
 

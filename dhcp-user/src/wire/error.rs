@@ -66,6 +66,10 @@ impl WireError {
     }
 }
 
+/// What was to be written does not fit any more. Nothing of it was written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Full;
+
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -82,3 +86,11 @@ impl fmt::Display for WireError {
 }
 
 impl Error for WireError {}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the option does not fit into the message")
+    }
+}
+
+impl Error for Full {}

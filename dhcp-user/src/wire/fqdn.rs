@@ -1,8 +1,12 @@
-//! Client FQDN, option 81 (RFC 4702): the name a client wants, and who is to tell the DNS.
+//! Client FQDN, option 81 of DHCPv4 (RFC 4702) and 39 of DHCPv6 (RFC 4704): the name a client wants,
+//! and who is to tell the DNS.
 //!
 //! ```text
 //!  0                     1        2        3
-//!  | MBZ (4) | N E O S   | RCODE1 | RCODE2 | domain name ...
+//!  | MBZ (4) | N E O S   | RCODE1 | RCODE2 | domain name ...       DHCPv4
+//!
+//!  0                     1
+//!  | MBZ (5) | N O S     | domain name ...                         DHCPv6
 //! ```
 
 use super::WireError;
@@ -17,14 +21,20 @@ const E: u8 = 0b0100;
 /// N: the server is to do no update at all.
 const N: u8 = 0b1000;
 
+/// N of DHCPv6, where a name is always in DNS encoding and needs no E (RFC 4704 §4.1).
+const N_OF_V6: u8 = 0b0100;
+
 /// What a server that has done no update says in RCODE1 and RCODE2 (RFC 4702 §2.2).
 const RCODE: u8 = 255;
 const HEADER_LEN: usize = 3;
 
-/// What a client says in option 81.
+/// What a client says in its FQDN option.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Fqdn {
+    /// As DHCPv4 has them.
     flags: u8,
+    /// Whether it is DHCPv6's, and so is the answer.
+    is_v6: bool,
     /// Its name; the root if it leaves that to the server.
     pub name: Name,
     /// Whether the name is whole; a partial one lacks its domain (RFC 4702 §2.3).
@@ -43,7 +53,22 @@ impl Fqdn {
         let flags = header[0] & (S | O | E | N);
         let (name, is_complete) =
             if flags & E != 0 { parse_encoded(name)? } else { parse_ascii(name)? };
-        Ok(Self { flags, name, is_complete })
+        Ok(Self { flags, is_v6: false, name, is_complete })
+    }
+
+    /// Reads the data of an option 39 of DHCPv6.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_v6(data: &[u8]) -> Result<Self, WireError> {
+        let (flags, name) = data.split_first().ok_or(WireError::Truncated {
+            field: "client FQDN",
+            needed: 1,
+            had: 0,
+        })?;
+        let no_update = if flags & N_OF_V6 != 0 { N } else { 0 };
+        let (name, is_complete) = parse_encoded(name)?;
+        Ok(Self { flags: flags & (S | O) | no_update | E, is_v6: true, name, is_complete })
     }
 
     /// Whether the client asks the server to update its A record.
@@ -59,8 +84,8 @@ impl Fqdn {
     }
 
     /// What a server that updates no DNS answers: N set, S clear, O where that is not what the
-    /// client asked for, and the name in the encoding it came in (RFC 4702 §4). A partial name is
-    /// completed with `domain`, unless that makes it too long.
+    /// client asked for, and the name in the encoding it came in (RFC 4702 §4, RFC 4704 §6). A
+    /// partial name is completed with `domain`, unless that makes it too long.
     #[must_use]
     pub fn answer(&self, domain: Option<&Name>) -> Answer {
         let (name, is_complete) = match domain.and_then(|domain| self.name.within(domain)) {
@@ -69,12 +94,12 @@ impl Fqdn {
             _ => (self.name, self.is_complete),
         };
         let overridden = if self.wants_server_update() { O } else { 0 };
-        let mut answer = Answer { len: HEADER_LEN, octets: [0; Answer::MAX_LEN] };
-        answer.octets[..HEADER_LEN].copy_from_slice(&[
-            N | overridden | self.flags & E,
-            RCODE,
-            RCODE,
-        ]);
+        let mut answer = Answer { len: 0, octets: [0; Answer::MAX_LEN] };
+        if self.is_v6 {
+            answer.push(&[N_OF_V6 | overridden]);
+        } else {
+            answer.push(&[N | overridden | self.flags & E, RCODE, RCODE]);
+        }
         if self.flags & E != 0 {
             let len = name.octets().len() - usize::from(!is_complete);
             answer.push(&name.octets()[..len]);
@@ -88,7 +113,7 @@ impl Fqdn {
     }
 }
 
-/// The data of an option 81 to send.
+/// The data of the option to send.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
     len: usize,
@@ -210,6 +235,21 @@ mod tests {
         data.push(1);
         data.push(b'a');
         assert!(matches!(Fqdn::parse(&data), Err(WireError::Length { .. })));
+    }
+
+    /// RFC 4704 §4.1: the flags are others, and there are no codes.
+    #[test]
+    fn a_name_of_dhcpv6_is_answered_as_dhcpv6_has_it() {
+        let partial = Fqdn::parse_v6(b"\xf9\x05alice").unwrap();
+        assert!(partial.wants_server_update() && !partial.wants_no_update());
+        assert_eq!(partial.answer(Some(&domain())).octets(), b"\x06\x05alice\x07example\x03net\0");
+        assert_eq!(partial.answer(None).octets(), b"\x06\x05alice");
+        let whole = Fqdn::parse_v6(b"\x04\x05alice\x03lab\0").unwrap();
+        assert!(whole.is_complete && whole.wants_no_update());
+        assert_eq!(whole.answer(Some(&domain())).octets(), b"\x04\x05alice\x03lab\0");
+        let none = Fqdn::parse_v6(&[0]).unwrap();
+        assert_eq!(none.answer(Some(&domain())).octets(), [4]);
+        assert!(matches!(Fqdn::parse_v6(&[]), Err(WireError::Truncated { .. })));
     }
 
     #[test]

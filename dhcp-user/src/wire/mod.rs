@@ -3,7 +3,7 @@
 //!
 //! - [`frame`]: Ethernet, VLAN tags, IPv4 and UDP around a payload, both ways
 //! - [`arp`], [`icmp`]: what asks the wire whether an address is in use
-//! - [`dhcpv4`]: the message in place, and the writer of replies
+//! - [`dhcpv4`], [`dhcpv6`]: the message in place, and the writer of replies
 //! - [`option`]: every option's name and type, for the configuration and for people
 //! - [`failover`]: what partners say to each other
 //! - [`relay`], [`fqdn`], [`dns`]: options that have a format of their own
@@ -11,6 +11,8 @@
 pub mod arp;
 mod checksum;
 pub mod dhcpv4;
+pub mod dhcpv6;
+mod digest;
 pub mod dns;
 mod error;
 mod ethernet;
@@ -18,17 +20,20 @@ pub mod failover;
 pub mod fqdn;
 pub mod frame;
 mod hardware;
+mod hex;
 pub mod icmp;
 mod ipv4;
 mod mac;
 pub mod option;
 #[cfg(test)]
 mod oracle;
+mod prefix;
 pub mod relay;
 mod time;
 
-pub use error::WireError;
+pub use error::{Full, WireError};
 pub use failover::{BindingStatus, IpFlags};
 pub use hardware::HardwareAddress;
 pub use mac::MacAddr;
+pub use prefix::{Ipv6Prefix, ParsePrefixError};
 pub use time::{Seconds, Stamp};

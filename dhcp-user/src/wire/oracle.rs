@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::dns::{Name, Names, compressed};
 use super::fqdn::Fqdn;
-use super::option::code;
+use super::option::{Kind, Value, code};
 use super::relay::RelayInformation;
 
 /// Labels as host names have them: few, so that names share their ends.
@@ -41,6 +41,48 @@ fn written(option: &DhcpOption) -> Vec<u8> {
         rest = after;
     }
     data
+}
+
+/// A value that suits the type, chosen by `seed`.
+pub(super) fn any_value(kind: Kind, seed: u32) -> Value<'static> {
+    const ADDRESSES: [&str; 3] = ["192.0.2.1", "198.51.100.7", "10.255.0.254"];
+    const PAIRS: [&str; 2] = ["198.51.100.0 255.255.255.0", "10.0.0.0 10.0.0.1"];
+    const ROUTES: [&str; 4] = [
+        "default via 192.0.2.1",
+        "10.0.0.0/8 10.0.0.1",
+        "10.16.0.0/13 10.0.0.2",
+        "10.9.8.7/32 10.0.0.3",
+    ];
+    const ADDRESSES_V6: [&str; 3] = ["2001:db8::1", "2001:db8:1::", "fe80::7"];
+    const SERVERS: [&str; 3] = ["ntp.example.net", "2001:db8::1", "ff05::101"];
+    const NAMES: [&str; 3] = ["example.net", "lab.example.net", "example.org"];
+    let some = |texts: &[&'static str]| {
+        let count = 1 + seed as usize % texts.len();
+        Value::List(texts[..count].iter().map(|text| Value::Text(text)).collect())
+    };
+    let numbers =
+        |max: u32| Value::List((0..1 + seed % 5).map(|n| Value::Int(i64::from(max - n))).collect());
+    match kind {
+        Kind::Flag => Value::Bool(seed.is_multiple_of(2)),
+        Kind::Empty => Value::Bool(true),
+        Kind::U8 => Value::Int(i64::from(seed % 255) + 1),
+        Kind::U8List => numbers(200),
+        Kind::U16 => Value::Int(i64::from(seed % 60_000) + 576),
+        Kind::U16List => numbers(65_535),
+        Kind::U32 => Value::Int(seed.into()),
+        Kind::I32 => Value::Int(i64::from(seed) - i64::from(i32::MAX)),
+        Kind::Ip => Value::Text(ADDRESSES[seed as usize % 3]),
+        Kind::IpList => some(&ADDRESSES),
+        Kind::IpPairList => some(&PAIRS),
+        Kind::Text | Kind::DomainName => Value::Text(NAMES[seed as usize % 3]),
+        Kind::Bytes => Value::Text("01:02:03:04:05"),
+        Kind::DomainList => some(&NAMES),
+        Kind::Routes => some(&ROUTES),
+        Kind::Ip6 => Value::Text(ADDRESSES_V6[seed as usize % 3]),
+        Kind::Ip6List => some(&ADDRESSES_V6),
+        Kind::DomainNames | Kind::TextList => some(&NAMES),
+        Kind::NtpServers => some(&SERVERS),
+    }
 }
 
 proptest! {

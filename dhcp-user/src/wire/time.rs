@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// 2000-01-01 00:00:00 UTC.
+const YEAR_2000: u32 = 946_684_800;
+
 /// A length of time in whole seconds, as lease times travel (RFC 2132 §9.2).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Seconds(pub u32);
@@ -31,6 +34,18 @@ impl Stamp {
             return Self::NEVER;
         }
         self.0.checked_add(interval.0).map_or(Self::NEVER, Self)
+    }
+
+    /// Seconds since 2000-01-01 UTC, modulo 2^32, as DHCPv6 counts them (RFC 8415 §11.2, RFC 8156 §3).
+    #[must_use]
+    pub fn seconds_since_2000(self) -> u32 {
+        self.0.wrapping_sub(YEAR_2000)
+    }
+
+    /// The point that is so many seconds after 2000-01-01 UTC, modulo 2^32.
+    #[must_use]
+    pub fn from_seconds_since_2000(seconds: u32) -> Self {
+        Self(seconds.wrapping_add(YEAR_2000))
     }
 
     /// From `earlier` to this point; nothing if this point comes first.

@@ -6,10 +6,10 @@ use super::exchange::{Exchange, Output};
 use crate::server::options::{CodeSet, Layers};
 use crate::server::times::Times;
 use crate::server::{Answer, Destination, DropReason, Reply};
-use crate::wire::dhcpv4::{Full, MIN_LEN, MessageType, SERVER_PORT, Writer};
+use crate::wire::dhcpv4::{MIN_LEN, MessageType, SERVER_PORT, Writer};
 use crate::wire::fqdn::Fqdn;
 use crate::wire::option::code;
-use crate::wire::{HardwareAddress, Seconds};
+use crate::wire::{Full, HardwareAddress, Seconds};
 
 /// Client machine identifier of a network boot (RFC 4578 §2.3).
 const CLIENT_MACHINE_IDENTIFIER: u8 = 97;

@@ -18,7 +18,7 @@ mod writer;
 pub use message::{Message, Options};
 pub use message_type::MessageType;
 pub use scratch::Scratch;
-pub use writer::{Full, Writer};
+pub use writer::Writer;
 
 /// `op` of what a client or relay sends.
 pub const BOOT_REQUEST: u8 = 1;

@@ -13,7 +13,8 @@ use proptest::prelude::*;
 
 use super::{Message, Scratch, Writer, field};
 use crate::wire::HardwareAddress;
-use crate::wire::option::{self, DEFINITIONS, Kind, Value, code};
+use crate::wire::option::{self, DEFINITIONS, Kind, code};
+use crate::wire::oracle::any_value;
 
 /// Options by code, whole.
 type Octets = BTreeMap<u8, Vec<u8>>;
@@ -178,42 +179,6 @@ proptest! {
     }
 }
 
-/// A value that suits the type, chosen by `seed`.
-fn value(kind: Kind, seed: u32) -> Value<'static> {
-    const ADDRESSES: [&str; 3] = ["192.0.2.1", "198.51.100.7", "10.255.0.254"];
-    const PAIRS: [&str; 2] = ["198.51.100.0 255.255.255.0", "10.0.0.0 10.0.0.1"];
-    const ROUTES: [&str; 4] = [
-        "default via 192.0.2.1",
-        "10.0.0.0/8 10.0.0.1",
-        "10.16.0.0/13 10.0.0.2",
-        "10.9.8.7/32 10.0.0.3",
-    ];
-    const NAMES: [&str; 3] = ["example.net", "lab.example.net", "example.org"];
-    let some = |texts: &[&'static str]| {
-        let count = 1 + seed as usize % texts.len();
-        Value::List(texts[..count].iter().map(|text| Value::Text(text)).collect())
-    };
-    let numbers =
-        |max: u32| Value::List((0..1 + seed % 5).map(|n| Value::Int(i64::from(max - n))).collect());
-    match kind {
-        Kind::Flag => Value::Bool(seed.is_multiple_of(2)),
-        Kind::Empty => Value::Bool(true),
-        Kind::U8 => Value::Int(i64::from(seed % 255) + 1),
-        Kind::U8List => numbers(200),
-        Kind::U16 => Value::Int(i64::from(seed % 60_000) + 576),
-        Kind::U16List => numbers(65_535),
-        Kind::U32 => Value::Int(seed.into()),
-        Kind::I32 => Value::Int(i64::from(seed) - i64::from(i32::MAX)),
-        Kind::Ip => Value::Text(ADDRESSES[seed as usize % 3]),
-        Kind::IpList => some(&ADDRESSES),
-        Kind::IpPairList => some(&PAIRS),
-        Kind::Text | Kind::DomainName => Value::Text(NAMES[seed as usize % 3]),
-        Kind::Bytes => Value::Text("01:02:03:04:05"),
-        Kind::DomainList => some(&NAMES),
-        Kind::Routes => some(&ROUTES),
-    }
-}
-
 proptest! {
     /// The oracle's own writing of what it read is what we wrote.
     #[test]
@@ -221,7 +186,7 @@ proptest! {
         // Structures that are bytes to the configuration, and the oracle's slips.
         const OTHERWISE: [u8; 6] = [37, 81, 82, 93, 94, 150];
         for definition in DEFINITIONS {
-            let data = definition.encode(&value(definition.kind, seed)).unwrap();
+            let data = definition.encode(&any_value(definition.kind, seed)).unwrap();
             let octets = [&[definition.code, data.len() as u8], data.as_slice()].concat();
             if OTHERWISE.contains(&definition.code) {
                 continue;
@@ -243,7 +208,7 @@ proptest! {
 fn values_mean_to_the_oracle_what_the_operator_wrote() {
     let read = |name: &str, seed: u32| {
         let definition = option::by_name(name).unwrap();
-        let data = definition.encode(&value(definition.kind, seed)).unwrap();
+        let data = definition.encode(&any_value(definition.kind, seed)).unwrap();
         let octets = [&[definition.code, data.len() as u8], data.as_slice()].concat();
         oracle::DhcpOption::decode(&mut Decoder::new(&octets)).unwrap()
     };

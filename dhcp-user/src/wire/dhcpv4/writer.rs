@@ -5,16 +5,14 @@
 //! in the order in which a reader joins them (RFC 3396 §5); shorter ones never are, for the sake of
 //! clients that know nothing of that.
 
-use std::error::Error;
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::ops::Range;
 
 use super::{
     BOOT_REPLY, BOOT_REQUEST, BROADCAST_FLAG, MIN_LEN, MIN_MAX_MESSAGE_SIZE, Message, field,
 };
-use crate::wire::HardwareAddress;
 use crate::wire::option::code;
+use crate::wire::{Full, HardwareAddress};
 
 /// Code and length of one option.
 const OPTION_HEADER_LEN: usize = 2;
@@ -48,10 +46,6 @@ struct Field {
     /// Where options end, and the end option has its place; `start` if the field is not for them.
     end: usize,
 }
-
-/// The option does not fit any more. Nothing of it was written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Full;
 
 impl<'b> Writer<'b> {
     /// Begins the reply to `request`: `htype`, `hlen`, `xid`, `flags`, `giaddr` and `chaddr` are
@@ -335,14 +329,6 @@ fn data_room(room: usize) -> usize {
     let whole = OPTION_HEADER_LEN + usize::from(u8::MAX);
     room / whole * usize::from(u8::MAX) + (room % whole).saturating_sub(OPTION_HEADER_LEN)
 }
-
-impl fmt::Display for Full {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the option does not fit into the message")
-    }
-}
-
-impl Error for Full {}
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,11 @@
 //! An option's data as people read it.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Kind, by_code, code};
+use super::{Kind, by_code, code, ntp};
 use crate::wire::dhcpv4::MessageType;
+use crate::wire::dhcpv6::Counted;
 use crate::wire::dns::{Name, Names};
 use crate::wire::relay::{RelayInformation, sub_option};
 
@@ -67,16 +68,29 @@ impl Kind {
                 Some(join(Names::new(data).collect::<Result<Vec<_>, _>>().ok()?.iter()))
             }
             (Self::Routes, [_, ..]) => routes(data),
+            (Self::Ip6, data) => Some(Ipv6Addr::from_octets(data.try_into().ok()?).to_string()),
+            (Self::Ip6List, [_, ..]) => {
+                let (addresses, []) = data.as_chunks::<16>() else { return None };
+                Some(join(addresses.iter().copied().map(Ipv6Addr::from_octets)))
+            }
+            (Self::DomainNames, [_, ..]) => {
+                // Names that follow each other and are not compressed end where they end alone.
+                let names = Names::new(data).collect::<Result<Vec<_>, _>>().ok()?;
+                let plain = names.iter().map(|name| name.octets().len()).sum::<usize>();
+                (plain == data.len()).then(|| join(names.iter()))
+            }
+            (Self::TextList, [_, ..]) => text_list(data),
+            (Self::NtpServers, [_, ..]) => ntp::describe(data),
             _ => None,
         }
     }
 }
 
-fn join(elements: impl Iterator<Item = impl ToString>) -> String {
+pub(super) fn join(elements: impl Iterator<Item = impl ToString>) -> String {
     elements.map(|element| element.to_string()).collect::<Vec<_>>().join(", ")
 }
 
-fn hex(data: &[u8]) -> String {
+pub(super) fn hex(data: &[u8]) -> String {
     data.iter().fold("0x".to_owned(), |mut text, octet| {
         let _ = write!(text, "{octet:02x}");
         text
@@ -100,6 +114,12 @@ fn routes(mut data: &[u8]) -> Option<String> {
         data = after;
     }
     data.is_empty().then(|| routes.join(", "))
+}
+
+fn text_list(data: &[u8]) -> Option<String> {
+    let texts = Counted::parse(data).ok()?;
+    let texts = texts.iter().map(|text| std::str::from_utf8(text).ok()).collect::<Option<Vec<_>>>();
+    Some(join(texts?.iter().map(|text| text.escape_debug())))
 }
 
 fn relay_information(data: &[u8]) -> Option<String> {

@@ -38,11 +38,21 @@ pub enum Kind {
     DomainList,
     /// Classless routes: prefix length, the octets of the prefix that count, router (RFC 3442).
     Routes,
+    /// One IPv6 address.
+    Ip6,
+    /// IPv6 addresses, at least one.
+    Ip6List,
+    /// Domain names in DNS encoding, never compressed (RFC 8415 §10).
+    DomainNames,
+    /// Texts, each behind its length of two octets, at least one (RFC 5970 §3.2).
+    TextList,
+    /// NTP servers: each an address, a multicast address or a name in a sub-option (RFC 5908 §4).
+    NtpServers,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Flag,
         Self::Empty,
         Self::U8,
@@ -59,6 +69,11 @@ impl Kind {
         Self::DomainName,
         Self::DomainList,
         Self::Routes,
+        Self::Ip6,
+        Self::Ip6List,
+        Self::DomainNames,
+        Self::TextList,
+        Self::NtpServers,
     ];
 
     /// Its name in the configuration, where options of one's own are defined.
@@ -81,6 +96,11 @@ impl Kind {
             Self::DomainName => "domain-name",
             Self::DomainList => "domain-list",
             Self::Routes => "routes",
+            Self::Ip6 => "ip6",
+            Self::Ip6List => "ip6-list",
+            Self::DomainNames => "domain-names",
+            Self::TextList => "text-list",
+            Self::NtpServers => "ntp-servers",
         }
     }
 
@@ -110,10 +130,17 @@ impl Kind {
             Self::Text => "text in quotes",
             Self::Bytes => "octets in hexadecimal, such as \"01:ff\" or \"0x01ff\"",
             Self::DomainName => "a domain name, such as \"example.net\"",
-            Self::DomainList => {
+            Self::DomainList | Self::DomainNames => {
                 "a list of domain names, such as [\"example.net\", \"lab.example.net\"]"
             }
             Self::Routes => "a list of routes, such as [\"198.51.100.0/24 via 192.0.2.1\"]",
+            Self::Ip6 => "an IPv6 address, such as \"2001:db8::1\"",
+            Self::Ip6List => "a list of IPv6 addresses, such as [\"2001:db8::1\", \"2001:db8::2\"]",
+            Self::TextList => "a list of texts in quotes",
+            Self::NtpServers => {
+                "a list of IPv6 addresses and domain names, such as [\"2001:db8::1\", \
+                 \"ntp.example.net\"]"
+            }
         }
     }
 }

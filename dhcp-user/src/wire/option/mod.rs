@@ -1,10 +1,13 @@
-//! DHCPv4 options: numbers, names and types, to be read from a configuration and shown to people.
+//! Options: numbers, names and types, to be read from a configuration and shown to people. What
+//! stands here is DHCPv4's, and what both protocols share; [`v6`] has DHCPv6's.
 
 pub mod code;
 mod decode;
 mod encode;
 mod kind;
+mod ntp;
 mod table;
+pub mod v6;
 mod value;
 
 pub use decode::describe;
@@ -12,11 +15,11 @@ pub use kind::Kind;
 pub use table::DEFINITIONS;
 pub use value::Value;
 
-/// What is known of one option.
+/// What is known of one option. A code has one octet in DHCPv4 and two in DHCPv6.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Definition {
+pub struct Definition<Code = u8> {
     /// Its number.
-    pub code: u8,
+    pub code: Code,
     /// Its name in the configuration.
     pub name: &'static str,
     /// How its data is built.
@@ -43,8 +46,32 @@ pub fn by_code(code: u8) -> Option<&'static Definition> {
     Some(&DEFINITIONS[place])
 }
 
-impl Definition {
-    /// The option's data, not yet split to 255 octets.
+/// One that an operator may set.
+const fn set<Code: Copy>(
+    code: Code,
+    name: &'static str,
+    kind: Kind,
+    source: &'static str,
+) -> Definition<Code> {
+    Definition { code, name, kind, at_least: 0, configurable: true, source }
+}
+
+/// One of the protocol's own.
+const fn own<Code: Copy>(
+    code: Code,
+    name: &'static str,
+    kind: Kind,
+    source: &'static str,
+) -> Definition<Code> {
+    Definition { configurable: false, ..set(code, name, kind, source) }
+}
+
+impl<Code: Copy> Definition<Code> {
+    const fn at_least(self, least: u32) -> Self {
+        Self { at_least: least, ..self }
+    }
+
+    /// The option's data, in DHCPv4 not yet split to 255 octets.
     ///
     /// # Errors
     /// What is wrong with `value`, and what would be right, for whoever wrote it.

@@ -1,7 +1,7 @@
 //! Every option that has a name here, in the order of the numbers (IANA, "BOOTP Vendor Extensions
 //! and DHCP Options").
 
-use super::{Definition, Kind};
+use super::{Definition, Kind, own, set};
 
 /// Every option that is known, ascending by number.
 #[rustfmt::skip]
@@ -103,19 +103,3 @@ pub const DEFINITIONS: &[Definition] = &[
     set(138, "capwap-controllers", Kind::IpList, "RFC 5417 §2"),
     set(150, "tftp-servers", Kind::IpList, "RFC 5859 §3"),
 ];
-
-/// One that an operator may set.
-const fn set(code: u8, name: &'static str, kind: Kind, source: &'static str) -> Definition {
-    Definition { code, name, kind, at_least: 0, configurable: true, source }
-}
-
-/// One of the protocol's own.
-const fn own(code: u8, name: &'static str, kind: Kind, source: &'static str) -> Definition {
-    Definition { configurable: false, ..set(code, name, kind, source) }
-}
-
-impl Definition {
-    const fn at_least(self, least: u32) -> Self {
-        Self { at_least: least, ..self }
-    }
-}

@@ -1,0 +1,336 @@
+//! Identity associations, and the addresses and prefixes in them.
+//!
+//! ```text
+//!  IA_NA 3, IA_PD 25: | IAID (4) | T1 (4) | T2 (4) | options ...
+//!  IA Address 5:      | address (16) | preferred-lifetime (4) | valid-lifetime (4) | options ...
+//!  IA Prefix 26:      | preferred-lifetime (4) | valid-lifetime (4) | prefix-length (1) | prefix (16) | options ...
+//! ```
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::{Options, PrefixExclude, Status};
+use crate::wire::option::v6::code;
+use crate::wire::{Ipv6Prefix, Seconds, WireError};
+
+/// Which of its IAs of one kind a client means (RFC 8415 §12).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Iaid(pub u32);
+
+impl fmt::Display for Iaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What an IA is for. IAIDs of one kind have nothing to do with those of another (RFC 8415 §12).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[repr(u16)]
+pub enum IaKind {
+    /// IA_NA: addresses (RFC 8415 §21.4).
+    Addresses = code::IA_NA,
+    /// IA_PD: delegated prefixes (RFC 8415 §21.21).
+    Prefixes = code::IA_PD,
+}
+
+impl IaKind {
+    /// The kind of IA that an option of this code is.
+    #[must_use]
+    pub fn from_code(code: u16) -> Option<Self> {
+        [Self::Addresses, Self::Prefixes].into_iter().find(|kind| *kind as u16 == code)
+    }
+}
+
+/// An IA laid over the data of its option, the addresses or prefixes in it sound.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Ia<'a> {
+    kind: IaKind,
+    octets: &'a [u8],
+    options: Options<'a>,
+}
+
+impl<'a> Ia<'a> {
+    /// Octets ahead of the options.
+    pub const HEAD_LEN: usize = 12;
+
+    /// Reads the data of an IA_NA or IA_PD option.
+    ///
+    /// # Errors
+    /// `Truncated` for one that is cut short, as for an option in it; `Value` for a prefix of more
+    /// than 128 bits.
+    pub fn parse(kind: IaKind, octets: &'a [u8]) -> Result<Self, WireError> {
+        WireError::at_least("IA", Self::HEAD_LEN, octets)?;
+        let options = Options::parse(&octets[Self::HEAD_LEN..])?;
+        for (code, data) in options.iter() {
+            match (code, kind) {
+                (code::IA_ADDRESS, IaKind::Addresses) => IaAddress::parse(data).map(|_| ())?,
+                (code::IA_PREFIX, IaKind::Prefixes) => IaPrefix::parse(data).map(|_| ())?,
+                (code::STATUS_CODE, _) => Status::parse(data).map(|_| ())?,
+                _ => {}
+            }
+        }
+        Ok(Self { kind, octets, options })
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub fn kind(&self) -> IaKind {
+        self.kind
+    }
+
+    /// IAID.
+    #[must_use]
+    pub fn iaid(&self) -> Iaid {
+        Iaid(u32_at(self.octets, 0))
+    }
+
+    /// T1: when the client is to renew. What a client says here is ignored (RFC 8415 §21.4).
+    #[must_use]
+    pub fn t1(&self) -> Seconds {
+        Seconds(u32_at(self.octets, 4))
+    }
+
+    /// T2: when the client is to rebind.
+    #[must_use]
+    pub fn t2(&self) -> Seconds {
+        Seconds(u32_at(self.octets, 8))
+    }
+
+    /// The addresses of an IA_NA, in order; an IA_PD has none.
+    pub fn addresses(&self) -> impl Iterator<Item = IaAddress<'a>> + use<'a> {
+        let is_addresses = self.kind == IaKind::Addresses;
+        let all = self.options.all(code::IA_ADDRESS).filter(move |_| is_addresses);
+        // `parse` has seen all of them.
+        all.filter_map(|data| IaAddress::parse(data).ok())
+    }
+
+    /// The prefixes of an IA_PD, in order; an IA_NA has none.
+    pub fn prefixes(&self) -> impl Iterator<Item = IaPrefix<'a>> + use<'a> {
+        let is_prefixes = self.kind == IaKind::Prefixes;
+        let all = self.options.all(code::IA_PREFIX).filter(move |_| is_prefixes);
+        all.filter_map(|data| IaPrefix::parse(data).ok())
+    }
+
+    /// How it went with this IA.
+    #[must_use]
+    pub fn status(&self) -> Option<Status<'a>> {
+        status(self.options)
+    }
+
+    /// All options in it.
+    #[must_use]
+    pub fn options(&self) -> Options<'a> {
+        self.options
+    }
+}
+
+/// An address laid over the data of its option.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct IaAddress<'a> {
+    octets: &'a [u8],
+    options: Options<'a>,
+}
+
+impl<'a> IaAddress<'a> {
+    /// Octets ahead of the options.
+    pub const HEAD_LEN: usize = 24;
+
+    /// Reads the data of an IA Address option.
+    ///
+    /// # Errors
+    /// `Truncated` for one that is cut short, as for an option in it.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
+        WireError::at_least("IA address", Self::HEAD_LEN, octets)?;
+        Ok(Self { octets, options: lease_options(&octets[Self::HEAD_LEN..])? })
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> Ipv6Addr {
+        ipv6_at(self.octets, 0)
+    }
+
+    /// preferred-lifetime.
+    #[must_use]
+    pub fn preferred(&self) -> Seconds {
+        Seconds(u32_at(self.octets, 16))
+    }
+
+    /// valid-lifetime.
+    #[must_use]
+    pub fn valid(&self) -> Seconds {
+        Seconds(u32_at(self.octets, 20))
+    }
+
+    /// How it went with this address.
+    #[must_use]
+    pub fn status(&self) -> Option<Status<'a>> {
+        status(self.options)
+    }
+
+    /// All options in it.
+    #[must_use]
+    pub fn options(&self) -> Options<'a> {
+        self.options
+    }
+}
+
+/// A prefix laid over the data of its option.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct IaPrefix<'a> {
+    octets: &'a [u8],
+    options: Options<'a>,
+}
+
+impl<'a> IaPrefix<'a> {
+    /// Octets ahead of the options.
+    pub const HEAD_LEN: usize = 25;
+
+    /// Reads the data of an IA Prefix option.
+    ///
+    /// # Errors
+    /// `Truncated` for one that is cut short, as for an option in it; `Value` for more than 128 bits.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
+        WireError::at_least("IA prefix", Self::HEAD_LEN, octets)?;
+        if octets[8] > Ipv6Prefix::MAX_LEN {
+            return Err(WireError::Value { field: "prefix-length", value: octets[8].into() });
+        }
+        Ok(Self { octets, options: lease_options(&octets[Self::HEAD_LEN..])? })
+    }
+
+    /// prefix-length and prefix, without the bits past its length; a client that asks for any prefix
+    /// of one length says `::` (RFC 8415 §18.2.4).
+    #[must_use]
+    pub fn prefix(&self) -> Ipv6Prefix {
+        // `parse` has seen the length.
+        Ipv6Prefix::containing(ipv6_at(self.octets, 9), self.octets[8])
+    }
+
+    /// preferred-lifetime.
+    #[must_use]
+    pub fn preferred(&self) -> Seconds {
+        Seconds(u32_at(self.octets, 0))
+    }
+
+    /// valid-lifetime.
+    #[must_use]
+    pub fn valid(&self) -> Seconds {
+        Seconds(u32_at(self.octets, 4))
+    }
+
+    /// The part of it that is not the client's (RFC 6603); `None`, too, for one that is no part.
+    #[must_use]
+    pub fn exclude(&self) -> Option<Ipv6Prefix> {
+        PrefixExclude::read(self.prefix(), self.options.get(code::PREFIX_EXCLUDE)?)
+    }
+
+    /// How it went with this prefix.
+    #[must_use]
+    pub fn status(&self) -> Option<Status<'a>> {
+        status(self.options)
+    }
+
+    /// All options in it.
+    #[must_use]
+    pub fn options(&self) -> Options<'a> {
+        self.options
+    }
+}
+
+/// The options of an address or prefix, a status among them sound.
+fn lease_options(octets: &[u8]) -> Result<Options<'_>, WireError> {
+    let options = Options::parse(octets)?;
+    options.all(code::STATUS_CODE).try_for_each(|data| Status::parse(data).map(|_| ()))?;
+    Ok(options)
+}
+
+fn status(options: Options<'_>) -> Option<Status<'_>> {
+    Status::parse(options.get(code::STATUS_CODE)?).ok()
+}
+
+fn u32_at(octets: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
+}
+
+pub(super) fn ipv6_at(octets: &[u8], at: usize) -> Ipv6Addr {
+    let mut address = [0; 16];
+    address.copy_from_slice(&octets[at..at + 16]);
+    Ipv6Addr::from_octets(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::dhcpv6::StatusCode;
+
+    /// The IA_NA of a binding update, without what failover adds, and with a status.
+    #[rustfmt::skip]
+    const IA_NA: [u8; 52] = [
+        0, 0, 0, 1, 0, 0, 0x07, 0x08, 0, 0, 0x0b, 0x40,
+        0, 5, 0, 24,
+        0x20, 1, 0xd, 0xb8, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0x10, 1, 0, 0, 0x0e, 0x10, 0, 0, 0x1c, 0x20,
+        0, 13, 0, 8, 0, 2, b'n', b'o', b'n', b'e', b' ', b'!',
+    ];
+    #[rustfmt::skip]
+    const IA_PD: [u8; 47] = [
+        0, 0, 0, 2, 0, 0, 0x07, 0x08, 0, 0, 0x0b, 0x40,
+        0, 26, 0, 31,
+        0, 0, 0x0e, 0x10, 0, 0, 0x1c, 0x20, 56,
+        0x20, 1, 0xd, 0xb8, 0xff, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        0, 67, 0, 2, 64, 7,
+    ];
+
+    #[test]
+    fn an_ia_says_what_it_is_and_what_is_in_it() {
+        let ia = Ia::parse(IaKind::Addresses, &IA_NA).unwrap();
+        assert_eq!((ia.iaid(), ia.t1(), ia.t2()), (Iaid(1), Seconds(1_800), Seconds(2_880)));
+        let addresses: Vec<_> = ia.addresses().collect();
+        let [address] = addresses[..] else { panic!("{addresses:?}") };
+        assert_eq!(address.address(), "2001:db8:1:1::1001".parse::<Ipv6Addr>().unwrap());
+        assert_eq!((address.preferred(), address.valid()), (Seconds(3_600), Seconds(7_200)));
+        assert_eq!((address.status(), ia.prefixes().count()), (None, 0));
+        let status = Status { code: StatusCode::NO_ADDRS_AVAIL, text: b"none !" };
+        assert_eq!(ia.status(), Some(status));
+    }
+
+    #[test]
+    fn a_prefix_says_what_of_it_is_not_the_clients() {
+        let ia = Ia::parse(IaKind::Prefixes, &IA_PD).unwrap();
+        let prefixes: Vec<_> = ia.prefixes().collect();
+        let [prefix] = prefixes[..] else { panic!("{prefixes:?}") };
+        assert_eq!(prefix.prefix(), "2001:db8:ff00:100::/56".parse().unwrap());
+        assert_eq!((prefix.preferred(), prefix.valid()), (Seconds(3_600), Seconds(7_200)));
+        assert_eq!(prefix.exclude(), Some("2001:db8:ff00:107::/64".parse().unwrap()));
+        assert_eq!((ia.addresses().count(), ia.status()), (0, None));
+    }
+
+    #[test]
+    fn an_ia_cut_anywhere_is_refused() {
+        for end in 0..IA_NA.len() {
+            let is_whole = [12, 40].contains(&end);
+            let cut = Ia::parse(IaKind::Addresses, &IA_NA[..end]);
+            assert_eq!(cut.is_ok(), is_whole, "{end} octets");
+        }
+        for end in 0..IA_PD.len() {
+            let cut = Ia::parse(IaKind::Prefixes, &IA_PD[..end]);
+            assert_eq!(cut.is_ok(), end == 12, "{end} octets");
+        }
+    }
+
+    #[test]
+    fn lengths_that_lie_inside_of_it_are_refused() {
+        // The address, one octet short; the prefix, of 129 bits; the status, without its code.
+        let mut address = IA_NA;
+        address[15] = 23;
+        assert!(Ia::parse(IaKind::Addresses, &address).is_err());
+        let mut prefix = IA_PD;
+        prefix[24] = 129;
+        let refused = WireError::Value { field: "prefix-length", value: 129 };
+        assert_eq!(Ia::parse(IaKind::Prefixes, &prefix), Err(refused));
+        let status = [&IA_NA[..12], &[0, 13, 0, 1, 0]].concat();
+        assert!(Ia::parse(IaKind::Addresses, &status).is_err());
+        // An address in an IA_PD is no address, whatever it is.
+        let stray = [&IA_PD[..12], &[0, 5, 0, 1, 9]].concat();
+        assert!(Ia::parse(IaKind::Prefixes, &stray).is_ok());
+    }
+}

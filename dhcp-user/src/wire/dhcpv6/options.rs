@@ -1,0 +1,160 @@
+//! The options of a message, or of an option that holds options, read where they lie.
+
+use crate::wire::WireError;
+
+/// Octets of code and length.
+pub(super) const HEADER_LEN: usize = 4;
+
+/// Options laid over their octets, every one in bounds. What is in them is for whoever takes one.
+///
+/// Options of one code are never joined (RFC 8415 §21): where one alone may stand, the first counts.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Options<'a> {
+    octets: &'a [u8],
+}
+
+impl<'a> Options<'a> {
+    /// Checks that every option ends where the octets do, or before.
+    ///
+    /// # Errors
+    /// `Truncated` for one that does not.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let (_, data, after) = split(rest)?;
+            debug_assert!(data.len() + after.len() + HEADER_LEN == rest.len());
+            rest = after;
+        }
+        Ok(Self { octets })
+    }
+
+    /// Every option in order: its code and its data.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, &'a [u8])> + Clone + use<'a> {
+        let mut rest = self.octets;
+        std::iter::from_fn(move || {
+            // `parse` has seen every length.
+            let (code, data, after) = split(rest).ok()?;
+            rest = after;
+            Some((code, data))
+        })
+    }
+
+    /// The data of the first option of this code.
+    #[must_use]
+    pub fn get(&self, code: u16) -> Option<&'a [u8]> {
+        self.all(code).next()
+    }
+
+    /// The data of every option of this code.
+    pub fn all(&self, code: u16) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
+        self.iter().filter_map(move |(found, data)| (found == code).then_some(data))
+    }
+
+    /// Whether there is an option of this code.
+    #[must_use]
+    pub fn has(&self, code: u16) -> bool {
+        self.get(code).is_some()
+    }
+
+    /// The data of an option that is one octet; `None` also for any other length.
+    #[must_use]
+    pub fn get_u8(&self, code: u16) -> Option<u8> {
+        self.get(code)?.try_into().ok().map(u8::from_be_bytes)
+    }
+
+    /// The data of an option that is one 16-bit number; `None` also for any other length.
+    #[must_use]
+    pub fn get_u16(&self, code: u16) -> Option<u16> {
+        self.get(code)?.try_into().ok().map(u16::from_be_bytes)
+    }
+
+    /// The data of an option that is one 32-bit number; `None` also for any other length.
+    #[must_use]
+    pub fn get_u32(&self, code: u16) -> Option<u32> {
+        self.get(code)?.try_into().ok().map(u32::from_be_bytes)
+    }
+
+    /// The options as they stand, codes and lengths included.
+    #[must_use]
+    pub fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
+}
+
+/// The first option's code and data, and what follows it.
+fn split(octets: &[u8]) -> Result<(u16, &[u8], &[u8]), WireError> {
+    WireError::at_least("option", HEADER_LEN, octets)?;
+    let code = u16::from_be_bytes([octets[0], octets[1]]);
+    let end = HEADER_LEN + usize::from(u16::from_be_bytes([octets[2], octets[3]]));
+    WireError::at_least("option", end, octets)?;
+    Ok((code, &octets[HEADER_LEN..end], &octets[end..]))
+}
+
+/// Pieces of data, each behind its length of two octets, as several options have them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Counted<'a> {
+    octets: &'a [u8],
+}
+
+impl<'a> Counted<'a> {
+    /// Checks that the last piece ends where the octets do.
+    ///
+    /// # Errors
+    /// `Truncated` if it does not.
+    pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            WireError::at_least("length", 2, rest)?;
+            let end = 2 + usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+            WireError::at_least("data", end, rest)?;
+            rest = &rest[end..];
+        }
+        Ok(Self { octets })
+    }
+
+    /// Every piece in order, without its length.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.octets;
+        std::iter::from_fn(move || {
+            let (len, after) = rest.split_first_chunk()?;
+            // `parse` has seen every length.
+            let (piece, after) = after.split_at_checked(u16::from_be_bytes(*len).into())?;
+            rest = after;
+            Some(piece)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OCTETS: [u8; 15] = [0, 7, 0, 1, 255, 0, 14, 0, 0, 0, 7, 0, 2, 1, 2];
+
+    #[test]
+    fn every_option_is_found_and_those_of_one_code_stay_apart() {
+        let options = Options::parse(&OCTETS).unwrap();
+        let all: Vec<_> = options.iter().collect();
+        assert_eq!(all, [(7, &[255][..]), (14, &[]), (7, &[1, 2])]);
+        assert_eq!((options.get_u8(7), options.get_u16(7)), (Some(255), None));
+        assert_eq!(options.all(7).count(), 2);
+        assert!(options.has(14) && !options.has(8));
+    }
+
+    #[test]
+    fn an_option_cut_anywhere_is_refused() {
+        for end in 0..OCTETS.len() {
+            let is_whole = [0, 5, 9].contains(&end);
+            assert_eq!(Options::parse(&OCTETS[..end]).is_ok(), is_whole, "{end} octets");
+        }
+    }
+
+    #[test]
+    fn pieces_are_told_apart_and_a_length_that_lies_is_refused() {
+        let pieces: Vec<_> = Counted::parse(b"\0\x01a\0\0\0\x02bc").unwrap().iter().collect();
+        assert_eq!(pieces, [&b"a"[..], b"", b"bc"]);
+        for lies in [&[0][..], &[0, 1], &[0, 0, 0, 2, 1]] {
+            assert!(matches!(Counted::parse(lies), Err(WireError::Truncated { .. })), "{lies:?}");
+        }
+    }
+}

@@ -21,6 +21,8 @@ impl Check {
         let config = Config::load(&self.config)
             .map_err(|mistakes| Failure::Configuration(mistakes.to_string()))?;
         let subnets: usize = config.networks.iter().map(|network| network.subnets.len()).sum();
+        let subnets6: usize = config.networks6.iter().map(|network| network.subnets.len()).sum();
+        let subnets = subnets + subnets6;
         let mut text = format!(
             "{}: right ({} interfaces, {subnets} subnets, {} reservations, {} partners)\n",
             self.config.display(),
@@ -38,6 +40,9 @@ impl Check {
 /// What is right and yet worth a thought.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
+    if !config.networks6.is_empty() {
+        notes.push("DHCPv6 is not served by this version: `tandem serve` refuses it".to_owned());
+    }
     for it in &config.failover {
         if it.secret.is_none() && it.tls.is_none() {
             notes.push(format!(
@@ -94,6 +99,7 @@ mod tests {
         let pair = "[[failover]]\nname = \"a\"\nrole = \"primary\"\nlocal = \"192.0.2.1\"\n\
                     peer = \"192.0.2.2\"\nsubnets = [\"10.0.0.0/8\"]\n";
         assert_eq!(noted(""), [""; 0]);
+        assert_eq!(noted("[[subnet6]]\nsubnet = \"2001:db8::/32\"\n").len(), 1);
         let notes = noted(&format!("{pair}safe-period = \"1d\"\n"));
         assert_eq!(notes.len(), 3, "{notes:?}");
         assert!(notes[0].contains("192.0.2.2") && notes[2].contains("bootp"), "{notes:?}");

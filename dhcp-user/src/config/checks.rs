@@ -9,47 +9,49 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::net::Ipv4Addr;
 
+use super::family::Family;
 use super::model::{Prefix, ReservedFor};
 use super::notebook::{Notebook, Span, quote};
+use super::pool_checks;
 use super::reader::nearest;
 use super::reservation::Reservations;
-use super::subnet::{Networks, PlacedPool, PlacedSubnet, Reach};
+use super::subnet::{Networks, PlacedSubnet, Reach};
 
-/// Notes all that is wrong between the parts. `interfaces` are those that networks may name, if
-/// that is known.
-pub(super) fn check(
-    networks: &Networks,
-    reservations: &Reservations,
+/// Notes all that is wrong between the networks of one family. `interfaces` are those that networks
+/// may name, if that is known. Gives back the subnets, to find what else belongs to them.
+pub(super) fn check_networks<A: Family>(
+    networks: &Networks<A>,
     interfaces: Option<&[String]>,
     notes: &Notebook,
-) {
+) -> Subnets<A> {
     let subnets = check_subnets(networks, notes);
-    check_pools(&networks.pools, notes);
+    pool_checks::check(networks, notes);
     check_reach("relay", &networks.relays, notes);
     check_reach("interface", &networks.interfaces, notes);
+    check_reach("Interface-Id", &networks.interface_ids, notes);
     if let Some(interfaces) = interfaces {
         check_served(&networks.interfaces, interfaces, notes);
     }
-    check_reservations(reservations, &subnets, notes);
+    subnets
 }
 
 /// Subnets in order of address.
-struct Subnets {
-    sorted: Vec<PlacedSubnet>,
-    is_complete: bool,
+pub(super) struct Subnets<A> {
+    sorted: Vec<PlacedSubnet<A>>,
+    pub(super) is_complete: bool,
 }
 
-impl Subnets {
-    fn around(&self, address: Ipv4Addr) -> Option<&PlacedSubnet> {
+impl<A: Family> Subnets<A> {
+    pub(super) fn around(&self, address: A) -> Option<&PlacedSubnet<A>> {
         let after = self.sorted.partition_point(|subnet| subnet.prefix.first() <= address);
         self.sorted.get(after.checked_sub(1)?).filter(|subnet| subnet.prefix.contains(address))
     }
 }
 
-fn check_subnets(networks: &Networks, notes: &Notebook) -> Subnets {
+fn check_subnets<A: Family>(networks: &Networks<A>, notes: &Notebook) -> Subnets<A> {
     let mut sorted = networks.subnets.clone();
     sorted.sort_by_key(|subnet| (subnet.prefix.first(), subnet.prefix.len));
-    let mut reaching: Option<PlacedSubnet> = None;
+    let mut reaching: Option<PlacedSubnet<A>> = None;
     for subnet in &sorted {
         match reaching {
             // Two prefixes overlap only if one holds the other, and the outer one sorts first.
@@ -63,59 +65,20 @@ fn check_subnets(networks: &Networks, notes: &Notebook) -> Subnets {
     Subnets { sorted, is_complete: networks.is_complete }
 }
 
-fn check_pools(pools: &[PlacedPool], notes: &Notebook) {
-    let mut inside = Vec::with_capacity(pools.len());
-    for pool in pools {
-        let PlacedPool { first, last, subnet, span } = *pool;
-        if !subnet.contains(first) || !subnet.contains(last) {
-            let message = format!("pool {first}-{last} is not inside its subnet {subnet}");
-            let help = format!("{subnet} is {}-{}", subnet.first(), subnet.last());
-            notes.mistake(span, message, help);
-            continue;
-        }
-        inside.push(*pool);
-        if let Some((address, what)) =
-            not_a_host(subnet, |address| first <= address && address <= last)
-        {
-            let message = format!("pool {first}-{last} holds {address}, {what} of {subnet}");
-            notes.mistake(span, message, first_to_last_host(subnet));
-        }
-    }
-    inside.sort_by_key(|pool| (pool.first, pool.last));
-    let mut reaching: Option<PlacedPool> = None;
-    for pool in inside {
-        if let Some(outer) = reaching
-            && pool.first <= outer.last
-        {
-            let message = format!(
-                "pool {}-{} overlaps {}-{}",
-                pool.first, pool.last, outer.first, outer.last
-            );
-            notes.clash(pool.span, outer.span, message, "pools lie apart; the other is at");
-        }
-        if reaching.is_none_or(|outer| pool.last > outer.last) {
-            reaching = Some(pool);
-        }
-    }
+/// The address of the subnet that no host may have, if `holds` says that it is meant.
+pub(super) fn not_a_host<A: Family>(
+    subnet: Prefix<A>,
+    holds: impl Fn(A) -> bool,
+) -> Option<(A, &'static str)> {
+    A::ends(subnet).into_iter().find(|(address, _)| holds(*address))
 }
 
-/// The subnet's own or broadcast address, if `holds` says that it is meant; a /31 and a /32 have
-/// none (RFC 3021).
-fn not_a_host(
-    subnet: Prefix,
-    holds: impl Fn(Ipv4Addr) -> bool,
-) -> Option<(Ipv4Addr, &'static str)> {
-    if subnet.len >= 31 {
-        return None;
-    }
-    let ends = [(subnet.first(), "the network address"), (subnet.last(), "the broadcast address")];
-    ends.into_iter().find(|(address, _)| holds(*address))
-}
-
-fn first_to_last_host(subnet: Prefix) -> String {
-    let (first, last) = (subnet.first().to_bits(), subnet.last().to_bits());
-    let (first, last) = (first.saturating_add(1), last.saturating_sub(1));
-    format!("hosts have {}-{}", Ipv4Addr::from_bits(first), Ipv4Addr::from_bits(last))
+pub(super) fn first_to_last_host<A: Family>(subnet: Prefix<A>) -> String {
+    let is_end = |address| A::ends(subnet).iter().any(|(end, _)| *end == address);
+    let (first, last) = (subnet.first(), subnet.last());
+    let first = A::of_number(first.number() + u128::from(is_end(first)));
+    let last = A::of_number(last.number() - u128::from(is_end(last)));
+    format!("hosts have {first}-{last}")
 }
 
 /// What leads to two networks leads to none for sure.
@@ -142,7 +105,12 @@ fn check_served(named: &[Reach<String>], interfaces: &[String], notes: &Notebook
     }
 }
 
-fn check_reservations(reservations: &Reservations, subnets: &Subnets, notes: &Notebook) {
+/// Notes all that is wrong between the reservations, and between them and the subnets.
+pub(super) fn check_reservations(
+    reservations: &Reservations,
+    subnets: &Subnets<Ipv4Addr>,
+    notes: &Notebook,
+) {
     let count = reservations.list.len();
     let mut addresses: HashMap<Ipv4Addr, Span> = HashMap::with_capacity(count);
     let mut clients: HashMap<(&ReservedFor, Option<usize>), Span> = HashMap::with_capacity(count);
@@ -173,10 +141,16 @@ fn check_reservations(reservations: &Reservations, subnets: &Subnets, notes: &No
     }
 }
 
-fn check_place(address: Ipv4Addr, subnet: Option<&PlacedSubnet>, span: Span, notes: &Notebook) {
+fn check_place<A: Family>(
+    address: A,
+    subnet: Option<&PlacedSubnet<A>>,
+    span: Span,
+    notes: &Notebook,
+) {
     let Some(subnet) = subnet else {
         let message = format!("reserved address {address} is in no subnet");
-        notes.mistake(span, message, "add its [[subnet4]], or change the address");
+        let help = format!("add its [[{}]], or change the address", A::SUBNET);
+        notes.mistake(span, message, help);
         return;
     };
     if let Some((_, what)) = not_a_host(subnet.prefix, |end| end == address) {

@@ -1,7 +1,9 @@
 //! `[[class]]`: clients that have something in common.
 
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::family::Family as _;
 use super::model::{Class, Pattern, Test};
 use super::notebook::{Notebook, Span, quote};
 use super::option::Definitions;
@@ -87,9 +89,11 @@ fn tests(value: Value<'_>) -> Option<Vec<Test>> {
             let expected = "write the first octets, such as \"00:00:5e\"";
             v.parsed(expected, octets::parse_hardware_prefix).map(Test::HardwarePrefix)
         }),
-        section.take("relay").map(|v| v.parsed(prefix::EXPECTED, prefix::parse).map(Test::Relay)),
+        section.take("relay").map(relay),
         section.take("circuit-id").map(|v| pattern(v).map(Test::CircuitId)),
         section.take("remote-id").map(|v| pattern(v).map(Test::RemoteId)),
+        section.take("interface-id").map(|v| pattern(v).map(Test::InterfaceId)),
+        section.take("duid").map(|v| pattern(v).map(Test::Duid)),
     ];
     section.finish();
     // A test that could not be read is a mistake already; one that is not there is none.
@@ -98,6 +102,15 @@ fn tests(value: Value<'_>) -> Option<Vec<Test>> {
         return value.wrong("it needs a test, such as { vendor-class = \"docsis3.0\" }");
     }
     tests.into_iter().collect()
+}
+
+/// A prefix of either family.
+fn relay(value: Value<'_>) -> Option<Test> {
+    let expected =
+        format!("{}; of IPv6, like \"{}\"", Ipv4Addr::EXPECTED_PREFIX, Ipv6Addr::A_SUBNET);
+    value.parsed(&expected, |text| {
+        prefix::parse(text).map(Test::Relay).or_else(|| prefix::parse(text).map(Test::LinkAddress))
+    })
 }
 
 /// An octet string, or a table that says where in the client's it stands.

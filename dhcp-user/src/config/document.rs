@@ -1,20 +1,24 @@
 //! The document from its top-level keys down.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
 use super::class::Classes;
 use super::load::{HostInterface, Surroundings};
-use super::model::{Config, Dataplane, Identity, IdentityBy, Interface};
+use super::model::{Config, Dataplane, Identity, IdentityBy, Interface, Protocol};
 use super::notebook::{Notebook, Span};
 use super::option::Definitions;
+use super::protection::Files;
 use super::reader::{Section, Value};
 use super::reservation::Reservations;
+use super::shared_network::SharedNetworks;
 use super::subnet::{Context, Networks};
 use super::times::Times;
-use super::{checks, failover, guard, interface, journal, leniency, limit, scope};
+use super::{
+    checks, dhcpv6, failover, guard, interface, journal, leniency, limit, pool_checks, scope,
+};
 
 /// Where Debian and systemd keep a service's state.
 const DEFAULT_STATE_DIR: &str = "/var/lib/tandem";
@@ -41,30 +45,40 @@ pub(super) fn read(
     let reservation_sections = sections("reservation4");
     let limit_sections = sections("limit");
     let failover_sections = sections("failover");
-    let subnets = document.take("subnet4");
-    let subnet_sections = subnets.map(|value| value.sections("subnet4")).unwrap_or_default();
+    let subnets = [document.take("subnet4"), document.take("subnet6")];
+    let [subnet_sections, subnet6_sections] = [("subnet4", subnets[0]), ("subnet6", subnets[1])]
+        .map(|(name, value)| value.map(|value| value.sections(name)).unwrap_or_default());
     let mut section = |key| document.take(key).and_then(|value| value.section(key));
     let leniency = section("leniency").map_or(leniency::DEFAULT, leniency::read);
     let journal = section("journal").map_or(journal::DEFAULT, journal::read);
     let guard = section("guard").and_then(|section| guard::read(section, notes));
     let metrics = section("metrics").and_then(metrics);
+    let files = Files { folder, around, notes };
+    let dhcpv6 = section("dhcpv6").map_or(dhcpv6::DEFAULT, |section| dhcpv6::read(section, files));
     let reservation_file = document.take("reservation-file");
-    if let Some(value) = document.take("subnet6") {
-        let message = "`subnet6` is not served by this version";
-        notes.mistake(value.key_span, message, "take it out");
-    }
 
     let definitions = Definitions::read(definition_sections, notes);
-    let (global, times) = scope::read(&mut document, &Times::default(), &definitions, notes);
+    // Where only one protocol is served, the defaults of the other are nobody's mistake.
+    let only = match subnets {
+        [_, None] => Some(Protocol::Dhcpv4),
+        [None, _] => Some(Protocol::Dhcpv6),
+        _ => None,
+    };
+    let (global, times) = scope::read(&mut document, &Times::of(only), &definitions, notes);
     document.finish();
     let classes = Classes::read(class_sections, &times, &definitions, notes);
-    if is_whole && subnet_sections.is_empty() && subnets.is_none_or(Value::is_list) {
-        let help = "add a [[subnet4]] with subnet = \"…\" and pools = [\"…\"]";
+    let is_empty = subnet_sections.is_empty() && subnet6_sections.is_empty();
+    if is_whole && is_empty && subnets.into_iter().flatten().all(Value::is_list) {
+        let help = "add a [[subnet4]] or [[subnet6]] with subnet = \"…\" and pools = [\"…\"]";
         notes.file_mistake(whole, "the configuration has no subnet", help);
     }
     let context = Context { global: &times, definitions: &definitions, classes: &classes, notes };
-    let mut networks = Networks::read(shared_sections, subnet_sections, context);
+    let shared = SharedNetworks::read(shared_sections, context);
+    let mut networks = Networks::read(subnet_sections, &shared, |it| &it.ways, context);
+    let mut networks6 = Networks::read(subnet6_sections, &shared, |it| &it.ways6, context);
+    shared.check(|index| networks.has_shared(index) || networks6.has_shared(index), notes);
     networks.is_complete &= is_whole;
+    networks6.is_complete &= is_whole;
     let mut reservations = Reservations::default();
     for section in reservation_sections {
         reservations.read(section, &times, &definitions, notes);
@@ -84,20 +98,19 @@ pub(super) fn read(
     } else {
         present
     };
-    let failover = failover::read(
-        failover_sections,
-        &mut networks,
-        failover::Context { folder, around, notes },
-    );
-    checks::check(&networks, &reservations, served.as_deref(), notes);
+    let failover = failover::read(failover_sections, &mut networks, files);
+    let subnets = checks::check_networks(&networks, served.as_deref(), notes);
+    checks::check_networks(&networks6, served.as_deref(), notes);
+    checks::check_reservations(&reservations, &subnets, notes);
+    pool_checks::check_secret(&networks6, &dhcpv6, notes);
 
     if let Some(present) = around.interfaces
         && !named
         && notes.is_clean()
     {
-        interfaces = on_networks(present, &networks);
+        interfaces = on_networks(present, &networks, &networks6);
         if interfaces.is_empty() {
-            let message = "no [[interface]], and no interface here has an address in a subnet4";
+            let message = "no [[interface]], and no interface here has an address in a subnet";
             notes.file_mistake(whole, message, "add [[interface]] with name = \"eth0\"");
         }
     }
@@ -106,6 +119,8 @@ pub(super) fn read(
         interfaces,
         global,
         networks: networks.list,
+        networks6: networks6.list,
+        dhcpv6,
         classes: classes.list,
         reservations: reservations.list,
         limits,
@@ -158,14 +173,14 @@ fn metrics(mut section: Section<'_>) -> Option<SocketAddr> {
 
 /// What is served when the file names no interface: those on a subnet of the file, as dhcpd has it,
 /// and those that its networks name.
-fn on_networks(present: &[HostInterface], networks: &Networks) -> Vec<Interface> {
+fn on_networks(
+    present: &[HostInterface],
+    networks: &Networks<Ipv4Addr>,
+    networks6: &Networks<Ipv6Addr>,
+) -> Vec<Interface> {
     let serves = |interface: &&HostInterface| {
-        let on_subnet = interface.networks.iter().any(|network| {
-            networks.subnets.iter().any(|subnet| {
-                subnet.prefix.contains(network.address) || network.contains(subnet.prefix.address)
-            })
-        });
-        on_subnet || networks.interfaces.iter().any(|reach| reach.by == interface.name)
+        networks.serve(&interface.name, &interface.networks)
+            || networks6.serve(&interface.name, &interface.networks6)
     };
     let defaults = |interface: &HostInterface| Interface {
         name: interface.name.clone(),

@@ -1,42 +1,35 @@
 //! `[[failover]]`: relationships with partners.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::load::Surroundings;
+use super::family::Family as _;
 use super::model::{Prefix, Relationship};
 use super::notebook::{Notebook, Span, quote};
+use super::protection::{self, Files};
 use super::reader::{Placed, Section, Value};
 use super::subnet::Networks;
-use super::{octets, prefix, protection, times};
+use super::{octets, prefix, times};
 use crate::wire::Seconds;
 
 /// Registered for failover (draft-12 §8.2).
 const PORT: u16 = 647;
 /// Half of the 256 hashes for each (dhcpd `split 128`).
 const SPLIT: u16 = 128;
+/// Fewer octets are guessed too soon.
+const SHORTEST_SECRET: usize = 8;
 /// The longest relationship-name, in octets: short enough for any message and any line of a log.
 const LONGEST_NAME: usize = 255;
-
-/// What relationships refer to beside the subnets.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
-    /// What relative paths begin at.
-    pub(super) folder: &'a Path,
-    pub(super) around: Surroundings<'a>,
-    pub(super) notes: &'a Notebook,
-}
 
 /// Reads all relationships, and marks the subnets that they serve.
 pub(super) fn read(
     sections: Vec<Section<'_>>,
-    networks: &mut Networks,
-    context: Context<'_>,
+    networks: &mut Networks<Ipv4Addr>,
+    files: Files<'_>,
 ) -> Vec<Relationship> {
     let mut all = Relationships { subnets: Subnets::of(networks), ..Relationships::default() };
     for section in sections {
-        all.read(section, networks, context);
+        all.read(section, networks, files);
     }
     all.list
 }
@@ -58,8 +51,13 @@ struct Subnets {
 }
 
 impl Relationships {
-    fn read(&mut self, mut section: Section<'_>, networks: &mut Networks, context: Context<'_>) {
-        let notes = context.notes;
+    fn read(
+        &mut self,
+        mut section: Section<'_>,
+        networks: &mut Networks<Ipv4Addr>,
+        files: Files<'_>,
+    ) {
+        let notes = files.notes;
         let whole = section.span;
         let name = section.require("name", "name = \"metro\", as the partner has it");
         let name = name.and_then(|value| Some(value.placed(relationship_name(value)?)));
@@ -72,7 +70,8 @@ impl Relationships {
         let peer = peer.and_then(|value| Some(value.placed(socket(value)?)));
         let subnets = section.require("subnets", "subnets = [\"10.0.0.0/8\"]");
         let buckets = buckets(&mut section, is_primary, notes);
-        let (secret, tls) = protection::read(&mut section, context);
+        let secret = protection::secret(&mut section, SHORTEST_SECRET, files);
+        let tls = protection::tls(&mut section, files);
         let mut relationship = numbers(&mut section, notes);
         section.finish();
 
@@ -111,7 +110,7 @@ impl Relationships {
 }
 
 impl Subnets {
-    fn of(networks: &Networks) -> Self {
+    fn of(networks: &Networks<Ipv4Addr>) -> Self {
         let places = networks.list.iter().enumerate().flat_map(|(network, list)| {
             let subnets = list.subnets.iter().enumerate();
             subnets.map(move |(subnet, it)| (it.prefix, (network, subnet)))
@@ -120,14 +119,20 @@ impl Subnets {
     }
 
     /// Gives the subnets of `value` to the relationship at `place`.
-    fn assign(&mut self, value: Value<'_>, place: u16, networks: &mut Networks, notes: &Notebook) {
+    fn assign(
+        &mut self,
+        value: Value<'_>,
+        place: u16,
+        networks: &mut Networks<Ipv4Addr>,
+        notes: &Notebook,
+    ) {
         let items = value.list("[\"10.0.0.0/8\"]");
         if items.is_empty() && value.is_list() {
             value.wrong::<()>("a relationship serves at least one subnet");
         }
         let (mut pools, mut are_known) = (0, !items.is_empty());
         for item in items {
-            let Some(prefix) = item.parsed(prefix::EXPECTED, prefix::parse) else {
+            let Some(prefix) = item.parsed(Ipv4Addr::EXPECTED_PREFIX, prefix::parse) else {
                 are_known = false;
                 continue;
             };

@@ -1,12 +1,12 @@
 //! What the kernel says of this host's interfaces.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::{fs, io};
 
 use super::load::HostInterface;
 use super::model::Prefix;
 
-/// All interfaces of this network namespace, with the IPv4 networks they are directly on.
+/// All interfaces of this network namespace, with the networks they are directly on.
 ///
 /// From /proc, which shows the namespace of whoever reads; /sys shows the one it was mounted in.
 pub(super) fn interfaces() -> io::Result<Vec<HostInterface>> {
@@ -15,8 +15,15 @@ pub(super) fn interfaces() -> io::Result<Vec<HostInterface>> {
     let routes = fs::read_to_string("/proc/net/route").unwrap_or_default();
     let networks =
         |name| connected(&routes).filter(move |route| route.0 == name).map(|route| route.1);
+    let addresses = fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    let networks6 =
+        |name| addressed(&addresses).filter(move |address| address.0 == name).map(|it| it.1);
     Ok(names(&devices)
-        .map(|name| HostInterface { name: name.to_owned(), networks: networks(name).collect() })
+        .map(|name| HostInterface {
+            name: name.to_owned(),
+            networks: networks(name).collect(),
+            networks6: networks6(name).collect(),
+        })
         .collect())
 }
 
@@ -42,6 +49,19 @@ fn connected(table: &str) -> impl Iterator<Item = (&str, Prefix)> {
     })
 }
 
+/// The prefixes in the kernel's table of IPv6 addresses, but those of a link: `address ifindex
+/// prefix-length scope flags name`, all in hex but the name.
+fn addressed(table: &str) -> impl Iterator<Item = (&str, Prefix<Ipv6Addr>)> {
+    const LINK: &str = "20";
+    table.lines().filter_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let [address, _index, len, scope, _flags, name] = fields[..] else { return None };
+        let address = Ipv6Addr::from_bits(u128::from_str_radix(address, 16).ok()?);
+        let len = u8::from_str_radix(len, 16).ok()?;
+        (scope != LINK && len > 0).then_some((name, Prefix::containing(address, len)))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +78,19 @@ eth1\tzz\t00000000\t0001\t0\t0\t0\t000000FF\t0\t0\t0
 ";
         let found: Vec<_> = connected(table).collect();
         assert_eq!(found, [("eth0", Prefix { address: Ipv4Addr::new(10, 0, 0, 0), len: 8 })]);
+    }
+
+    #[test]
+    fn an_ipv6_address_tells_the_network_of_its_interface() {
+        let table = "\
+20010db8000100010000000000000001 02 40 00 80     eth0
+fe800000000000000000000000000001 02 40 20 80     eth0
+nonsense
+zz 02 40 00 80 eth1
+";
+        let found: Vec<_> = addressed(table).collect();
+        let address = "2001:db8:1:1::".parse().unwrap();
+        assert_eq!(found, [("eth0", Prefix { address, len: 64 })]);
     }
 
     #[test]

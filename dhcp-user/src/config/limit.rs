@@ -16,6 +16,8 @@ pub(super) fn read(sections: Vec<Section<'_>>, classes: &Classes, notes: &Notebo
             value.choice(&[
                 ("circuit-id", LimitPer::CircuitId),
                 ("remote-id", LimitPer::RemoteId),
+                ("interface-id", LimitPer::InterfaceId),
+                ("duid", LimitPer::Duid),
                 ("relay", LimitPer::Relay),
                 ("class", LimitPer::Class),
             ])

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::Ipv6Addr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +32,8 @@ pub struct HostInterface {
     pub name: String,
     /// IPv4 prefixes of its own addresses.
     pub networks: Vec<Prefix>,
+    /// IPv6 prefixes of its own addresses, without the link-local one.
+    pub networks6: Vec<Prefix<Ipv6Addr>>,
 }
 
 impl Config {
@@ -59,6 +62,22 @@ impl Config {
                 Err(notes.into_mistakes())
             }
         }
+    }
+
+    /// The same for a server that is to serve it: what this version cannot serve is a mistake.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and that there is something in it for DHCPv6.
+    pub fn load_to_serve(path: &Path) -> Result<Self, Mistakes> {
+        let config = Self::load(path)?;
+        if config.networks6.is_empty() {
+            return Ok(config);
+        }
+        let notes = Notebook::default();
+        let (_, whole) = notes.add_file(path, String::new());
+        let help = "take out its [[subnet6]], and what refers to them; `tandem check` takes them";
+        notes.file_mistake(whole, "DHCPv6 is not served by this version", help);
+        Err(notes.into_mistakes())
     }
 
     /// Reads a configuration's text. `file` is its name in mistakes, and what it names is relative

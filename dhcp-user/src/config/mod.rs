@@ -6,9 +6,11 @@
 mod checks;
 mod class;
 mod dhcpd;
+mod dhcpv6;
 mod document;
 mod duration;
 mod failover;
+mod family;
 mod guard;
 mod host;
 mod interface;
@@ -21,12 +23,15 @@ pub mod model;
 mod notebook;
 mod octets;
 mod option;
+mod pool;
+mod pool_checks;
 mod prefix;
 mod protection;
 mod reader;
 mod reservation;
 mod reservation_file;
 mod scope;
+mod shared_network;
 mod subnet;
 mod times;
 

@@ -10,6 +10,19 @@ pub(super) const EXPECTED: &str =
 pub(super) const EXPECTED_HARDWARE: &str =
     "a hardware address is like \"00:00:5e:00:53:01\", or with its ARP type \"6/00:00:5e:00\"";
 
+/// What a DUID looks like.
+pub(super) const EXPECTED_DUID: &str =
+    "a DUID has 3 to 130 octets, in hex: \"0x000300010200\" or \"00:03:00:01:02:00\"";
+
+/// Reads a DUID, never as text: a type of two octets, and at most 128 behind it (RFC 8415 §11.1).
+pub(super) fn parse_duid(text: &str) -> Option<Vec<u8>> {
+    let octets = match text.strip_prefix("0x") {
+        Some(digits) => parse_hex(digits),
+        None => parse_pairs(text, ':'),
+    };
+    octets.filter(|octets| (3..=130).contains(&octets.len()))
+}
+
 /// Reads an octet string: `0x` and an even number of hex digits, two or more pairs of hex digits
 /// joined by colons, or else the text itself. `None` for a wrong `0x…` and for nothing at all.
 pub(super) fn parse(text: &str) -> Option<Vec<u8>> {
@@ -101,6 +114,19 @@ mod tests {
     }
 
     #[test]
+    fn a_duid_has_3_to_130_octets_and_is_no_text() {
+        assert_eq!(parse_duid("0x0003AB").as_deref(), Some(&[0, 3, 0xab][..]));
+        assert_eq!(parse_duid("00:03:ab").as_deref(), Some(&[0, 3, 0xab][..]));
+        assert_eq!(
+            parse_duid(&format!("0x{}", "ab".repeat(130))).map(|duid| duid.len()),
+            Some(130)
+        );
+        for text in ["", "0x", "0x0003", "client-1", "00:03", &format!("0x{}", "ab".repeat(131))] {
+            assert_eq!(parse_duid(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
     fn an_ethernet_address_has_six_octets_and_others_up_to_sixteen() {
         let expected = HardwareAddress::new(1, &[0, 0, 0x5e, 0, 0x53, 1]);
         for text in ["00:00:5e:00:53:01", "00-00-5E-00-53-01", "1/00:00:5e:00:53:01"] {
@@ -135,6 +161,7 @@ mod tests {
         #[test]
         fn no_text_upsets_the_readers(text in ".{0,60}|[0-9a-fäx:/-]{0,60}") {
             let _ = (parse(&text), parse_hardware(&text), parse_hardware_prefix(&text));
+            let _ = parse_duid(&text);
         }
     }
 }

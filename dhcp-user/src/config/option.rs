@@ -94,6 +94,21 @@ impl Definitions {
         options
     }
 
+    /// Reads a table of DHCPv6 options: codes, and data as it is sent.
+    pub(super) fn options6(&self, value: Value<'_>, notes: &Notebook) -> BTreeMap<u16, Vec<u8>> {
+        let read = |entry: Value<'_>| {
+            let Some(code) = entry.key.parse::<u16>().ok().filter(|code| *code > 0) else {
+                let message = format!("unknown option {}", quote(entry.key));
+                notes.mistake(entry.key_span, message, "write its number and hex octets");
+                return None;
+            };
+            let data = |text: &str| octets::parse_hex(text.strip_prefix("0x")?);
+            Some((code, entry.parsed("write \"0x…\"", data)?))
+        };
+        let entries = value.section("options").into_iter().flat_map(Section::entries);
+        entries.filter_map(read).collect()
+    }
+
     /// The option that a key names, by name or number.
     fn meant(&self, entry: Value<'_>, notes: &Notebook) -> Option<Meant> {
         let custom = |found: &Definition| Meant::Custom(found.code, found.kind);

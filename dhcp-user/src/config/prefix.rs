@@ -1,29 +1,22 @@
-//! IPv4 prefixes and ranges: read, compared, shown.
+//! Prefixes and ranges: read, compared, shown.
 
 use std::fmt;
 use std::net::Ipv4Addr;
 
-use super::model::Prefix;
-
-/// What a prefix looks like, for whoever wrote something else.
-pub(super) const EXPECTED: &str =
-    "a prefix is like \"10.0.0.0/8\", with no bit set past its length";
-
-/// What a range looks like.
-pub(super) const EXPECTED_RANGE: &str =
-    "a range is like \"10.0.1.0-10.0.1.255\", low end first, \"10.0.1.0/24\" or a single address";
+use super::model::{Address, Prefix};
 
 /// Reads a prefix that has no bit set past its length.
-pub(super) fn parse(text: &str) -> Option<Prefix> {
+pub(super) fn parse<A: Address>(text: &str) -> Option<Prefix<A>> {
     let (address, len) = text.split_once('/')?;
     let plain = len.bytes().all(|octet| octet.is_ascii_digit());
-    let len = len.parse().ok().filter(|len| plain && *len <= 32)?;
-    let prefix = Prefix::containing(address.parse().ok()?, len);
-    (prefix.address == address.parse::<Ipv4Addr>().ok()?).then_some(prefix)
+    let len = len.parse().ok().filter(|len| plain && *len <= A::LEN)?;
+    let address = address.parse().ok()?;
+    let prefix = Prefix::containing(address, len);
+    (prefix.address == address).then_some(prefix)
 }
 
 /// Reads a range by its first and last address, as a prefix or as one address.
-pub(super) fn parse_range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
+pub(super) fn parse_range<A: Address>(text: &str) -> Option<(A, A)> {
     if let Some((first, last)) = text.split_once('-') {
         let range = (first.trim().parse().ok()?, last.trim().parse().ok()?);
         return (range.0 <= range.1).then_some(range);
@@ -34,45 +27,55 @@ pub(super) fn parse_range(text: &str) -> Option<(Ipv4Addr, Ipv4Addr)> {
     }
 }
 
-impl Prefix {
-    /// The prefix of `len` bits that `address` lies in; a `len` over 32 is 32.
+impl<A: Address> Prefix<A> {
+    /// The prefix of `len` bits that `address` lies in; a `len` over an address's is that.
     #[must_use]
-    pub fn containing(address: Ipv4Addr, len: u8) -> Self {
-        let len = len.min(32);
-        let address = Ipv4Addr::from_bits(address.to_bits() & Self::mask_bits(len));
+    pub fn containing(address: A, len: u8) -> Self {
+        let len = len.min(A::LEN);
+        let address = A::of_number(address.number() & !Self::host_bits(len));
         Self { address, len }
     }
 
-    /// The first address: of the network itself where the prefix is a subnet.
+    /// The first address: of the network itself where the prefix is an IPv4 subnet.
     #[must_use]
-    pub fn first(self) -> Ipv4Addr {
+    pub fn first(self) -> A {
         self.address
     }
 
-    /// The last address: to all of the subnet where the prefix is one.
+    /// The last address: to all of the subnet where the prefix is an IPv4 subnet.
     #[must_use]
-    pub fn last(self) -> Ipv4Addr {
-        Ipv4Addr::from_bits(self.address.to_bits() | !Self::mask_bits(self.len))
-    }
-
-    /// The subnet mask (RFC 950).
-    #[must_use]
-    pub fn mask(self) -> Ipv4Addr {
-        Ipv4Addr::from_bits(Self::mask_bits(self.len))
+    pub fn last(self) -> A {
+        A::of_number(self.address.number() | Self::host_bits(self.len))
     }
 
     /// Whether `address` lies in it.
     #[must_use]
-    pub fn contains(self, address: Ipv4Addr) -> bool {
-        address.to_bits() & Self::mask_bits(self.len) == self.address.to_bits()
+    pub fn contains(self, address: A) -> bool {
+        address.number() & !Self::host_bits(self.len) == self.address.number()
     }
 
-    fn mask_bits(len: u8) -> u32 {
-        u32::MAX.checked_shl(32 - u32::from(len.min(32))).unwrap_or(0)
+    /// Whether the two have an address in common: one then holds the other.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.contains(other.first()) || other.contains(self.first())
+    }
+
+    /// The bits past `len`, all set.
+    fn host_bits(len: u8) -> u128 {
+        let count = u32::from(A::LEN.saturating_sub(len));
+        u128::MAX.checked_shl(count).map_or(u128::MAX, |above| !above)
     }
 }
 
-impl fmt::Display for Prefix {
+impl Prefix {
+    /// The subnet mask (RFC 950).
+    #[must_use]
+    pub fn mask(self) -> Ipv4Addr {
+        Ipv4Addr::of_number(!Self::host_bits(self.len))
+    }
+}
+
+impl<A: fmt::Display> fmt::Display for Prefix<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.len)
     }
@@ -80,6 +83,8 @@ impl fmt::Display for Prefix {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -90,18 +95,19 @@ mod tests {
         assert_eq!(whole.last(), Ipv4Addr::BROADCAST);
         assert_eq!(parse("10.0.0.0/8").map(Prefix::mask), Some(Ipv4Addr::new(255, 0, 0, 0)));
         for text in ["", "10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/+8", "/8"] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse::<Ipv4Addr>(text), None, "{text}");
         }
     }
 
     #[test]
     fn ranges_are_read_in_three_forms() {
-        let range = |first: [u8; 4], last: [u8; 4]| Some((first.into(), last.into()));
+        let ip = |octets: [u8; 4]| Ipv4Addr::from(octets);
+        let range = |first, last| Some((ip(first), ip(last)));
         assert_eq!(parse_range("10.0.0.1-10.0.0.9"), range([10, 0, 0, 1], [10, 0, 0, 9]));
         assert_eq!(parse_range("10.0.0.1 - 10.0.0.9"), range([10, 0, 0, 1], [10, 0, 0, 9]));
         assert_eq!(parse_range("10.0.0.0/30"), range([10, 0, 0, 0], [10, 0, 0, 3]));
         assert_eq!(parse_range("10.0.0.7"), range([10, 0, 0, 7], [10, 0, 0, 7]));
-        assert_eq!(parse_range("10.0.0.9-10.0.0.1"), None);
+        assert_eq!(parse_range::<Ipv4Addr>("10.0.0.9-10.0.0.1"), None);
     }
 
     proptest! {
@@ -114,8 +120,18 @@ mod tests {
         }
 
         #[test]
-        fn no_text_upsets_the_readers(text in "[0-9./ -]{0,40}|.{0,20}") {
-            let _ = (parse(&text), parse_range(&text));
+        fn so_does_one_of_ipv6(bits: u128, len in 0u8..=128, other: u128) {
+            let prefix = Prefix::containing(Ipv6Addr::from(bits), len);
+            let other = Ipv6Addr::from(other);
+            prop_assert_eq!(parse(&prefix.to_string()), Some(prefix));
+            prop_assert_eq!(prefix.contains(other), (prefix.first()..=prefix.last()).contains(&other));
+            prop_assert!(prefix.contains(prefix.last()));
+        }
+
+        #[test]
+        fn no_text_upsets_the_readers(text in "[0-9a-f.:/ -]{0,40}|.{0,20}") {
+            let _ = (parse::<Ipv4Addr>(&text), parse_range::<Ipv4Addr>(&text));
+            let _ = (parse::<Ipv6Addr>(&text), parse_range::<Ipv6Addr>(&text));
         }
     }
 }

@@ -1,54 +1,66 @@
 //! What protects the link of a relationship: a shared secret, and TLS (draft-12 §11).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::failover::Context;
+use super::load::Surroundings;
 use super::model::{Secret, Tls};
-use super::notebook::quote;
+use super::notebook::{Notebook, quote};
 use super::reader::{Section, Value};
 
-/// Fewer octets are guessed too soon.
-const SHORTEST_SECRET: usize = 8;
-
-/// Reads `secret` or `secret-file`, and `tls`.
-pub(super) fn read(
-    section: &mut Section<'_>,
-    context: Context<'_>,
-) -> (Option<Secret>, Option<Tls>) {
-    let inline = section.take("secret");
-    let file = section.take("secret-file");
-    let tls = section.take("tls").and_then(|value| value.section("tls"));
-    if let (Some(inline), Some(file)) = (inline, file) {
-        let message = "`secret` and `secret-file` both give the secret";
-        context.notes.clash(file.key_span, inline.key_span, message, "keep one; `secret` is at");
-    }
-    let inline = inline.and_then(|value| long_enough(value, value.text()?));
-    let file = file.and_then(|value| {
-        let (_, text) = private_file(value, context)?;
-        // The line's end is the editor's.
-        let text = text.strip_suffix('\n').unwrap_or(&text);
-        long_enough(value, text.strip_suffix('\r').unwrap_or(text))
-    });
-    (inline.or(file), tls.and_then(|section| read_tls(section, context)))
+/// Where files are that hold what nobody is to see.
+#[derive(Clone, Copy)]
+pub(super) struct Files<'a> {
+    /// What relative paths begin at.
+    pub(super) folder: &'a Path,
+    pub(super) around: Surroundings<'a>,
+    pub(super) notes: &'a Notebook,
 }
 
-fn long_enough(value: Value<'_>, secret: &str) -> Option<Secret> {
-    if secret.len() < SHORTEST_SECRET {
-        return value.wrong(format!("a secret has at least {SHORTEST_SECRET} octets"));
+/// Reads `secret` or `secret-file`, of which a good one has so many octets.
+pub(super) fn secret(
+    section: &mut Section<'_>,
+    shortest: usize,
+    files: Files<'_>,
+) -> Option<Secret> {
+    let inline = section.take("secret");
+    let file = section.take("secret-file");
+    if let (Some(inline), Some(file)) = (inline, file) {
+        let message = "`secret` and `secret-file` both give the secret";
+        files.notes.clash(file.key_span, inline.key_span, message, "keep one; `secret` is at");
+    }
+    let inline = inline.and_then(|value| long_enough(value, value.text()?, shortest));
+    let file = file.and_then(|value| {
+        let (_, text) = private_file(value, files)?;
+        // The line's end is the editor's.
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        long_enough(value, text.strip_suffix('\r').unwrap_or(text), shortest)
+    });
+    inline.or(file)
+}
+
+fn long_enough(value: Value<'_>, secret: &str, shortest: usize) -> Option<Secret> {
+    if secret.len() < shortest {
+        return value.wrong(format!("a secret has at least {shortest} octets"));
     }
     Some(Secret(secret.as_bytes().into()))
 }
 
-fn read_tls(mut section: Section<'_>, context: Context<'_>) -> Option<Tls> {
+/// Reads `tls`.
+pub(super) fn tls(section: &mut Section<'_>, files: Files<'_>) -> Option<Tls> {
+    let tls = section.take("tls").and_then(|value| value.section("tls"));
+    tls.and_then(|section| read_tls(section, files))
+}
+
+fn read_tls(mut section: Section<'_>, files: Files<'_>) -> Option<Tls> {
     let certificate = section.require("certificate", "certificate = \"server.pem\"");
     let key = section.require("key", "key = \"server.key\"");
     let authority = section.require("authority", "authority = \"ca.pem\"");
     let peer_name = section.take("peer-name").map(Value::name);
     let is_required = section.take("require").and_then(Value::flag);
     section.finish();
-    let certificate = certificate.and_then(|value| Some(readable_file(value, context)?.0));
-    let key = key.and_then(|value| Some(private_file(value, context)?.0));
-    let authority = authority.and_then(|value| Some(readable_file(value, context)?.0));
+    let certificate = certificate.and_then(|value| Some(readable_file(value, files)?.0));
+    let key = key.and_then(|value| Some(private_file(value, files)?.0));
+    let authority = authority.and_then(|value| Some(readable_file(value, files)?.0));
     Some(Tls {
         certificate: certificate?,
         key: key?,
@@ -59,9 +71,9 @@ fn read_tls(mut section: Section<'_>, context: Context<'_>) -> Option<Tls> {
 }
 
 /// The path of a file that can be read as text, and what is in it.
-fn readable_file(value: Value<'_>, context: Context<'_>) -> Option<(PathBuf, String)> {
-    let path = context.folder.join(value.name()?);
-    match (context.around.read)(&path) {
+fn readable_file(value: Value<'_>, files: Files<'_>) -> Option<(PathBuf, String)> {
+    let path = files.folder.join(value.name()?);
+    match (files.around.read)(&path) {
         Ok(text) => Some((path, text)),
         Err(error) => {
             let message = format!("{} cannot be read: {error}", quote(path.display()));
@@ -71,9 +83,9 @@ fn readable_file(value: Value<'_>, context: Context<'_>) -> Option<(PathBuf, Str
 }
 
 /// The same, of a file that is none of everybody's business.
-fn private_file(value: Value<'_>, context: Context<'_>) -> Option<(PathBuf, String)> {
-    let (path, text) = readable_file(value, context)?;
-    if !(context.around.is_private)(&path) {
+fn private_file(value: Value<'_>, files: Files<'_>) -> Option<(PathBuf, String)> {
+    let (path, text) = readable_file(value, files)?;
+    if !(files.around.is_private)(&path) {
         let message = format!("{} can be read or written by everybody", quote(path.display()));
         return value.wrong_because(message, "chmod o-rw it, and change the secret in it");
     }

@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::model::Protocol;
 use super::notebook::{Notebook, Span, quote};
 use super::{dhcpd, duration};
 use crate::wire::Seconds;
@@ -23,7 +24,11 @@ pub(super) struct Section<'a> {
     /// What stands for the section as a whole: its header, or its braces.
     pub(super) span: Span,
     notes: &'a Notebook,
+    /// The protocol that the section is for; `None` is both.
+    pub(super) protocol: Option<Protocol>,
     asked: Vec<&'static str>,
+    /// Keys that are known, but for which this is not the place; what is wrong is noted.
+    refused: Vec<&'static str>,
 }
 
 /// A value with its key and place.
@@ -47,9 +52,14 @@ pub(super) struct Placed<T> {
 }
 
 impl<'a> Section<'a> {
+    fn new(name: &'static str, table: &'a DeTable<'a>, span: Span, notes: &'a Notebook) -> Self {
+        let (asked, refused) = (Vec::new(), Vec::new());
+        Self { name, table, span, notes, protocol: None, asked, refused }
+    }
+
     /// The document as a whole; `span` is its file's.
     pub(super) fn document(table: &'a DeTable<'a>, span: Span, notes: &'a Notebook) -> Self {
-        Self { name: "document", table, span: span.at(0..0), notes, asked: Vec::new() }
+        Self::new("document", table, span.at(0..0), notes)
     }
 
     /// The value of `key`, which is known from now on.
@@ -59,7 +69,27 @@ impl<'a> Section<'a> {
         Some(Value::of_key(name, value, self.span, self.notes))
     }
 
-    /// The same for a key that must be there.
+    /// The same for a key that only one protocol has.
+    pub(super) fn take_of(&mut self, protocol: Protocol, key: &'static str) -> Option<Value<'a>> {
+        match self.protocol {
+            Some(other) if other != protocol => {
+                self.refuse(key, &format!("this is for {other}: take it out"));
+                None
+            }
+            _ => self.take(key),
+        }
+    }
+
+    /// Notes that `key`, if it is there, stands where it must not; `help` says why.
+    pub(super) fn refuse(&mut self, key: &'static str, help: &str) {
+        self.refused.push(key);
+        if let Some((name, _)) = self.table.get_key_value(key) {
+            let message = format!("`{key}` cannot stand here");
+            self.notes.mistake(self.span.at(name.span()), message, help);
+        }
+    }
+
+    /// The same as [`take`](Self::take) for a key that must be there.
     pub(super) fn require(&mut self, key: &'static str, example: &str) -> Option<Value<'a>> {
         let value = self.take(key);
         if value.is_none() {
@@ -80,7 +110,7 @@ impl<'a> Section<'a> {
         const LISTED: usize = 8;
         for (key, _) in self.table {
             let name: &str = key.get_ref();
-            if !self.asked.contains(&name) {
+            if !self.asked.contains(&name) && !self.refused.contains(&name) {
                 let help = match nearest(name, self.asked.iter().copied()) {
                     Some(known) => format!("did you mean `{known}`?"),
                     None if let Some(help) = dhcpd::statement(name) => help.to_owned(),
@@ -245,7 +275,7 @@ impl<'a> Value<'a> {
             return self.wrong("write a table of keys and values");
         };
         let Self { span, notes, .. } = self;
-        Some(Section { name, table, span, notes, asked: Vec::new() })
+        Some(Section::new(name, table, span, notes))
     }
 
     /// The sections of `[[key]]`, or of a list of tables.

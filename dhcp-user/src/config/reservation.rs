@@ -1,9 +1,11 @@
 //! Reservations: `[[reservation4]]`, and what its keys and the columns of a reservation file hold.
 
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use super::family::Family as _;
 use super::load::Surroundings;
-use super::model::{Reservation, ReservedFor};
+use super::model::{Protocol, Reservation, ReservedFor};
 use super::notebook::{Notebook, Span};
 use super::octets;
 use super::option::Definitions;
@@ -34,6 +36,7 @@ impl Reservations {
         notes: &Notebook,
     ) {
         let whole = section.span;
+        section.protocol = Some(Protocol::Dhcpv4);
         let identifiers = Column::IDENTIFIERS.map(|column| (column, section.take(column.name())));
         let address = section.take("address");
         let host_name = section.take("host-name").and_then(|value| {
@@ -60,7 +63,8 @@ impl Reservations {
             return;
         };
         let address = match address {
-            Some(value) => match value.parsed(EXPECTED_ADDRESS, |text| text.parse().ok()) {
+            Some(value) => match value.parsed(Ipv4Addr::EXPECTED_ADDRESS, |text| text.parse().ok())
+            {
                 Some(address) => Some(address),
                 None => return,
             },
@@ -100,7 +104,6 @@ impl Reservations {
 
 pub(super) const EXPECTED_IDENTIFIER: &str =
     "give one of hw-address, client-id, circuit-id and remote-id";
-const EXPECTED_ADDRESS: &str = "write an IPv4 address";
 const EXPECTED_HOST_NAME: &str =
     "a host name has up to 255 letters, digits, hyphens, underscores and dots";
 
@@ -142,7 +145,7 @@ impl Column {
         match self {
             Self::HwAddress => octets::EXPECTED_HARDWARE,
             Self::ClientId | Self::CircuitId | Self::RemoteId => octets::EXPECTED,
-            Self::Address => EXPECTED_ADDRESS,
+            Self::Address => Ipv4Addr::EXPECTED_ADDRESS,
             Self::HostName => EXPECTED_HOST_NAME,
         }
     }

@@ -1,5 +1,8 @@
 //! What may be said at every level from the document down to one reservation.
 
+use std::collections::BTreeMap;
+
+use super::model::Protocol::{Dhcpv4, Dhcpv6};
 use super::model::{Parameters, Probe, Scope};
 use super::notebook::Notebook;
 use super::option::Definitions;
@@ -7,8 +10,8 @@ use super::reader::{Section, Value};
 use super::times::{Times, some_time};
 use crate::wire::Seconds;
 
-/// Reads options and parameters off a section; `wider` are the times of the level around it.
-/// Gives back the times that hold here, for the levels within.
+/// Reads options and parameters off a section, those of its protocol if it is for one; `wider` are
+/// the times of the level around it. Gives back the times that hold here, for the levels within.
 pub(super) fn read(
     section: &mut Section<'_>,
     wider: &Times,
@@ -18,21 +21,52 @@ pub(super) fn read(
     let mut parameters = Parameters::default();
     let times = Times::read(section, wider, &mut parameters, notes);
     parameters.reuse_permille = section.take("reuse-permille").and_then(|v| v.integer(0..=900));
-    parameters.min_secs = section.take("min-secs").and_then(|v| v.integer(0..=3600));
     parameters.decline_time = section.take("decline-time").and_then(some_time);
     parameters.offer_time = section.take("offer-time").and_then(offer_time);
-    parameters.authoritative = section.take("authoritative").and_then(Value::flag);
     parameters.rapid_commit = section.take("rapid-commit").and_then(Value::flag);
-    parameters.bootp = section.take("bootp").and_then(Value::flag);
-    parameters.probe = section.take("probe").and_then(probe);
-    parameters.next_server = section
-        .take("next-server")
+    read_v4(section, &mut parameters);
+    let preference = section.take_of(Dhcpv6, "preference");
+    parameters.preference = preference.and_then(|value| value.integer(0..=u8::MAX));
+    let (options, options6) = options(section, definitions, notes);
+    (Scope { options, options6, parameters }, times)
+}
+
+fn read_v4(section: &mut Section<'_>, parameters: &mut Parameters) {
+    let mut take = |key| section.take_of(Dhcpv4, key);
+    parameters.min_secs = take("min-secs").and_then(|v| v.integer(0..=3600));
+    parameters.authoritative = take("authoritative").and_then(Value::flag);
+    parameters.bootp = take("bootp").and_then(Value::flag);
+    parameters.probe = take("probe").and_then(probe);
+    parameters.next_server = take("next-server")
         .and_then(|v| v.parsed("write an IPv4 address", |text| text.parse().ok()));
-    parameters.server_name = section.take("server-name").and_then(|v| header_text(v, SNAME_LEN));
-    parameters.boot_file = section.take("boot-file").and_then(|v| header_text(v, FILE_LEN));
-    let options =
-        section.take("options").map(|value| definitions.options(value, notes)).unwrap_or_default();
-    (Scope { options, parameters }, times)
+    parameters.server_name = take("server-name").and_then(|v| header_text(v, SNAME_LEN));
+    parameters.boot_file = take("boot-file").and_then(|v| header_text(v, FILE_LEN));
+}
+
+type Options<Code> = BTreeMap<Code, Vec<u8>>;
+
+/// The options of both protocols. In a section that is for one of them `options` are that one's;
+/// where both may be meant, `options6` are DHCPv6's.
+fn options(
+    section: &mut Section<'_>,
+    definitions: &Definitions,
+    notes: &Notebook,
+) -> (Options<u8>, Options<u16>) {
+    let options = section.take("options");
+    let options6 = match section.protocol {
+        None => section.take("options6"),
+        Some(protocol) => {
+            section.refuse("options6", &format!("this is for {protocol}: write `options`"));
+            None
+        }
+    };
+    let (options, options6) = match section.protocol {
+        Some(Dhcpv6) => (None, options),
+        _ => (options, options6),
+    };
+    let options = options.map(|value| definitions.options(value, notes));
+    let options6 = options6.map(|value| definitions.options6(value, notes));
+    (options.unwrap_or_default(), options6.unwrap_or_default())
 }
 
 /// Octets of sname and file; the last one is a zero (RFC 2131 §2).

@@ -1,9 +1,7 @@
 //! Which classes a client is in.
 
-use std::net::Ipv4Addr;
-
 use super::identity::Speaker;
-use crate::config::model::{Class, Pattern, Prefix, Test};
+use crate::config::model::{Class, Pattern, Test};
 
 /// Appends to `members` the indexes of the classes that the client is in, ascending.
 pub(super) fn classify(classes: &[Class], speaker: &Speaker<'_>, members: &mut Vec<usize>) {
@@ -23,11 +21,10 @@ fn holds(test: &Test, speaker: &Speaker<'_>) -> bool {
             speaker.user_class.is_some_and(|data| is_user_class(pattern, data))
         }
         Test::HardwarePrefix(octets) => speaker.hardware.octets().starts_with(octets),
-        Test::Relay(prefix) => {
-            !speaker.relay.is_unspecified() && holds_address(*prefix, speaker.relay)
-        }
+        Test::Relay(prefix) => !speaker.relay.is_unspecified() && prefix.contains(speaker.relay),
         Test::CircuitId(pattern) => matches(pattern, speaker.circuit_id),
         Test::RemoteId(pattern) => matches(pattern, speaker.remote_id),
+        Test::LinkAddress(_) | Test::InterfaceId(_) | Test::Duid(_) => false,
     }
 }
 
@@ -56,15 +53,12 @@ fn is_user_class(pattern: &Pattern, data: &[u8]) -> bool {
     found || is_match(pattern, data)
 }
 
-fn holds_address(prefix: Prefix, address: Ipv4Addr) -> bool {
-    let mask = u32::MAX.checked_shl(32 - u32::from(prefix.len.min(32))).unwrap_or(0);
-    u32::from(address) & mask == u32::from(prefix.address) & mask
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
-    use crate::config::model::Scope;
+    use crate::config::model::{Prefix, Scope};
     use crate::wire::HardwareAddress;
 
     fn class(alternatives: Vec<Vec<Test>>) -> Class {

@@ -96,5 +96,6 @@ fn key(per: LimitPer, speaker: &Speaker<'_>) -> Option<Vec<u8>> {
         LimitPer::RemoteId => speaker.remote_id.map(<[u8]>::to_vec),
         LimitPer::Relay => (!speaker.relay.is_unspecified()).then(|| relay.to_vec()),
         LimitPer::Class => Some(Vec::new()),
+        LimitPer::InterfaceId | LimitPer::Duid => None,
     }
 }

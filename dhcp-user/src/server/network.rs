@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::options::Base;
 use super::prefix::PrefixMap;
 use super::{Arrival, DropReason, InterfaceAddress, InterfaceAddresses};
-use crate::config::model::{self, Config};
+use crate::config::model::{self, Access, Config};
 use crate::lease::PoolId;
 use crate::wire::dhcpv4::Message;
 use crate::wire::option::code;
@@ -64,8 +64,7 @@ pub(super) struct Pool {
     relationship: Option<u16>,
     first: Ipv4Addr,
     last: Ipv4Addr,
-    allow: Vec<usize>,
-    deny: Vec<usize>,
+    access: Access,
     base: Base,
 }
 
@@ -310,17 +309,14 @@ impl Pool {
             relationship,
             first: pool.first,
             last: pool.last,
-            allow: pool.allow.clone(),
-            deny: pool.deny.clone(),
+            access: pool.access.clone(),
             base: Base::of(&[global, network, subnet, &pool.scope]),
         }
     }
 
     /// Whether a client of these classes gets an address here.
     pub(super) fn permits(&self, members: &[usize]) -> bool {
-        let is_member = |class: &usize| members.contains(class);
-        (self.allow.is_empty() || self.allow.iter().any(is_member))
-            && !self.deny.iter().any(is_member)
+        self.access.permits(members)
     }
 }
 

@@ -113,6 +113,9 @@ fn lay_over(upper: &Parameters, merged: &mut Parameters) {
         lease_time,
         min_lease_time,
         max_lease_time,
+        preferred_time,
+        min_preferred_time,
+        max_preferred_time,
         renew_permille,
         rebind_permille,
         reuse_permille,
@@ -122,6 +125,7 @@ fn lay_over(upper: &Parameters, merged: &mut Parameters) {
         authoritative,
         rapid_commit,
         bootp,
+        preference,
         probe,
         next_server,
         server_name,
@@ -130,6 +134,9 @@ fn lay_over(upper: &Parameters, merged: &mut Parameters) {
     merged.lease_time = lease_time.or(merged.lease_time);
     merged.min_lease_time = min_lease_time.or(merged.min_lease_time);
     merged.max_lease_time = max_lease_time.or(merged.max_lease_time);
+    merged.preferred_time = preferred_time.or(merged.preferred_time);
+    merged.min_preferred_time = min_preferred_time.or(merged.min_preferred_time);
+    merged.max_preferred_time = max_preferred_time.or(merged.max_preferred_time);
     merged.renew_permille = renew_permille.or(merged.renew_permille);
     merged.rebind_permille = rebind_permille.or(merged.rebind_permille);
     merged.reuse_permille = reuse_permille.or(merged.reuse_permille);
@@ -139,6 +146,7 @@ fn lay_over(upper: &Parameters, merged: &mut Parameters) {
     merged.authoritative = authoritative.or(merged.authoritative);
     merged.rapid_commit = rapid_commit.or(merged.rapid_commit);
     merged.bootp = bootp.or(merged.bootp);
+    merged.preference = preference.or(merged.preference);
     merged.probe = probe.or(merged.probe);
     merged.next_server = next_server.or(merged.next_server);
     if server_name.is_some() {
@@ -158,6 +166,7 @@ mod tests {
         Scope {
             options: options.iter().map(|(code, data)| (*code, data.to_vec())).collect(),
             parameters: Parameters { lease_time: lease_time.map(Seconds), ..Parameters::default() },
+            ..Scope::default()
         }
     }
 

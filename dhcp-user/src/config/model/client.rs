@@ -1,6 +1,6 @@
 //! Clients: what they have in common, what is kept for them, and what tells them apart.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Prefix, Scope};
 use crate::wire::HardwareAddress;
@@ -19,18 +19,27 @@ pub struct Class {
 /// One thing to ask about a request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Test {
-    /// Vendor class identifier, option 60.
+    /// Vendor class identifier, option 60; in DHCPv6 any that follows the enterprise number in
+    /// option 16.
     VendorClass(Pattern),
-    /// Any of the user classes, option 77 (RFC 3004; also the bare text that many clients send).
+    /// Any of the user classes, option 77 (RFC 3004; also the bare text that many clients send); in
+    /// DHCPv6 option 15.
     UserClass(Pattern),
-    /// The hardware address begins with these octets.
+    /// The hardware address begins with these octets; in DHCPv6 it is that of option 79, or of the
+    /// DUID.
     HardwarePrefix(Vec<u8>),
-    /// `giaddr` lies in this prefix.
+    /// `giaddr` lies in this prefix; of no DHCPv6 client.
     Relay(Prefix),
-    /// Agent circuit ID.
+    /// The link-address nearest to the client lies in this prefix; of no DHCPv4 client.
+    LinkAddress(Prefix<Ipv6Addr>),
+    /// Agent circuit ID; of no DHCPv6 client.
     CircuitId(Pattern),
-    /// Agent remote ID.
+    /// Agent remote ID; in DHCPv6 option 37 without its enterprise number.
     RemoteId(Pattern),
+    /// Interface-Id of the relay nearest to the client; of no DHCPv4 client.
+    InterfaceId(Pattern),
+    /// DUID; of no DHCPv4 client.
+    Duid(Pattern),
 }
 
 /// What octets are compared with.
@@ -71,7 +80,7 @@ pub enum ReservedFor {
     RemoteId(Box<[u8]>),
 }
 
-/// `[[limit]]`: at most `leases` at a time for each value of `per`.
+/// `[[limit]]`: at most `leases` at a time for each value of `per`, of each protocol.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limit {
     /// Shown in status.
@@ -87,11 +96,15 @@ pub struct Limit {
 /// What makes two clients one subscriber.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum LimitPer {
-    /// The same agent circuit ID behind the same relay.
+    /// The same agent circuit ID behind the same relay. Limits no DHCPv6 client.
     CircuitId,
     /// The same agent remote ID.
     RemoteId,
-    /// The same `giaddr`.
+    /// The same Interface-Id behind the same link-address. Limits no DHCPv4 client.
+    InterfaceId,
+    /// The same DUID, however many identity associations it has. Limits no DHCPv4 client.
+    Duid,
+    /// The same `giaddr`, or link-address.
     Relay,
     /// The limit's class as a whole.
     Class,

@@ -3,20 +3,24 @@
 //! Nothing here can be wrong any more: ranges lie in their subnets, do not overlap, options are
 //! encoded, references are resolved to indexes.
 
+mod address;
 mod client;
+mod dhcpv6;
 mod interface;
 mod network;
 mod relationship;
 mod scope;
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+pub use address::{Address, Protocol};
 pub use client::{
     Class, Identity, IdentityBy, Limit, LimitPer, Pattern, Reservation, ReservedFor, Test,
 };
+pub use dhcpv6::{Dhcpv6, ServerDuid};
 pub use interface::{Dataplane, Interface};
-pub use network::{Network, Pool, Prefix, Subnet};
+pub use network::{Access, Allocator, Network, Pool, Prefix, PrefixPool, Subnet};
 pub use relationship::{Relationship, Secret, Tls};
 pub use scope::{Parameters, Probe, Scope};
 
@@ -30,8 +34,12 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// Option codes and parameters that apply everywhere unless something nearer says otherwise.
     pub global: Scope,
-    /// Shared networks; a `[[subnet4]]` that names none is a network of its own.
+    /// Networks with DHCPv4 subnets: a `[[subnet4]]` that names no shared network is one of its own.
     pub networks: Vec<Network>,
+    /// The same for DHCPv6; a shared network with subnets of both is in both lists.
+    pub networks6: Vec<Network<Ipv6Addr>>,
+    /// What concerns DHCPv6 as a whole.
+    pub dhcpv6: Dhcpv6,
     /// Classes in the file's order; a client may be in several, and the later one wins an option.
     pub classes: Vec<Class>,
     /// Addresses and options for single clients, from the file and from what it names.

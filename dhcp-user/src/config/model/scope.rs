@@ -8,8 +8,10 @@ use crate::wire::Seconds;
 /// What may be said at every level from global down to one reservation; the nearest wins.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Options by code, already encoded (RFC 2132); longer than 255 octets is split when sent.
+    /// DHCPv4 options by code, already encoded (RFC 2132); longer than 255 octets is split when sent.
     pub options: BTreeMap<u8, Vec<u8>>,
+    /// DHCPv6 options by code, already encoded.
+    pub options6: BTreeMap<u16, Vec<u8>>,
     /// Parameters that are not options.
     pub parameters: Parameters,
 }
@@ -24,9 +26,16 @@ pub struct Parameters {
     pub min_lease_time: Option<Seconds>,
     /// Longest lease time whatever is asked (`lease_time`).
     pub max_lease_time: Option<Seconds>,
-    /// T1 as a share of the lease in permille (500).
+    /// Preferred lifetime for who asks for none (5/8 of `lease_time`); never longer than the lease.
+    /// DHCPv6 only.
+    pub preferred_time: Option<Seconds>,
+    /// Shortest preferred lifetime whatever is asked (none). DHCPv6 only.
+    pub min_preferred_time: Option<Seconds>,
+    /// Longest preferred lifetime whatever is asked (`preferred_time`). DHCPv6 only.
+    pub max_preferred_time: Option<Seconds>,
+    /// T1 in permille (500) of the lease, in DHCPv6 of the shortest preferred lifetime.
     pub renew_permille: Option<u16>,
-    /// T2 as a share of the lease in permille (875).
+    /// T2 in permille (875, in DHCPv6 800) of the same; more than T1.
     pub rebind_permille: Option<u16>,
     /// A renewal in this first share of a lease, in permille, is answered with what is left of the
     /// lease and writes nothing (0, which is off).
@@ -39,10 +48,13 @@ pub struct Parameters {
     pub offer_time: Option<Seconds>,
     /// Refuse with DHCPNAK addresses that are wrong for the network (true; RFC 2131 §4.3.2).
     pub authoritative: Option<bool>,
-    /// Answer DISCOVER with option 80 by an ACK at once (false; RFC 4039).
+    /// Answer DISCOVER with option 80 by an ACK at once (false; RFC 4039), and SOLICIT with Rapid
+    /// Commit by a REPLY (RFC 8415 §18.3.1).
     pub rapid_commit: Option<bool>,
     /// Answer BOOTP clients (false; RFC 1542).
     pub bootp: Option<bool>,
+    /// Preference (0; RFC 8415 §21.8). DHCPv6 only.
+    pub preference: Option<u8>,
     /// Ask the wire before an OFFER whether the address is in use (none).
     pub probe: Option<Probe>,
     /// siaddr.
@@ -62,10 +74,22 @@ impl Parameters {
     pub const RENEW_PERMILLE: u16 = 500;
     /// T2 where no level names it (RFC 2131 §4.4.5).
     pub const REBIND_PERMILLE: u16 = 875;
+    /// T2 of DHCPv6 where no level names it (RFC 8415 §21.4).
+    pub const REBIND_PERMILLE_V6: u16 = 800;
     /// How long a declined address is set aside where no level says so.
     pub const DECLINE_TIME: Seconds = Seconds(24 * 60 * 60);
     /// How long an offered address is kept where no level says so.
     pub const OFFER_TIME: Seconds = Seconds(60);
+
+    /// Preferred lifetime of a lease where no level names one, as dhcpd has it.
+    #[must_use]
+    pub fn preferred_by_default(lease: Seconds) -> Seconds {
+        let share = u64::from(lease.0) * 5 / 8;
+        match u32::try_from(share) {
+            Ok(share) if lease != Seconds::INFINITE => Seconds(share.max(1)),
+            _ => Seconds::INFINITE,
+        }
+    }
 }
 
 /// How an address is asked for before it is offered.

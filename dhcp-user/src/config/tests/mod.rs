@@ -1,5 +1,6 @@
 //! The floor as its users see it: whole files in, a configuration or all mistakes out.
 
+mod dhcpv6;
 mod failover;
 mod keys;
 mod mistakes;
@@ -23,6 +24,23 @@ fn parse(text: &str) -> Result<Config, Mistakes> {
 /// The same with a reservation file of any name.
 fn parse_with_rows(text: &str, rows: &str) -> Result<Config, Mistakes> {
     Config::parse(text, Path::new("/etc/tandem/tandem.toml"), &|_| Ok(rows.to_owned()))
+}
+
+/// Texts, each with all that is said of it, from the beginning of each mistake.
+type Table = [(&'static str, &'static [&'static str])];
+
+/// Holds what is said of each text against its table.
+fn check_table(table: &Table, read: impl Fn(&str) -> Result<Config, Mistakes>) {
+    let mut differences = Vec::new();
+    for (text, expected) in table {
+        let told = told(read(text));
+        let agree = told.len() == expected.len()
+            && told.iter().zip(*expected).all(|(told, expected)| told.starts_with(expected));
+        if !agree {
+            differences.push(format!("{text}\ntold: {told:#?}\nexpected: {expected:#?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
 }
 
 /// `line:column message: help`, or `file: message: help`, for each mistake.

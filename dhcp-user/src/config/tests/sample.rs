@@ -98,8 +98,8 @@ fn subnets_of_a_shared_network_are_one_network() {
     assert_eq!(metro.relays, [relay([192, 0, 2, 1], 32), relay([198, 51, 100, 0], 24)]);
     let pools = &metro.subnets[0].pools;
     assert!(pools[0].first < pools[1].first, "pools ascend");
-    assert_eq!(pools[0].allow, [0]);
-    assert_eq!(config.networks[1].subnets[0].pools[0].deny, [0, 1]);
+    assert_eq!(pools[0].access.allow, [0]);
+    assert_eq!(config.networks[1].subnets[0].pools[0].access.deny, [0, 1]);
 }
 
 #[test]
@@ -212,6 +212,7 @@ fn without_interfaces_those_on_a_subnet_are_served() {
     let on = |name: &str, address: [u8; 4], len| HostInterface {
         name: name.into(),
         networks: vec![Prefix { address: address.into(), len }],
+        networks6: Vec::new(),
     };
     let present = [on("lo", [127, 0, 0, 0], 8), on("eth0", [10, 7, 0, 0], 16)];
     let around = Surroundings {

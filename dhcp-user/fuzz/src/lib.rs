@@ -16,16 +16,26 @@ pub use journal::journal;
 use dhcp_user::wire::dhcpv4::{MIN_LEN, Message, Scratch, Writer};
 use dhcp_user::wire::dns::{self, Name, Names};
 use dhcp_user::wire::fqdn::Fqdn;
-use dhcp_user::wire::frame::{Envelope, Frame};
+use dhcp_user::wire::frame::{AnyFrame, Envelope, Frame, Internet};
 use dhcp_user::wire::option::{self, code};
 use dhcp_user::wire::relay::RelayInformation;
-use dhcp_user::wire::{arp, icmp};
+use dhcp_user::wire::{WireError, arp, icmp};
 
 /// A frame that parses, sealed again around its payload, parses to the same.
 pub fn frame(octets: &[u8]) {
     let _ = arp::Holder::parse(octets);
     let _ = icmp::Reply::parse(octets);
-    let Ok(frame) = Frame::parse(octets) else { return };
+    match AnyFrame::parse(octets) {
+        Ok(AnyFrame::V4(frame)) => seal_again(&frame, |octets| Frame::parse(octets)),
+        Ok(AnyFrame::V6(frame)) => seal_again(&frame, |octets| Frame::parse_v6(octets)),
+        Err(_) => {}
+    }
+}
+
+fn seal_again<A: Internet>(
+    frame: &Frame<'_, A>,
+    parse: fn(&[u8]) -> Result<Frame<'_, A>, WireError>,
+) {
     let envelope = Envelope {
         source: frame.source,
         destination: frame.destination,
@@ -38,7 +48,7 @@ pub fn frame(octets: &[u8]) {
     let mut sealed = vec![0xa5; envelope.headers_len() + frame.payload.len() + 60];
     sealed[envelope.headers_len()..][..frame.payload.len()].copy_from_slice(frame.payload);
     let len = envelope.seal(&mut sealed, frame.payload.len());
-    let again = Frame::parse(&sealed[..len]).expect("what was sealed is sound");
+    let again = parse(&sealed[..len]).expect("what was sealed is sound");
     assert_eq!(again.payload, frame.payload);
     assert_eq!(
         (again.source, again.destination, again.tags),

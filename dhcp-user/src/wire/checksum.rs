@@ -1,6 +1,6 @@
 //! The Internet checksum (RFC 1071).
 
-use std::net::Ipv4Addr;
+use super::internet::Internet;
 
 /// A sum of 16-bit words in ones' complement, not yet folded. Nothing with less than 2^31 octets
 /// overflows it.
@@ -8,15 +8,17 @@ use std::net::Ipv4Addr;
 pub(super) struct Sum(u64);
 
 impl Sum {
-    /// The words of the UDP pseudo-header (RFC 768): addresses, protocol, length in octets.
+    /// The words of the UDP pseudo-header (RFC 768, RFC 8200 §8.1): addresses, protocol, length in
+    /// octets.
     pub(super) fn of_pseudo_header(
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
+        source: &impl Internet,
+        destination: &impl Internet,
         protocol: u8,
         len: u16,
     ) -> Self {
         let words = u64::from(protocol) + u64::from(len);
-        Self(words).add(&source.octets()).add(&destination.octets())
+        let (source, destination) = (source.network_octets(), destination.network_octets());
+        Self(words).add(source.as_ref()).add(destination.as_ref())
     }
 
     /// This sum and that of `octets`, which begin on a word; an odd last one is padded with zero.

@@ -13,6 +13,8 @@ pub const MIN_FRAME_LEN: usize = 60;
 pub(super) const HEADER_LEN: usize = 14;
 /// EtherType of IPv4.
 pub(super) const IPV4: u16 = 0x0800;
+/// EtherType of IPv6.
+pub(super) const IPV6: u16 = 0x86dd;
 /// EtherType of ARP.
 pub(super) const ARP: u16 = 0x0806;
 

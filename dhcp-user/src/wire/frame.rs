@@ -1,28 +1,30 @@
-//! UDP over IPv4 over Ethernet, whole frames in and out.
+//! UDP over IPv4 or IPv6 over Ethernet, whole frames in and out.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::checksum::Sum;
 use super::ethernet::{self, Ethernet};
-use super::{MacAddr, WireError, ipv4};
+use super::internet;
+use super::{MacAddr, WireError, ipv6};
 
 pub use super::ethernet::{MIN_FRAME_LEN, VlanTag, VlanTags};
+pub use super::internet::Internet;
 
 const UDP_HEADER_LEN: usize = 8;
 
 /// One UDP datagram in the frame it arrived in, its checksums good.
 #[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
+pub struct Frame<'a, A = Ipv4Addr> {
     /// Ethernet address of the last hop: the relay's router, or the client itself.
     pub source: MacAddr,
     /// Ethernet address it was sent to.
     pub destination: MacAddr,
     /// VLAN tags, outermost first.
     pub tags: VlanTags,
-    /// IPv4 source.
-    pub source_ip: Ipv4Addr,
-    /// IPv4 destination.
-    pub destination_ip: Ipv4Addr,
+    /// IP source.
+    pub source_ip: A,
+    /// IP destination.
+    pub destination_ip: A,
     /// UDP source port.
     pub source_port: u16,
     /// UDP destination port.
@@ -31,21 +33,62 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
 }
 
-impl<'a> Frame<'a> {
+/// A frame of either protocol.
+#[derive(Clone, Copy, Debug)]
+pub enum AnyFrame<'a> {
+    /// Over IPv4.
+    V4(Frame<'a, Ipv4Addr>),
+    /// Over IPv6.
+    V6(Frame<'a, Ipv6Addr>),
+}
+
+impl<'a> AnyFrame<'a> {
     /// Takes the headers off a frame without its check sequence.
     ///
-    /// A UDP checksum of zero is none (RFC 768), and the half-computed one of a local sender, the
-    /// folded sum of the pseudo-header alone, is taken as good: such a frame has met no wire.
+    /// A UDP checksum of zero is none over IPv4 (RFC 768) and refused over IPv6 (RFC 8200 §8.1). The
+    /// half-computed one of a local sender, the folded sum of the pseudo-header alone, is taken as
+    /// good: such a frame has met no wire.
     ///
     /// # Errors
-    /// `Fragment` for one, `Value` for another protocol, and the rest for damage.
+    /// `Fragment` for one, `Value` for another protocol or an IPv6 extension header, and the rest for
+    /// damage.
     pub fn parse(frame: &'a [u8]) -> Result<Self, WireError> {
         let link = Ethernet::parse(frame)?;
-        if link.ethertype != ethernet::IPV4 {
+        match link.ethertype {
+            ethernet::IPV4 => Frame::read(link).map(Self::V4),
+            ethernet::IPV6 => Frame::read(link).map(Self::V6),
+            other => Err(WireError::Value { field: "EtherType", value: other.into() }),
+        }
+    }
+}
+
+impl<'a> Frame<'a, Ipv4Addr> {
+    /// Takes the headers off a frame of IPv4, as [`AnyFrame::parse`] does.
+    ///
+    /// # Errors
+    /// As [`AnyFrame::parse`]; `Value` for IPv6, too.
+    pub fn parse(frame: &'a [u8]) -> Result<Self, WireError> {
+        Self::read(Ethernet::parse(frame)?)
+    }
+}
+
+impl<'a> Frame<'a, Ipv6Addr> {
+    /// Takes the headers off a frame of IPv6, as [`AnyFrame::parse`] does.
+    ///
+    /// # Errors
+    /// As [`AnyFrame::parse`]; `Value` for IPv4, too.
+    pub fn parse_v6(frame: &'a [u8]) -> Result<Self, WireError> {
+        Self::read(Ethernet::parse(frame)?)
+    }
+}
+
+impl<'a, A: Internet> Frame<'a, A> {
+    fn read(link: Ethernet<'a>) -> Result<Self, WireError> {
+        if link.ethertype != A::ETHERTYPE {
             return Err(WireError::Value { field: "EtherType", value: link.ethertype.into() });
         }
-        let datagram = ipv4::Datagram::parse(link.payload)?;
-        if datagram.protocol != ipv4::UDP {
+        let datagram = A::parse(link.payload)?;
+        if datagram.protocol != internet::UDP {
             return Err(WireError::Value { field: "protocol", value: datagram.protocol.into() });
         }
         WireError::at_least("UDP header", UDP_HEADER_LEN, datagram.payload)?;
@@ -56,8 +99,13 @@ impl<'a> Frame<'a> {
         }
         WireError::at_least("UDP datagram", len.into(), datagram.payload)?;
         let udp = &datagram.payload[..usize::from(len)];
-        let pseudo = Sum::of_pseudo_header(datagram.source, datagram.destination, ipv4::UDP, len);
-        if checksum != 0 && !pseudo.add(udp).is_whole() && checksum != pseudo.folded() {
+        let pseudo =
+            Sum::of_pseudo_header(&datagram.source, &datagram.destination, internet::UDP, len);
+        let is_good = match checksum {
+            0 => A::CHECKSUM_IS_OPTIONAL,
+            sum => pseudo.add(udp).is_whole() || sum == pseudo.folded(),
+        };
+        if !is_good {
             return Err(WireError::Checksum { protocol: "UDP" });
         }
         Ok(Self {
@@ -75,17 +123,17 @@ impl<'a> Frame<'a> {
 
 /// Whom a UDP datagram is from and for: everything in front of its payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Envelope {
+pub struct Envelope<A = Ipv4Addr> {
     /// Our Ethernet address.
     pub source: MacAddr,
     /// Ethernet address of the next hop.
     pub destination: MacAddr,
     /// VLAN tags, outermost first.
     pub tags: VlanTags,
-    /// IPv4 source.
-    pub source_ip: Ipv4Addr,
-    /// IPv4 destination.
-    pub destination_ip: Ipv4Addr,
+    /// IP source.
+    pub source_ip: A,
+    /// IP destination.
+    pub destination_ip: A,
     /// UDP source port.
     pub source_port: u16,
     /// UDP destination port.
@@ -93,32 +141,34 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Room to leave in front of the longest headers: two VLAN tags.
+    /// Room to leave in front of the longest headers: two VLAN tags, and IPv6.
     pub const MAX_HEADERS_LEN: usize =
-        ethernet::HEADER_LEN + 4 * VlanTags::MAX + ipv4::HEADER_LEN + UDP_HEADER_LEN;
+        ethernet::HEADER_LEN + 4 * VlanTags::MAX + ipv6::HEADER_LEN + UDP_HEADER_LEN;
+}
 
+impl<A: Internet> Envelope<A> {
     /// Octets in front of the payload.
     #[must_use]
     pub fn headers_len(&self) -> usize {
-        ethernet::HEADER_LEN + self.tags.len() + ipv4::HEADER_LEN + UDP_HEADER_LEN
+        ethernet::HEADER_LEN + self.tags.len() + A::HEADER_LEN + UDP_HEADER_LEN
     }
 
     /// Writes all headers in front of the payload, which stands at [`Self::headers_len`] already,
     /// with full checksums; says how long the frame is, padding included.
     ///
     /// # Panics
-    /// If `frame` is shorter than headers, payload and padding, or the datagram longer than IPv4
+    /// If `frame` is shorter than headers, payload and padding, or the datagram longer than IP
     /// carries.
     pub fn seal(&self, frame: &mut [u8], payload_len: usize) -> usize {
         let link_len =
-            Ethernet::write(self.destination, self.source, self.tags, ethernet::IPV4, frame);
-        let udp_at = link_len + ipv4::HEADER_LEN;
+            Ethernet::write(self.destination, self.source, self.tags, A::ETHERTYPE, frame);
+        let udp_at = link_len + A::HEADER_LEN;
         let end = udp_at + UDP_HEADER_LEN + payload_len;
         let checksum = self.write_udp(&mut frame[udp_at..end]);
-        ipv4::write_header(
+        A::write_header(
             self.source_ip,
             self.destination_ip,
-            ipv4::UDP,
+            internet::UDP,
             // As varied as the payload, so that the pieces of two datagrams do not mix (RFC 6864
             // asks for no more of what is sent seldom).
             checksum,
@@ -135,7 +185,8 @@ impl Envelope {
         udp[2..4].copy_from_slice(&self.destination_port.to_be_bytes());
         udp[4..6].copy_from_slice(&len.to_be_bytes());
         udp[6..8].fill(0);
-        let pseudo = Sum::of_pseudo_header(self.source_ip, self.destination_ip, ipv4::UDP, len);
+        let pseudo =
+            Sum::of_pseudo_header(&self.source_ip, &self.destination_ip, internet::UDP, len);
         // Zero would mean that there is none (RFC 768).
         let checksum = match pseudo.add(udp).finish() {
             0 => 0xffff,
@@ -172,7 +223,7 @@ mod tests {
     const IP: usize = 14;
     const UDP: usize = 34;
 
-    fn sealed(envelope: Envelope, payload: &[u8]) -> Vec<u8> {
+    fn sealed<A: Internet>(envelope: Envelope<A>, payload: &[u8]) -> Vec<u8> {
         let mut frame = vec![0xa5; envelope.headers_len() + payload.len() + 60];
         frame[envelope.headers_len()..][..payload.len()].copy_from_slice(payload);
         let len = envelope.seal(&mut frame, payload.len());
@@ -316,6 +367,89 @@ mod tests {
         )
     }
 
+    /// A Solicit's first octets from a link-local address to ff02::1:2, behind a VLAN tag.
+    #[rustfmt::skip]
+    const FRAME_V6: [u8; 70] = [
+        0x33, 0x33, 0, 1, 0, 2, 2, 0, 0, 0, 0, 9, 0x81, 0, 0, 7, 0x86, 0xdd,
+        0x60, 0, 0, 0, 0, 12, 17, 64,
+        0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
+        0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2,
+        // fe80 + 9 + ff02 + 1 + 2 + 12 + 17 + 546 + 547 + 12 + 0100 + 0007, folded and complemented.
+        0x02, 0x22, 0x02, 0x23, 0, 12, 0xfc, 0xfa,
+        1, 0, 0, 7,
+    ];
+    const UDP_V6: usize = 58;
+
+    fn envelope_v6() -> Envelope<Ipv6Addr> {
+        let tag = VlanTag { tpid: VlanTag::CUSTOMER, tci: 7 };
+        let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+        Envelope {
+            source: MacAddr([2, 0, 0, 0, 0, 9]),
+            destination: MacAddr::of_multicast(group),
+            tags: VlanTags::NONE.with_outer(tag).unwrap(),
+            source_ip: Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9),
+            destination_ip: group,
+            source_port: 546,
+            destination_port: 547,
+        }
+    }
+
+    #[test]
+    fn a_frame_of_ipv6_is_these_octets_and_says_whom_it_is_from_and_for() {
+        let envelope = envelope_v6();
+        assert_eq!(sealed(envelope, &[1, 0, 0, 7]), FRAME_V6);
+        let frame = Frame::parse_v6(&FRAME_V6).unwrap();
+        assert_eq!(
+            (frame.source, frame.destination, frame.tags),
+            (envelope.source, envelope.destination, envelope.tags)
+        );
+        assert_eq!(
+            (frame.source_ip, frame.destination_ip),
+            (envelope.source_ip, envelope.destination_ip)
+        );
+        assert_eq!((frame.source_port, frame.destination_port), (546, 547));
+        assert_eq!(frame.payload, [1, 0, 0, 7]);
+        assert!(matches!(AnyFrame::parse(&FRAME_V6), Ok(AnyFrame::V6(_))));
+        assert!(matches!(AnyFrame::parse(&FRAME), Ok(AnyFrame::V4(_))));
+        assert!(matches!(Frame::parse_v6(&FRAME), Err(WireError::Value { .. })));
+    }
+
+    #[test]
+    fn a_frame_of_ipv6_that_is_cut_or_damaged_is_refused() {
+        for end in 0..FRAME_V6.len() {
+            let cut = Frame::parse_v6(&FRAME_V6[..end]);
+            assert!(matches!(cut, Err(WireError::Truncated { .. })), "{end} octets: {cut:?}");
+        }
+        // Traffic class, flow label and hop limit are under no checksum.
+        for at in (22..25).chain(26..FRAME_V6.len()) {
+            let mut frame = FRAME_V6;
+            frame[at] ^= 0x20;
+            assert!(Frame::parse_v6(&frame).is_err(), "octet {at}");
+        }
+    }
+
+    /// RFC 8200 §8.1: a checksum there must be, and a local sender's is half of one.
+    #[test]
+    fn over_ipv6_no_checksum_is_refused_and_a_half_computed_one_is_good() {
+        let mut frame = FRAME_V6;
+        frame[UDP_V6 + 6..UDP_V6 + 8].fill(0);
+        let refused = WireError::Checksum { protocol: "UDP" };
+        assert_eq!(Frame::parse_v6(&frame).map(|_| ()), Err(refused));
+        // fe80 + 9 + ff02 + 1 + 2 + 12 + 17, folded.
+        frame[UDP_V6 + 6..UDP_V6 + 8].copy_from_slice(&[0xfd, 0xac]);
+        assert!(Frame::parse_v6(&frame).is_ok());
+    }
+
+    #[test]
+    fn fragments_and_extension_headers_of_ipv6_are_the_kernels() {
+        let mut frame = FRAME_V6;
+        frame[24] = 44;
+        assert_eq!(Frame::parse_v6(&frame).map(|_| ()), Err(WireError::Fragment));
+        frame[24] = 60;
+        let refused = WireError::Value { field: "protocol", value: 60 };
+        assert_eq!(Frame::parse_v6(&frame).map(|_| ()), Err(refused));
+    }
+
     proptest! {
         #[test]
         fn what_was_sealed_is_parsed(
@@ -335,6 +469,18 @@ mod tests {
                 destination_port: frame.destination_port,
             };
             prop_assert_eq!(parsed, envelope);
+            prop_assert_eq!(frame.payload, payload);
+        }
+
+        #[test]
+        fn what_was_sealed_over_ipv6_is_parsed(
+            addresses: [u128; 2],
+            payload in prop::collection::vec(any::<u8>(), 0..1_500),
+        ) {
+            let [source_ip, destination_ip] = addresses.map(Ipv6Addr::from_bits);
+            let octets = sealed(Envelope { source_ip, destination_ip, ..envelope_v6() }, &payload);
+            let frame = Frame::parse_v6(&octets).unwrap();
+            prop_assert_eq!([frame.source_ip, frame.destination_ip], [source_ip, destination_ip]);
             prop_assert_eq!(frame.payload, payload);
         }
     }

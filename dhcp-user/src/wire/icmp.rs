@@ -121,7 +121,7 @@ impl Reply {
         if link.ethertype != ethernet::IPV4 {
             return Err(WireError::Value { field: "EtherType", value: link.ethertype.into() });
         }
-        let datagram = ipv4::Datagram::parse(link.payload)?;
+        let datagram = ipv4::parse(link.payload)?;
         if datagram.protocol != ipv4::ICMP {
             return Err(WireError::Value { field: "protocol", value: datagram.protocol.into() });
         }

@@ -4,56 +4,43 @@ use std::net::Ipv4Addr;
 
 use super::WireError;
 use super::checksum::Sum;
+use super::internet::Datagram;
 
 /// A header without options, as all of ours are.
 pub(super) const HEADER_LEN: usize = 20;
 /// Protocol number of ICMP.
 pub(super) const ICMP: u8 = 1;
-/// Protocol number of UDP.
-pub(super) const UDP: u8 = 17;
 
 const TTL: u8 = 64;
 
-/// A whole datagram: no fragment, header undamaged.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Datagram<'a> {
-    pub(super) source: Ipv4Addr,
-    pub(super) destination: Ipv4Addr,
-    pub(super) protocol: u8,
-    /// Ends where `total length` says, whatever padding follows in the frame.
-    pub(super) payload: &'a [u8],
-}
-
-impl<'a> Datagram<'a> {
-    /// Any header length is taken, and options are skipped.
-    pub(super) fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
-        WireError::at_least("IPv4 header", HEADER_LEN, octets)?;
-        if octets[0] >> 4 != 4 {
-            return Err(WireError::Value { field: "IP version", value: u32::from(octets[0] >> 4) });
-        }
-        let header_len = usize::from(octets[0] & 0x0f) * 4;
-        if header_len < HEADER_LEN {
-            return Err(WireError::Length { field: "IPv4 header", value: header_len });
-        }
-        let total_len = usize::from(u16::from_be_bytes([octets[2], octets[3]]));
-        if total_len < header_len {
-            return Err(WireError::Length { field: "IPv4 datagram", value: total_len });
-        }
-        WireError::at_least("IPv4 datagram", total_len, octets)?;
-        if !Sum::default().add(&octets[..header_len]).is_whole() {
-            return Err(WireError::Checksum { protocol: "IPv4" });
-        }
-        // More-fragments, or an offset.
-        if u16::from_be_bytes([octets[6], octets[7]]) & 0x3fff != 0 {
-            return Err(WireError::Fragment);
-        }
-        Ok(Self {
-            source: Ipv4Addr::from_octets([octets[12], octets[13], octets[14], octets[15]]),
-            destination: Ipv4Addr::from_octets([octets[16], octets[17], octets[18], octets[19]]),
-            protocol: octets[9],
-            payload: &octets[header_len..total_len],
-        })
+/// Any header length is taken, and options are skipped.
+pub(super) fn parse(octets: &[u8]) -> Result<Datagram<'_, Ipv4Addr>, WireError> {
+    WireError::at_least("IPv4 header", HEADER_LEN, octets)?;
+    if octets[0] >> 4 != 4 {
+        return Err(WireError::Value { field: "IP version", value: u32::from(octets[0] >> 4) });
     }
+    let header_len = usize::from(octets[0] & 0x0f) * 4;
+    if header_len < HEADER_LEN {
+        return Err(WireError::Length { field: "IPv4 header", value: header_len });
+    }
+    let total_len = usize::from(u16::from_be_bytes([octets[2], octets[3]]));
+    if total_len < header_len {
+        return Err(WireError::Length { field: "IPv4 datagram", value: total_len });
+    }
+    WireError::at_least("IPv4 datagram", total_len, octets)?;
+    if !Sum::default().add(&octets[..header_len]).is_whole() {
+        return Err(WireError::Checksum { protocol: "IPv4" });
+    }
+    // More-fragments, or an offset.
+    if u16::from_be_bytes([octets[6], octets[7]]) & 0x3fff != 0 {
+        return Err(WireError::Fragment);
+    }
+    Ok(Datagram {
+        source: Ipv4Addr::from_octets([octets[12], octets[13], octets[14], octets[15]]),
+        destination: Ipv4Addr::from_octets([octets[16], octets[17], octets[18], octets[19]]),
+        protocol: octets[9],
+        payload: &octets[header_len..total_len],
+    })
 }
 
 /// Writes a header of [`HEADER_LEN`] octets for a payload of `payload_len`.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 /// An Ethernet address: six octets, written `02:00:00:00:00:01`.
@@ -16,6 +17,14 @@ impl MacAddr {
     #[must_use]
     pub fn is_multicast(self) -> bool {
         self.0[0] & 1 != 0
+    }
+
+    /// Where a datagram to an IPv6 multicast group goes on an Ethernet: 33:33, and the group's last
+    /// four octets (RFC 2464 §7).
+    #[must_use]
+    pub fn of_multicast(group: Ipv6Addr) -> Self {
+        let [.., a, b, c, d] = group.octets();
+        Self([0x33, 0x33, a, b, c, d])
     }
 
     /// The six octets at `at`, which the caller has checked to be there.
@@ -81,6 +90,15 @@ mod tests {
         assert_eq!(address.to_string(), "02:00:ab:cd:ef:01");
         assert_eq!(address.to_string().parse(), Ok(address));
         assert_eq!("2-0-AB-cd-ef-1".parse(), Ok(address));
+    }
+
+    /// RFC 2464 §7, for the groups of RFC 8415 §7.1.
+    #[test]
+    fn a_multicast_group_has_an_ethernet_address() {
+        let group: Ipv6Addr = "ff02::1:2".parse().unwrap();
+        let address = MacAddr::of_multicast(group);
+        assert_eq!(address.to_string(), "33:33:00:01:00:02");
+        assert!(address.is_multicast());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Bytes to typed views and back. Knows nobody, allocates nothing to parse, and cannot panic on
 //! anything the network sends.
 //!
-//! - [`frame`]: Ethernet, VLAN tags, IPv4 and UDP around a payload, both ways
+//! - [`frame`]: Ethernet, VLAN tags, IPv4 or IPv6 and UDP around a payload, both ways
 //! - [`arp`], [`icmp`]: what asks the wire whether an address is in use
 //! - [`dhcpv4`], [`dhcpv6`]: the message in place, and the writer of replies
 //! - [`option`]: every option's name and type, for the configuration and for people
@@ -22,7 +22,9 @@ pub mod frame;
 mod hardware;
 mod hex;
 pub mod icmp;
+mod internet;
 mod ipv4;
+mod ipv6;
 mod mac;
 pub mod option;
 #[cfg(test)]

@@ -98,7 +98,8 @@ pub(super) fn read(
     } else {
         present
     };
-    let failover = failover::read(failover_sections, &mut networks, files);
+    let shared = failover::Subnets { v4: &mut networks, v6: &mut networks6 };
+    let failover = failover::read(failover_sections, shared, files);
     let subnets = checks::check_networks(&networks, served.as_deref(), notes);
     checks::check_networks(&networks6, served.as_deref(), notes);
     checks::check_reservations(&reservations, &subnets, notes);

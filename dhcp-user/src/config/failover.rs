@@ -1,62 +1,60 @@
 //! `[[failover]]`: relationships with partners.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::family::Family as _;
-use super::model::{Prefix, Relationship};
+use super::model::Protocol::{self, Dhcpv4, Dhcpv6};
+use super::model::Relationship;
 use super::notebook::{Notebook, Span, quote};
 use super::protection::{self, Files};
 use super::reader::{Placed, Section, Value};
 use super::subnet::Networks;
-use super::{octets, prefix, times};
+use super::{octets, shared_subnet as shared, times};
 use crate::wire::Seconds;
 
 /// Registered for failover (draft-12 §8.2).
 const PORT: u16 = 647;
 /// Half of the 256 hashes for each (dhcpd `split 128`).
 const SPLIT: u16 = 128;
-/// Fewer octets are guessed too soon.
-const SHORTEST_SECRET: usize = 8;
 /// The longest relationship-name, in octets: short enough for any message and any line of a log.
 const LONGEST_NAME: usize = 255;
+
+/// The subnets of both families, which relationships share with partners.
+pub(super) struct Subnets<'n> {
+    pub(super) v4: &'n mut Networks<Ipv4Addr>,
+    pub(super) v6: &'n mut Networks<Ipv6Addr>,
+}
 
 /// Reads all relationships, and marks the subnets that they serve.
 pub(super) fn read(
     sections: Vec<Section<'_>>,
-    networks: &mut Networks<Ipv4Addr>,
+    subnets: Subnets<'_>,
     files: Files<'_>,
 ) -> Vec<Relationship> {
-    let mut all = Relationships { subnets: Subnets::of(networks), ..Relationships::default() };
+    let mut all = Relationships {
+        list: Vec::new(),
+        names: HashMap::new(),
+        peers: HashMap::new(),
+        subnets: shared::Places::of(subnets),
+    };
     for section in sections {
-        all.read(section, networks, files);
+        all.read(section, files);
     }
     all.list
 }
 
 /// What was read so far, and where it stands.
-#[derive(Default)]
-struct Relationships {
+struct Relationships<'n> {
     list: Vec<Relationship>,
     names: HashMap<String, Span>,
+    /// Partners of DHCPv4.
     peers: HashMap<IpAddr, Span>,
-    subnets: Subnets,
+    subnets: shared::Places<'n>,
 }
 
-/// Each subnet's place in the list of networks, and the relationship that has it already.
-#[derive(Default)]
-struct Subnets {
-    places: HashMap<Prefix, (usize, usize)>,
-    taken: HashMap<Prefix, Span>,
-}
-
-impl Relationships {
-    fn read(
-        &mut self,
-        mut section: Section<'_>,
-        networks: &mut Networks<Ipv4Addr>,
-        files: Files<'_>,
-    ) {
+impl Relationships<'_> {
+    fn read(&mut self, mut section: Section<'_>, files: Files<'_>) {
         let notes = files.notes;
         let whole = section.span;
         let name = section.require("name", "name = \"metro\", as the partner has it");
@@ -69,14 +67,17 @@ impl Relationships {
         let peer = section.require("peer", "peer = \"192.0.2.2\", the partner's address");
         let peer = peer.and_then(|value| Some(value.placed(socket(value)?)));
         let subnets = section.require("subnets", "subnets = [\"10.0.0.0/8\"]");
+        // What the subnets are of, the other keys are for.
+        section.protocol = subnets.and_then(|value| shared::protocol(value, notes));
         let buckets = buckets(&mut section, is_primary, notes);
-        let secret = protection::secret(&mut section, SHORTEST_SECRET, files);
-        let tls = protection::tls(&mut section, files);
+        let secret = protection::of_relationship(&mut section, files);
+        let tls = protection::tls_of(&mut section, files);
         let mut relationship = numbers(&mut section, notes);
+        relationship.protocol = section.protocol.unwrap_or(Protocol::Dhcpv4);
         section.finish();
 
         if let (Some(local), Some(peer)) = (local, peer) {
-            check_addresses(local, peer, notes);
+            check_addresses(local, peer, relationship.protocol, notes);
         }
         if let Some(name) = name {
             once(&mut self.names, name.value.to_owned(), name.span, notes, || {
@@ -85,14 +86,17 @@ impl Relationships {
             relationship.name = name.value.to_owned();
         }
         if let Some(peer) = peer {
-            once(&mut self.peers, peer.value.ip(), peer.span, notes, || {
-                format!("two relationships with the partner at {}", peer.value.ip())
-            });
+            // RFC 8156 §6.2: there, the name tells relationships with one partner apart.
+            if relationship.protocol == Protocol::Dhcpv4 {
+                once(&mut self.peers, peer.value.ip(), peer.span, notes, || {
+                    format!("two relationships with the partner at {}", peer.value.ip())
+                });
+            }
             relationship.peer = peer.value;
         }
         if let Some(subnets) = subnets {
             let place = u16::try_from(self.list.len()).unwrap_or(u16::MAX);
-            self.subnets.assign(subnets, place, networks, notes);
+            self.subnets.assign(subnets, place, notes);
         }
         if self.list.len() >= usize::from(u16::MAX) {
             notes.mistake(whole, "too many relationships", "65535 is the most");
@@ -109,71 +113,8 @@ impl Relationships {
     }
 }
 
-impl Subnets {
-    fn of(networks: &Networks<Ipv4Addr>) -> Self {
-        let places = networks.list.iter().enumerate().flat_map(|(network, list)| {
-            let subnets = list.subnets.iter().enumerate();
-            subnets.map(move |(subnet, it)| (it.prefix, (network, subnet)))
-        });
-        Self { places: places.collect(), taken: HashMap::new() }
-    }
-
-    /// Gives the subnets of `value` to the relationship at `place`.
-    fn assign(
-        &mut self,
-        value: Value<'_>,
-        place: u16,
-        networks: &mut Networks<Ipv4Addr>,
-        notes: &Notebook,
-    ) {
-        let items = value.list("[\"10.0.0.0/8\"]");
-        if items.is_empty() && value.is_list() {
-            value.wrong::<()>("a relationship serves at least one subnet");
-        }
-        let (mut pools, mut are_known) = (0, !items.is_empty());
-        for item in items {
-            let Some(prefix) = item.parsed(Ipv4Addr::EXPECTED_PREFIX, prefix::parse) else {
-                are_known = false;
-                continue;
-            };
-            once(&mut self.taken, prefix, item.span, notes, || {
-                format!("subnet {prefix} is in two relationships, or twice in one")
-            });
-            let Some(&(network, subnet)) = self.places.get(&prefix) else {
-                are_known = false;
-                if networks.is_complete {
-                    self.unknown(item, prefix);
-                }
-                continue;
-            };
-            let subnet = &mut networks.list[network].subnets[subnet];
-            subnet.failover = Some(place);
-            pools += subnet.pools.len();
-        }
-        if are_known && pools == 0 && notes.is_clean() {
-            let message = "the subnets of this relationship have no pool";
-            notes.mistake(
-                value.span,
-                message,
-                "add `pools` to one of them: a partner shares pools",
-            );
-        }
-    }
-
-    fn unknown(&self, item: Value<'_>, prefix: Prefix) {
-        let around = self
-            .places
-            .keys()
-            .find(|known| known.contains(prefix.first()) || prefix.contains(known.first()));
-        item.wrong::<()>(match around {
-            Some(known) => format!("there is no such [[subnet4]]; did you mean \"{known}\"?"),
-            None => "there is no such [[subnet4]]: whole subnets are shared, as they stand".into(),
-        });
-    }
-}
-
 /// Notes `message` if `key` was there before.
-fn once<K: std::hash::Hash + Eq>(
+pub(super) fn once<K: Hash + Eq>(
     seen: &mut HashMap<K, Span>,
     key: K,
     span: Span,
@@ -190,18 +131,26 @@ fn once<K: std::hash::Hash + Eq>(
 /// filled in by the caller.
 fn numbers(section: &mut Section<'_>, notes: &Notebook) -> Relationship {
     let unset = SocketAddr::from(([0, 0, 0, 0], PORT));
-    let mut time = |key, least, most, default| {
-        let value = section.take(key);
+    let is_v6 = section.protocol == Some(Dhcpv6);
+    let mut time = |of: Option<Protocol>, key, least, most, default| {
+        let value = match of {
+            Some(protocol) => section.take_of(protocol, key),
+            None => section.take(key),
+        };
         let time = value.and_then(|value| bounded(value, Seconds(least), Seconds(most)));
         (time.unwrap_or(Seconds(default)), value.map(|value| value.span))
     };
-    let (mclt, _) = time("mclt", 1, DAY, HOUR);
+    // A lease that lasts the MCLT must last until it can be renewed (RFC 8156 §1).
+    let (mclt, _) = time(None, "mclt", if is_v6 { 60 } else { 1 }, DAY, HOUR);
     // dhcpd sends CONTACT without pause to whoever says less (spec §9.1).
-    let (receive_timer, _) = time("receive-timer", 3, HOUR, 20);
-    let (startup, _) = time("startup", 1, HOUR, 15);
-    let (reconnect, _) = time("reconnect", 1, HOUR, 5);
-    let (min_balance, least_at) = time("min-balance", 1, DAY, 60);
-    let (max_balance, most_at) = time("max-balance", 1, DAY, HOUR);
+    let (receive_timer, _) = time(Some(Dhcpv4), "receive-timer", 3, HOUR, 20);
+    // RFC 8156 §6.5
+    let (keepalive, _) = time(Some(Dhcpv6), "keepalive", 4, HOUR, 60);
+    let receive_timer = if is_v6 { keepalive } else { receive_timer };
+    let (startup, _) = time(None, "startup", 1, HOUR, if is_v6 { 30 } else { 15 });
+    let (reconnect, _) = time(None, "reconnect", 1, HOUR, 5);
+    let (min_balance, least_at) = time(None, "min-balance", 1, DAY, 60);
+    let (max_balance, most_at) = time(None, "max-balance", 1, DAY, HOUR);
     if let Some(span) = least_at.or(most_at)
         && min_balance > max_balance
     {
@@ -216,12 +165,15 @@ fn numbers(section: &mut Section<'_>, notes: &Notebook) -> Relationship {
     };
     let max_misbalance = percent("max-lease-misbalance", 15);
     let max_ownership = percent("max-lease-ownership", 10);
-    let max_secs = section.take("load-balance-max-secs").and_then(|v| v.integer(0..=u16::MAX));
-    let sense = section.take("bucket-sense");
+    let share = section.take_of(Dhcpv6, "share").and_then(|value| value.integer(1..=99));
+    let max_secs = section.take_of(Dhcpv4, "load-balance-max-secs");
+    let max_secs = max_secs.and_then(|value| value.integer(0..=u16::MAX));
+    let sense = section.take_of(Dhcpv4, "bucket-sense");
     let sense = sense.and_then(|value| value.choice(&[("dhcpd", true), ("draft", false)]));
     let starts_alone = section.take("start-alone").and_then(Value::flag);
     Relationship {
         name: String::new(),
+        protocol: Dhcpv4,
         is_primary: false,
         local: unset,
         peer: unset,
@@ -234,6 +186,7 @@ fn numbers(section: &mut Section<'_>, notes: &Notebook) -> Relationship {
         safe_period: safe_period.filter(|period| *period != Seconds::INFINITE),
         startup,
         reconnect,
+        share: share.unwrap_or(50),
         max_misbalance,
         max_ownership,
         min_balance,
@@ -278,7 +231,19 @@ fn socket(value: Value<'_>) -> Option<SocketAddr> {
     value.parsed(expected, read)
 }
 
-fn check_addresses(local: Placed<SocketAddr>, peer: Placed<SocketAddr>, notes: &Notebook) {
+fn check_addresses(
+    local: Placed<SocketAddr>,
+    peer: Placed<SocketAddr>,
+    protocol: Protocol,
+    notes: &Notebook,
+) {
+    if protocol == Dhcpv6
+        && let Some(wrong) = [local, peer].into_iter().find(|address| address.value.is_ipv4())
+    {
+        let message = format!("DHCPv6 failover cannot use {}", wrong.value.ip());
+        notes.mistake(wrong.span, message, "write an IPv6 address (RFC 8156 §6.2)");
+        return;
+    }
     if local.value.is_ipv4() != peer.value.is_ipv4() {
         let message = "`local` and `peer` are of two address families";
         notes.clash(peer.span, local.span, message, "one connection has one; `local` is at");
@@ -290,8 +255,8 @@ fn check_addresses(local: Placed<SocketAddr>, peer: Placed<SocketAddr>, notes: &
 
 /// Who serves which hash: `split` or `hash-buckets`.
 fn buckets(section: &mut Section<'_>, is_primary: Option<bool>, notes: &Notebook) -> [u64; 4] {
-    let split = section.take("split");
-    let hashes = section.take("hash-buckets");
+    let split = section.take_of(Dhcpv4, "split");
+    let hashes = section.take_of(Dhcpv4, "hash-buckets");
     if is_primary == Some(false) {
         // As dhcpd's parser has it: two servers that disagree would leave clients to nobody.
         for value in [split, hashes].into_iter().flatten() {

@@ -32,6 +32,7 @@ mod reservation;
 mod reservation_file;
 mod scope;
 mod shared_network;
+mod shared_subnet;
 mod subnet;
 mod times;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::load::Surroundings;
-use super::model::{Secret, Tls};
+use super::model::{Protocol, Secret, Tls};
 use super::notebook::{Notebook, quote};
 use super::reader::{Section, Value};
 
@@ -45,10 +45,39 @@ fn long_enough(value: Value<'_>, secret: &str, shortest: usize) -> Option<Secret
     Some(Secret(secret.as_bytes().into()))
 }
 
-/// Reads `tls`.
-pub(super) fn tls(section: &mut Section<'_>, files: Files<'_>) -> Option<Tls> {
-    let tls = section.take("tls").and_then(|value| value.section("tls"));
-    tls.and_then(|section| read_tls(section, files))
+/// Fewer octets of a relationship's secret are guessed too soon.
+const SHORTEST_OF_RELATIONSHIP: usize = 8;
+
+/// Reads the secret of a relationship: DHCPv6 has no digest in its messages (RFC 8156 §10).
+pub(super) fn of_relationship(section: &mut Section<'_>, files: Files<'_>) -> Option<Secret> {
+    if section.protocol == Some(Protocol::Dhcpv6) {
+        for key in ["secret", "secret-file"] {
+            section.refuse(key, "DHCPv6 failover is protected by `tls` alone (RFC 8156 §10)");
+        }
+        return None;
+    }
+    secret(section, SHORTEST_OF_RELATIONSHIP, files)
+}
+
+/// Reads `tls`, and for DHCPv6 `insecure`: to go without must be said there (RFC 8156 §10).
+pub(super) fn tls_of(section: &mut Section<'_>, files: Files<'_>) -> Option<Tls> {
+    let value = section.take("tls");
+    let insecure = section.take_of(Protocol::Dhcpv6, "insecure");
+    let is_insecure = insecure.is_some_and(|value| value.flag() == Some(true));
+    match (value, insecure) {
+        (Some(tls), Some(insecure)) if is_insecure => {
+            let message = "`insecure` goes without TLS, and there is `tls`";
+            files.notes.clash(insecure.key_span, tls.key_span, message, "keep one; `tls` is at");
+        }
+        (None, _) if section.protocol == Some(Protocol::Dhcpv6) && !is_insecure => {
+            let help = "add `tls`, or insecure = true where nobody else can reach the link";
+            files.notes.mistake(section.span, "a relationship of DHCPv6 without `tls`", help);
+        }
+        _ => {}
+    }
+    let mut tls = value?.section("tls")?;
+    tls.protocol = section.protocol;
+    read_tls(tls, files)
 }
 
 fn read_tls(mut section: Section<'_>, files: Files<'_>) -> Option<Tls> {
@@ -56,7 +85,7 @@ fn read_tls(mut section: Section<'_>, files: Files<'_>) -> Option<Tls> {
     let key = section.require("key", "key = \"server.key\"");
     let authority = section.require("authority", "authority = \"ca.pem\"");
     let peer_name = section.take("peer-name").map(Value::name);
-    let is_required = section.take("require").and_then(Value::flag);
+    let is_required = section.take_of(Protocol::Dhcpv4, "require").and_then(Value::flag);
     section.finish();
     let certificate = certificate.and_then(|value| Some(readable_file(value, files)?.0));
     let key = key.and_then(|value| Some(private_file(value, files)?.0));

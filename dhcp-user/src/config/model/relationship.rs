@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::Protocol;
 use crate::wire::Seconds;
 
 /// `[[failover]]`: one relationship with one partner. Which subnets it serves, they say themselves:
@@ -12,16 +13,19 @@ use crate::wire::Seconds;
 pub struct Relationship {
     /// relationship-name, as the partner spells it; unique, 1 to 255 octets.
     pub name: String,
+    /// Of one of the two protocols only; all its subnets are.
+    pub protocol: Protocol,
     /// Whether this server is the primary.
     pub is_primary: bool,
     /// Where we listen, and connect from.
     pub local: SocketAddr,
-    /// Where the partner listens, and the only address that may connect; no two relationships have
-    /// one partner address (dhcpd tells connections by address alone).
+    /// Where the partner listens, and the only address that may connect; no two relationships of
+    /// DHCPv4 have one partner address (dhcpd tells connections by address alone).
     pub peer: SocketAddr,
-    /// MCLT (draft-12 §5.2). A secondary goes by it only until the primary has told its own.
+    /// MCLT (draft-12 §5.2, RFC 8156 §4.4), in DHCPv6 60 s at least. A secondary goes by it only until the primary has told its own.
     pub mclt: Seconds,
-    /// receive-timer: after so long without a message the link is given up; at least 3 s.
+    /// receive-timer, in DHCPv6 FO_KEEPALIVE_TIME: after so long without a message the link is given
+    /// up; at least 3 s.
     pub receive_timer: Seconds,
     /// max-unacked-bndupd: updates that we take before we answer; 1 to 1000.
     pub max_unacked: u32,
@@ -42,6 +46,8 @@ pub struct Relationship {
     pub startup: Seconds,
     /// How long after a failed or lost connection the next one is tried.
     pub reconnect: Seconds,
+    /// The secondary's share of the prefixes, in percent; 1 to 99. DHCPv4 shares by halves.
+    pub share: u8,
     /// max-lease-misbalance, in percent; 1 to 100.
     pub max_misbalance: u8,
     /// max-lease-ownership, in percent; 1 to 100.
@@ -54,7 +60,8 @@ pub struct Relationship {
     pub starts_alone: bool,
     /// Shared secret of the message-digest (draft-12 §11.1).
     pub secret: Option<Secret>,
-    /// TLS on the link (draft-12 §11.2).
+    /// TLS on the link (draft-12 §11.2); without it a relationship of DHCPv6 was said to be insecure
+    /// (RFC 8156 §10).
     pub tls: Option<Tls>,
 }
 

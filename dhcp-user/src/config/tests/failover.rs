@@ -4,7 +4,9 @@ use std::io;
 use std::path::Path;
 
 use super::{check_table, told};
+use crate::config::model::Protocol;
 use crate::config::{Config, Mistakes, Surroundings};
+use crate::wire::Seconds;
 
 /// What stands around the keys of the table: line 1 to 6, and the keys in question from line 7 on.
 const AROUND: &str = "[[failover]]\nname = \"a\"\nrole = \"primary\"\nlocal = \"192.0.2.1\"\n\
@@ -61,9 +63,41 @@ const TABLE: &[(&str, &[&str])] = &[
     ]),
 ];
 
+/// A relationship of DHCPv6: line 1 to 6, and the keys in question from line 7 on.
+const AROUND_V6: &str = "[[failover]]\nname = \"a\"\nrole = \"primary\"\n\
+    local = \"2001:db8::1\"\npeer = \"2001:db8::2\"\nsubnets = [\"2001:db8:1::/64\"]\n";
+
+const SUBNETS_V6: &str = "\n[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\n\
+    prefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n\
+    [[subnet6]]\nsubnet = \"2001:db8:2::/64\"\n\
+    [[subnet4]]\nsubnet = \"10.0.0.0/8\"\npools = [\"10.0.0.1\"]\n";
+
+/// As [`TABLE`].
+#[rustfmt::skip]
+const TABLE_V6: &[(&str, &[&str])] = &[
+    ("insecure = true", &[]),
+    ("tls = { certificate = \"good\", key = \"good\", authority = \"good\" }", &[]),
+    ("", &["1:1 a relationship of DHCPv6 without `tls`: add `tls`, or insecure = true"]),
+    ("insecure = false", &["1:1 a relationship of DHCPv6 without `tls`"]),
+    ("insecure = true\ntls = { certificate = \"good\", key = \"good\", authority = \"good\" }", &["7:1 `insecure` goes without TLS, and there is `tls`: keep one; `tls` is at /etc/tandem.toml:8:1"]),
+    ("tls = { certificate = \"good\", key = \"good\", authority = \"good\", require = false }", &["7:65 `require` cannot stand here: this is for DHCPv6"]),
+    ("insecure = true\nsplit = 128\nhash-buckets = \"ff\"\nload-balance-max-secs = 3\nbucket-sense = \"dhcpd\"", &["8:1 `split` cannot stand here: this is for DHCPv6", "9:1 `hash-buckets` cannot stand here", "10:1 `load-balance-max-secs` cannot stand here", "11:1 `bucket-sense` cannot stand here"]),
+    ("insecure = true\nreceive-timer = 20", &["8:1 `receive-timer` cannot stand here: this is for DHCPv6"]),
+    ("insecure = true\nsecret = \"correct horse\"", &["8:1 `secret` cannot stand here: DHCPv6 failover is protected by `tls` alone (RFC 8156"]),
+    ("insecure = true\nkeepalive = 3", &["8:13 `keepalive` cannot be `3`: it is at least 4s"]),
+    ("insecure = true\nmclt = 59", &["8:8 `mclt` cannot be `59`: it is at least 60s"]),
+    ("insecure = true\nshare = 100", &["8:9 `share` cannot be `100`: write a whole number from 1 to 99"]),
+    ("local=192.0.2.1\ninsecure = true", &["4:9 DHCPv6 failover cannot use 192.0.2.1: write an IPv6 address"]),
+    ("subnets=2001:db8:2::/64\ninsecure = true", &["6:11 the subnets of this relationship have no pool"]),
+    ("subnets=2001:db8:1::/48\ninsecure = true", &["6:12 `subnets` cannot be `\"2001:db8:1::/48\"`: there is no such [[subnet6]]; did you mean \"2001:db8:1::/64\"?"]),
+    ("subnets=2001:db8:1::/64\", \"10.0.0.0/8\ninsecure = true", &["6:31 subnets of DHCPv4 and of DHCPv6 in one relationship: make a [[failover]] for each, with names of their own; the other is at /etc/tandem.toml:6:12"]),
+    // One partner, and two relationships told apart by their names.
+    ("insecure = true\n[[failover]]\nname = \"b\"\nrole = \"secondary\"\nlocal = \"2001:db8::1\"\npeer = \"2001:db8::2\"\nsubnets = [\"2001:db8:2::/64\", \"2001:db8:1::/64\"]\ninsecure = true", &["13:31 subnet 2001:db8:1::/64 is in two relationships, or twice in one"]),
+];
+
 /// The text around, with lines `key=value` put in its place and others behind it.
-fn text(change: &str) -> String {
-    let mut text = AROUND.to_owned();
+fn text(around: &str, change: &str, subnets: &str) -> String {
+    let mut text = around.to_owned();
     for line in change.lines() {
         let replaced = line.split_once('=').filter(|(key, _)| !key.ends_with(' '));
         match replaced {
@@ -80,7 +114,7 @@ fn text(change: &str) -> String {
             }
         }
     }
-    text + SUBNETS
+    text + subnets
 }
 
 fn check(text: &str) -> Result<Config, Mistakes> {
@@ -97,12 +131,37 @@ fn check(text: &str) -> Result<Config, Mistakes> {
 
 #[test]
 fn each_mistake_in_a_relationship_is_told_with_its_place() {
-    check_table(TABLE, |change| check(&text(change)));
+    check_table(TABLE, |change| check(&text(AROUND, change, SUBNETS)));
+    check_table(TABLE_V6, |change| check(&text(AROUND_V6, change, SUBNETS_V6)));
 }
 
 #[test]
 fn a_subnet_that_could_not_be_read_is_not_missing() {
-    let text = text("").replace("subnet = \"10.0.0.0/8\"", "subnet = \"10.0.0.0/33\"");
+    let text =
+        text(AROUND, "", SUBNETS).replace("subnet = \"10.0.0.0/8\"", "subnet = \"10.0.0.0/33\"");
     let told = told(check(&text));
     assert_eq!(told.len(), 1, "{told:#?}");
+}
+
+/// RFC 8156 §1: what a client gets must last until it can be renewed.
+#[test]
+fn leases_of_a_pair_are_not_too_short_wherever_their_time_is_said() {
+    let text = text(AROUND_V6, "insecure = true", SUBNETS_V6);
+    assert!(told(check(&text)).is_empty());
+    let told = told(check(&format!("lease-time = 59\n{text}")));
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0].starts_with("1:14 leases of 59s are too short for a pair of servers"),
+        "{told:#?}"
+    );
+}
+
+#[test]
+fn a_relationship_of_ipv6_marks_its_subnets() {
+    let config = check(&text(AROUND_V6, "insecure = true\nkeepalive = 40", SUBNETS_V6)).unwrap();
+    let relationship = &config.failover[0];
+    assert_eq!(relationship.protocol, Protocol::Dhcpv6);
+    assert_eq!((relationship.receive_timer, relationship.share), (Seconds(40), 50));
+    let of = |network: usize| config.networks6[network].subnets[0].failover;
+    assert_eq!((of(0), of(1)), (Some(0), None));
 }

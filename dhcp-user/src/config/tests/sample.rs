@@ -157,7 +157,7 @@ fn the_smaller_sections_are_read() {
 #[test]
 fn relationships_have_partners_subnets_and_secrets() {
     let config = whole();
-    let [metro, edge] = &config.failover[..] else { panic!("{:?}", config.failover) };
+    let [metro, edge, _] = &config.failover[..] else { panic!("{:?}", config.failover) };
     assert_eq!((metro.name.as_str(), metro.is_primary), ("metro", true));
     assert_eq!(metro.local.to_string(), "192.0.2.1:647");
     assert_eq!(metro.peer.to_string(), "192.0.2.2:6470");

@@ -5,7 +5,7 @@
 //! - [`arp`], [`icmp`]: what asks the wire whether an address is in use
 //! - [`dhcpv4`], [`dhcpv6`]: the message in place, and the writer of replies
 //! - [`option`]: every option's name and type, for the configuration and for people
-//! - [`failover`]: what partners say to each other
+//! - [`failover`], [`failover6`]: what partners say to each other
 //! - [`relay`], [`fqdn`], [`dns`]: options that have a format of their own
 
 pub mod arp;
@@ -17,6 +17,7 @@ pub mod dns;
 mod error;
 mod ethernet;
 pub mod failover;
+pub mod failover6;
 pub mod fqdn;
 pub mod frame;
 mod hardware;

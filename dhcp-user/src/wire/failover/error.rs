@@ -19,7 +19,8 @@ pub enum Malformed {
         /// Its type.
         kind: u8,
     },
-    /// A message length outside 12..=2048, or another than the octets have.
+    /// A message length that no message has (in DHCPv4 one outside 12..=2048), or another than the
+    /// octets have.
     MessageLength {
         /// What it says, in octets.
         value: usize,
@@ -69,10 +70,10 @@ pub enum Malformed {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Unencodable {
-    /// It would have more than 2048 octets: too large a batch, or a client whose identifier alone
-    /// leaves no room.
+    /// It would have more octets than a message may (in DHCPv4 2048): too large a batch, or a client
+    /// whose identifier alone leaves no room.
     TooLong {
-        /// How many it would have.
+        /// How many it would have, or as many as are too many.
         len: usize,
     },
     /// An option that this message must have, or must have with another value.

@@ -27,5 +27,6 @@ pub use message::{
     Acknowledgement, Connect, ConnectAck, Ddns, Message, Packet, StateReport, TlsReply, TlsRequest,
     Update,
 };
+pub(super) use option::{printable, readable};
 pub use reject::{Reject, Rejection};
 pub use state::State;

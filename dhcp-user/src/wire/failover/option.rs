@@ -221,20 +221,24 @@ impl<'a> Fields<'a> {
 
     /// Text for people; empty if there is none.
     pub(super) fn text(&self, code: Code) -> String {
-        let octets = self.octets(code).unwrap_or_default();
-        match std::str::from_utf8(octets) {
-            Ok(text) => printable(text),
-            Err(_) => octets
-                .iter()
-                .map(|octet| if octet.is_ascii() { char::from(*octet) } else { '?' })
-                .map(|letter| if letter.is_control() { '?' } else { letter })
-                .collect(),
-        }
+        readable(self.octets(code).unwrap_or_default())
+    }
+}
+
+/// Text of a partner's as a log can have it.
+pub(in crate::wire) fn readable(octets: &[u8]) -> String {
+    match std::str::from_utf8(octets) {
+        Ok(text) => printable(text),
+        Err(_) => octets
+            .iter()
+            .map(|octet| if octet.is_ascii() { char::from(*octet) } else { '?' })
+            .map(|letter| if letter.is_control() { '?' } else { letter })
+            .collect(),
     }
 }
 
 /// Text without what would end a line of a log or a string of a partner's; no longer than `text`.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::wire) fn printable(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
 }
 

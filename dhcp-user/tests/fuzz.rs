@@ -23,6 +23,11 @@ fn any_message_is_parsed_or_refused() {
 }
 
 #[test]
+fn any_dhcpv6_datagram_is_parsed_or_refused() {
+    replay("dhcpv6", targets::dhcpv6);
+}
+
+#[test]
 fn any_relay_information_is_parsed_or_refused() {
     replay("relay", targets::relay);
 }
@@ -50,6 +55,11 @@ fn any_file_of_a_journal_is_read_or_refused() {
 #[test]
 fn any_message_of_a_partner_is_read_or_refused() {
     replay("failover_message", targets::failover_message);
+}
+
+#[test]
+fn any_message_of_a_dhcpv6_partner_is_read_or_refused() {
+    replay("failover6_message", targets::failover6_message);
 }
 
 #[test]

@@ -3,14 +3,18 @@
 
 mod answer;
 mod configuration;
+mod dhcpv6;
+mod failover6_message;
 mod failover_endpoint;
 mod failover_message;
 mod journal;
 
 pub use answer::answer;
 pub use configuration::configuration;
+pub use dhcpv6::dhcpv6;
 pub use failover_endpoint::failover_endpoint;
 pub use failover_message::failover_message;
+pub use failover6_message::failover6_message;
 pub use journal::journal;
 
 use dhcp_user::wire::dhcpv4::{MIN_LEN, Message, Scratch, Writer};

@@ -141,7 +141,7 @@ pub(super) fn check_reservations(
     }
 }
 
-fn check_place<A: Family>(
+pub(super) fn check_place<A: Family>(
     address: A,
     subnet: Option<&PlacedSubnet<A>>,
     span: Span,

@@ -17,7 +17,8 @@ use super::shared_network::SharedNetworks;
 use super::subnet::{Context, Networks};
 use super::times::Times;
 use super::{
-    checks, dhcpv6, failover, guard, interface, journal, leniency, limit, pool_checks, scope,
+    checks, dhcpv6, failover, guard, interface, journal, leniency, limit, pool_checks,
+    reservation6, scope,
 };
 
 /// Where Debian and systemd keep a service's state.
@@ -43,6 +44,7 @@ pub(super) fn read(
     let class_sections = sections("class");
     let shared_sections = sections("shared-network");
     let reservation_sections = sections("reservation4");
+    let reservation6_sections = sections("reservation6");
     let limit_sections = sections("limit");
     let failover_sections = sections("failover");
     let subnets = [document.take("subnet4"), document.take("subnet6")];
@@ -83,6 +85,10 @@ pub(super) fn read(
     for section in reservation_sections {
         reservations.read(section, &times, &definitions, notes);
     }
+    let reservations6: Vec<_> = reservation6_sections
+        .into_iter()
+        .filter_map(|section| reservation6::read(section, &times, &definitions, notes))
+        .collect();
     if let Some(value) = reservation_file {
         reservations.read_files(value, folder, &around, notes);
     }
@@ -101,7 +107,8 @@ pub(super) fn read(
     let shared = failover::Subnets { v4: &mut networks, v6: &mut networks6 };
     let failover = failover::read(failover_sections, shared, files);
     let subnets = checks::check_networks(&networks, served.as_deref(), notes);
-    checks::check_networks(&networks6, served.as_deref(), notes);
+    let subnets6 = checks::check_networks(&networks6, served.as_deref(), notes);
+    reservation6::check(&reservations6, &networks6, &subnets6, notes);
     checks::check_reservations(&reservations, &subnets, notes);
     pool_checks::check_secret(&networks6, &dhcpv6, notes);
 
@@ -124,6 +131,7 @@ pub(super) fn read(
         dhcpv6,
         classes: classes.list,
         reservations: reservations.list,
+        reservations6: reservations6.into_iter().map(|read| read.reservation).collect(),
         limits,
         identity: identity.unwrap_or_else(default_identity),
         leniency,

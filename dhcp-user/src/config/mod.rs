@@ -29,6 +29,7 @@ mod prefix;
 mod protection;
 mod reader;
 mod reservation;
+mod reservation6;
 mod reservation_file;
 mod scope;
 mod shared_network;

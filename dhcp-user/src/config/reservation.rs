@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::family::Family as _;
 use super::load::Surroundings;
-use super::model::{Protocol, Reservation, ReservedFor};
+use super::model::{Protocol, Reservation, ReservedFor, Scope};
 use super::notebook::{Notebook, Span};
 use super::octets;
 use super::option::Definitions;
@@ -45,21 +45,7 @@ impl Reservations {
         let (scope, _) = scope::read(&mut section, wider, definitions, notes);
         section.finish();
 
-        let mut given =
-            identifiers.into_iter().filter_map(|(column, value)| Some((column, value?)));
-        let (column, value) = match (given.next(), given.next()) {
-            (Some(only), None) => only,
-            (None, _) => {
-                notes.mistake(whole, "a reservation without a client", EXPECTED_IDENTIFIER);
-                return;
-            }
-            (_, Some((_, second))) => {
-                let message = "a reservation with two clients";
-                notes.mistake(second.key_span, message, EXPECTED_IDENTIFIER);
-                return;
-            }
-        };
-        let Some(client) = value.parsed(column.expected(), |text| column.client(text)) else {
+        let Some((client, span)) = client(identifiers, whole, EXPECTED_IDENTIFIER, notes) else {
             return;
         };
         let address = match address {
@@ -70,14 +56,9 @@ impl Reservations {
             },
             None => None,
         };
-        let says_something = !scope.options.is_empty() || scope.parameters != Default::default();
-        let reservation = Reservation {
-            client,
-            address,
-            host_name,
-            scope: says_something.then(|| Box::new(scope)),
-        };
-        self.push(reservation, value.span);
+        let reservation =
+            Reservation { client, address, host_name, scope: if_it_says_something(scope) };
+        self.push(reservation, span);
     }
 
     /// Reads the files that `reservation-file` names, relative to the configuration's folder.
@@ -102,9 +83,39 @@ impl Reservations {
     }
 }
 
+/// The client that the one identifier there is names, and where that stands.
+pub(super) fn client<const N: usize>(
+    identifiers: [(Column, Option<Value<'_>>); N],
+    whole: Span,
+    expected: &str,
+    notes: &Notebook,
+) -> Option<(ReservedFor, Span)> {
+    let mut given = identifiers.into_iter().filter_map(|(column, value)| Some((column, value?)));
+    let (column, value) = match (given.next(), given.next()) {
+        (Some(only), None) => only,
+        (None, _) => {
+            notes.mistake(whole, "a reservation without a client", expected);
+            return None;
+        }
+        (_, Some((_, second))) => {
+            notes.mistake(second.key_span, "a reservation with two clients", expected);
+            return None;
+        }
+    };
+    let client = value.parsed(column.expected(), |text| column.client(text))?;
+    Some((client, value.span))
+}
+
+pub(super) fn if_it_says_something(scope: Scope) -> Option<Box<Scope>> {
+    let is_silent = scope.options.is_empty()
+        && scope.options6.is_empty()
+        && scope.parameters == Default::default();
+    (!is_silent).then(|| Box::new(scope))
+}
+
 pub(super) const EXPECTED_IDENTIFIER: &str =
     "give one of hw-address, client-id, circuit-id and remote-id";
-const EXPECTED_HOST_NAME: &str =
+pub(super) const EXPECTED_HOST_NAME: &str =
     "a host name has up to 255 letters, digits, hyphens, underscores and dots";
 
 /// What a column of a reservation file holds; the keys of `[[reservation4]]` are the same.
@@ -116,11 +127,17 @@ pub(super) enum Column {
     RemoteId,
     Address,
     HostName,
+    /// Of `[[reservation6]]` alone, like the next.
+    Duid,
+    InterfaceId,
 }
 
 impl Column {
     pub(super) const IDENTIFIERS: [Self; 4] =
         [Self::HwAddress, Self::ClientId, Self::CircuitId, Self::RemoteId];
+    pub(super) const IDENTIFIERS_V6: [Self; 4] =
+        [Self::Duid, Self::HwAddress, Self::RemoteId, Self::InterfaceId];
+    /// Those of a reservation file.
     pub(super) const ALL: [Self; 6] = [
         Self::HwAddress,
         Self::ClientId,
@@ -138,13 +155,18 @@ impl Column {
             Self::RemoteId => "remote-id",
             Self::Address => "address",
             Self::HostName => "host-name",
+            Self::Duid => "duid",
+            Self::InterfaceId => "interface-id",
         }
     }
 
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::HwAddress => octets::EXPECTED_HARDWARE,
-            Self::ClientId | Self::CircuitId | Self::RemoteId => octets::EXPECTED,
+            Self::ClientId | Self::CircuitId | Self::RemoteId | Self::InterfaceId => {
+                octets::EXPECTED
+            }
+            Self::Duid => octets::EXPECTED_DUID,
             Self::Address => Ipv4Addr::EXPECTED_ADDRESS,
             Self::HostName => EXPECTED_HOST_NAME,
         }
@@ -157,7 +179,8 @@ impl Column {
         match self {
             Self::HwAddress => octets::parse_hardware(text).map(ReservedFor::Hardware),
             Self::ClientId => octets().map(ReservedFor::Identifier),
-            Self::CircuitId => octets().map(ReservedFor::CircuitId),
+            Self::Duid => octets::parse_duid(text).map(|duid| ReservedFor::Identifier(duid.into())),
+            Self::CircuitId | Self::InterfaceId => octets().map(ReservedFor::CircuitId),
             Self::RemoteId => octets().map(ReservedFor::RemoteId),
             Self::Address | Self::HostName => None,
         }

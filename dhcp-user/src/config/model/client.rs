@@ -67,16 +67,32 @@ pub struct Reservation {
     pub scope: Option<Box<Scope>>,
 }
 
+/// `[[reservation6]]`: what it keeps is all of one network.
+#[derive(Clone, Debug)]
+pub struct Reservation6 {
+    /// Whom it is for.
+    pub client: ReservedFor,
+    /// Addresses that it gets; each of one reservation only.
+    pub addresses: Vec<Ipv6Addr>,
+    /// Prefixes that it gets; apart from all others, and in a prefix pool as long as what that
+    /// delegates.
+    pub prefixes: Vec<Prefix<Ipv6Addr>>,
+    /// Host name, in option 39.
+    pub host_name: Option<String>,
+    /// Options and parameters.
+    pub scope: Option<Box<Scope>>,
+}
+
 /// How a reservation knows its client.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum ReservedFor {
     /// `htype` and `chaddr`.
     Hardware(HardwareAddress),
-    /// Client identifier, option 61, whole.
+    /// Client identifier, option 61, or DUID, whole.
     Identifier(Box<[u8]>),
-    /// Agent circuit ID.
+    /// Agent circuit ID, or Interface-Id.
     CircuitId(Box<[u8]>),
-    /// Agent remote ID.
+    /// Agent remote ID; in DHCPv6 without its enterprise number.
     RemoteId(Box<[u8]>),
 }
 

@@ -16,7 +16,8 @@ use std::path::PathBuf;
 
 pub use address::{Address, Protocol};
 pub use client::{
-    Class, Identity, IdentityBy, Limit, LimitPer, Pattern, Reservation, ReservedFor, Test,
+    Class, Identity, IdentityBy, Limit, LimitPer, Pattern, Reservation, Reservation6, ReservedFor,
+    Test,
 };
 pub use dhcpv6::{Dhcpv6, ServerDuid};
 pub use interface::{Dataplane, Interface};
@@ -44,6 +45,8 @@ pub struct Config {
     pub classes: Vec<Class>,
     /// Addresses and options for single clients, from the file and from what it names.
     pub reservations: Vec<Reservation>,
+    /// The same for DHCPv6, from the file alone.
+    pub reservations6: Vec<Reservation6>,
     /// Leases that one subscriber may hold at a time.
     pub limits: Vec<Limit>,
     /// How a client is told from another.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{WHOLE, check_table, parse, parse_with_rows};
 use crate::config::model::{
-    Access, Allocator, LimitPer, Parameters, Pattern, Prefix, Secret, ServerDuid, Test,
+    Access, Allocator, LimitPer, Parameters, Pattern, Prefix, ReservedFor, Secret, ServerDuid, Test,
 };
 use crate::config::{Config, HostInterface, Surroundings};
 use crate::wire::Seconds;
@@ -56,6 +56,16 @@ const TABLE: &[(&str, &[&str])] = &[
     ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/40\", delegate = 56 }, { prefix = \"2001:db8:8010::/48\", delegate = 60 }]", &["3:78 prefix pool 2001:db8:8010::/48 overlaps prefix pool 2001:db8:8000::/40"]),
     ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\nprefix-pools = [{ prefix = \"2001:db8::/33\", delegate = 56 }]", &["3:28 prefix pool 2001:db8::/33 holds the whole subnet 2001:db8::/64: what is on a link is delegated to nobody; the subnet is at tandem.toml:2:10"]),
     ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\nprefix-pools = [{ prefix = \"fe80::/33\", delegate = 56 }]", &["3:28 `prefix` cannot be `\"fe80::/33\"`: hosts have no addresses in fe80::/10"]),
+    // Reservations, from line 5 on.
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\naddresses = [\"2001:db8:1::7\"]", &["4:1 a reservation without a client: give one of duid, hw-address"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x0001\"", &["5:8 `duid` cannot be `\"0x0001\"`: a DUID has 3 to 130 octets"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\nremote-id = \"a\"", &["6:1 a reservation with two clients"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\naddresses = [\"2001:db8:2::7\", \"2001:db8:1::\"]", &["6:14 reserved address 2001:db8:2::7 is in no subnet: add its [[subnet6]]", "6:31 reserved address 2001:db8:1:: is the anycast address of the routers"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\nprefixes = [\"2001:db8:8000::/60\"]", &["6:13 reserved prefix 2001:db8:8000::/60 overlaps prefix pool 2001:db8:8000::/33: that one delegates /56"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\nprefixes = [\"2001:db9::/56\"]", &["6:13 reserved prefix 2001:db9::/56 is on no network: give an address beside it"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\nprefixes = [\"2001:db9::/56\"]\naddresses = [\"2001:db8:1::7\"]", &[]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\naddresses = [\"2001:db8:1::7\"]\n[[reservation6]]\nduid = \"00:01:02\"\naddresses = [\"2001:db8:1::7\"]", &["8:8 two reservations for one client on one network: the other is at tandem.toml:5:8", "9:14 2001:db8:1::7/128 is reserved twice: it is also reserved at tandem.toml:6:14"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\nprefixes = [\"2001:db9::/48\", \"2001:db9:0:1::/64\"]\naddresses = [\"2001:db8:1::7\"]", &["6:30 2001:db9:0:1::/64 is reserved twice: it is also reserved at tandem.toml:6:13"]),
     // The protocol as a whole.
     ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\n[dhcpv6]\nhop-limit = 33\nduid = \"0x0001\"\nsecret = \"short\"", &["4:13 `hop-limit` cannot be `33`: write a whole number from 1 to 32", "5:8 `duid` cannot be `\"0x0001\"`: write \"llt\", \"ll\" or \"uuid\"", "6:10 `secret` cannot be `\"short\"`: a secret has at least 16 octets"]),
     ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\noptions = { dns = \"::1\", 0 = \"0x00\", 23 = \"::1\" }", &["3:13 unknown option `dns`", "3:26 unknown option `0`", "3:43 `23` cannot be `\"::1\"`: write \"0x…\""]),
@@ -182,6 +192,20 @@ fn classes_let_clients_into_a_pool_and_keep_them_out() {
     assert!(access.permits(&[0, 2]));
     assert!(!access.permits(&[0]) && !access.permits(&[1, 3]));
     assert!(Access::default().permits(&[]));
+}
+
+#[test]
+fn reservations_know_their_clients_in_four_ways() {
+    let reservations = whole().reservations6;
+    let duid = [0, 3, 0, 1, 2, 0, 0, 0, 0, 1];
+    assert_eq!(reservations[0].client, ReservedFor::Identifier(duid.into()));
+    assert_eq!(reservations[0].addresses, ["2001:db8:1:1::7".parse::<Ipv6Addr>().unwrap()]);
+    assert_eq!(reservations[0].prefixes, [prefix("2001:db8:8000:100::/56")]);
+    assert_eq!(reservations[0].host_name.as_deref(), Some("six"));
+    assert!(matches!(reservations[1].client, ReservedFor::Hardware(_)));
+    assert_eq!(reservations[2].client, ReservedFor::RemoteId((*b"modem-6").into()));
+    assert_eq!(reservations[3].client, ReservedFor::CircuitId((*b"ge-0/0/2").into()));
+    assert!(reservations[0].scope.is_none() && reservations[3].scope.is_some());
 }
 
 /// A server that would only seem to serve it must not start.

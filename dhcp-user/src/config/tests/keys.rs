@@ -8,7 +8,7 @@ use crate::config::reader::known;
 const KEYS: &str = include_str!("../KEYS.md");
 
 /// Sections in which the keys of *scope* may stand, and of what is one protocol's.
-const WITH_SCOPE: [(&str, &[&str]); 9] = [
+const WITH_SCOPE: [(&str, &[&str]); 10] = [
     ("document", &["scope", "scope4", "scope6"]),
     ("shared-network", &["scope", "scope4", "scope6"]),
     ("class", &["scope", "scope4", "scope6"]),
@@ -17,6 +17,7 @@ const WITH_SCOPE: [(&str, &[&str]); 9] = [
     ("reservation4", &["scope", "scope4"]),
     ("subnet6", &["scope", "scope6"]),
     ("pool6", &["scope", "scope6"]),
+    ("reservation6", &["scope", "scope6"]),
     ("prefix-pool", &["scope", "scope6"]),
 ];
 

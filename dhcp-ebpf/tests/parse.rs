@@ -112,6 +112,39 @@ fn a_dhcpv6_client_is_its_duid_wherever_that_stands() {
     assert_eq!(sender(&v6(&solicit(&DUID))).map(|sender| sender.client), Ok(duid_hash_of(&DUID)));
 }
 
+/// Clients put it first or nearly so; how deep it is looked for has an end.
+#[test]
+fn a_duid_is_found_behind_fifteen_options_and_no_deeper() {
+    let behind = |count: usize, duid: &[u8]| {
+        let mut message = vec![1, 0, 0, 7];
+        message.extend(option(16, &[9; 11]).repeat(count));
+        message.extend(option(1, duid));
+        sender(&v6(&message)).map(|sender| sender.client)
+    };
+    assert_eq!(behind(15, &DUID), Ok(duid_hash_of(&DUID)));
+    assert_eq!(behind(16, &DUID), Ok(peer_hash(&LINK_LOCAL)));
+    // RFC 8415 §11.1: no DUID is that long.
+    assert_eq!(behind(0, &[7; 130]), Ok(duid_hash_of(&[7; 130])));
+    assert_eq!(behind(0, &[7; 131]), Ok(peer_hash(&LINK_LOCAL)));
+}
+
+#[test]
+fn a_duid_that_the_packet_has_no_room_for_is_none() {
+    let mut message = solicit(&DUID);
+    message.truncate(message.len() - 1);
+    assert_eq!(sender(&v6(&message)).map(|sender| sender.client), Ok(peer_hash(&LINK_LOCAL)));
+}
+
+#[test]
+fn a_dhcpv6_client_is_charged_to_its_vlan_and_its_destination_is_handed_out() {
+    let message = udp(547, &solicit(&DUID));
+    let frame = ethernet(&[100, 7], 0x86dd, &ipv6(LINK_LOCAL, SERVER_V6, &message));
+    let port = PortKey { relay: [0; 16], vlans: [100, 7] };
+    assert_eq!(sender(&frame), Ok(Sender { client: duid_hash_of(&DUID), port }));
+    let addressed = parse::headers(&mut Cursor::of(&frame), &mut [0; 2]);
+    assert_eq!(addressed, Ok(Addressed::V6 { source: LINK_LOCAL, destination: SERVER_V6 }));
+}
+
 #[test]
 fn a_dhcpv6_client_without_a_duid_is_its_address() {
     let information_request = [11, 1, 2, 3, 0, 8, 0, 2, 0, 0];
@@ -128,6 +161,15 @@ fn behind_relays_a_dhcpv6_client_is_the_innermost_peer() {
         let found = sender(&v6(&message)).expect("it is a request");
         assert_eq!(found.client, peer_hash(&LINK_LOCAL));
         assert_eq!(found.port.relay, LINK_LOCAL, "the relay is who sent the packet");
+    }
+}
+
+/// RFC 8415 §7.6: hop-counts go up to eight.
+#[test]
+fn the_innermost_peer_is_found_behind_as_many_relays_as_there_may_be() {
+    for count in 1..=9 {
+        let found = sender(&v6(&relayed_through(count, &DUID))).expect("it is a request");
+        assert_eq!(found.client, peer_hash(&LINK_LOCAL), "{count} relays");
     }
 }
 

@@ -8,6 +8,7 @@ pub(crate) const RELAY: [u8; 4] = [198, 51, 100, 1];
 pub(crate) const DUID: [u8; 10] = [0, 3, 0, 1, 2, 0, 0, 0, 0, 0xa1];
 pub(crate) const LINK_LOCAL: [u8; 16] = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xa1];
 pub(crate) const RELAY_V6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x99];
+pub(crate) const SERVER_V6: [u8; 16] = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 pub(crate) const ALL_RELAYS: [u8; 16] = [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2];
 
 /// A DHCPDISCOVER of Alice to everybody.
@@ -42,6 +43,12 @@ pub(crate) fn relayed(hops: u8, peer: [u8; 16], message: &[u8]) -> Vec<u8> {
     outer.extend(option(18, b"port 7"));
     outer.extend(option(9, message));
     outer
+}
+
+/// A Solicit through `count` relays, the first of them next to the client at [`LINK_LOCAL`].
+pub(crate) fn relayed_through(count: u8, duid: &[u8]) -> Vec<u8> {
+    let nearest = relayed(0, LINK_LOCAL, &solicit(duid));
+    (1..count).fold(nearest, |inner, hops| relayed(hops, RELAY_V6, &inner))
 }
 
 pub(crate) fn option(code: u16, data: &[u8]) -> Vec<u8> {

@@ -12,6 +12,8 @@ use std::{env, fs};
 use aya::maps::{Array, HashMap, PerCpuArray, XskMap};
 use aya::programs::{TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
+use dhcp_ebpf::packet::Cursor;
+use dhcp_ebpf::steer::{duid_hash, peer_hash};
 use dhcp_ebpf::verdict::Fate;
 use dhcp_ebpf::{
     Arrival, Balance, Rate, Service, Settings, Verdict, bucket_of, client_hash, map, worker_of,
@@ -69,6 +71,10 @@ impl Program {
         program
             .map::<HashMap<_, [u8; 4], u8>>(map::LISTEN_V4)
             .insert(SERVER, 0, 0)
+            .expect("the map has room");
+        program
+            .map::<HashMap<_, [u8; 16], u8>>(map::LISTEN_V6)
+            .insert(SERVER_V6, 0, 0)
             .expect("the map has room");
         program.set(SERVING);
         Some(program)
@@ -145,7 +151,10 @@ fn each_kind_of_frame_gets_its_verdict() {
         |tags: &[u16]| ethernet(tags, 0x0800, &ipv4(BROADCAST, &udp(67, &request(&ALICE, [0; 4]))));
     let direct = request(&ALICE, [0; 4]);
     let relay = request(&ALICE, RELAY);
-    let twice_relayed = relayed(1, RELAY_V6, &relayed(0, LINK_LOCAL, &solicit(&DUID)));
+    let v6_to = |destination, message: &[u8]| {
+        ethernet(&[], 0x86dd, &ipv6(RELAY_V6, destination, &udp(547, message)))
+    };
+    let all_servers = [0xff, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3];
     for (name, frame, verdict) in [
         ("broadcast", discover(), Verdict::Taken),
         ("one tag", tagged(&[7]), Verdict::Taken),
@@ -162,7 +171,14 @@ fn each_kind_of_frame_gets_its_verdict() {
         ("to a client", ethernet(&[], 0x0800, &ipv4(BROADCAST, &udp(68, &direct))), Verdict::Other),
         ("solicit", v6(&solicit(&DUID)), Verdict::Taken),
         ("solicit with the longest DUID", v6(&solicit(&[5; 130])), Verdict::Taken),
-        ("relayed twice", v6(&twice_relayed), Verdict::Taken),
+        ("relayed twice", v6(&relayed_through(2, &DUID)), Verdict::Taken),
+        ("relayed to our address", v6_to(SERVER_V6, &relayed_through(9, &DUID)), Verdict::Taken),
+        ("relayed to all servers", v6_to(all_servers, &relayed_through(1, &DUID)), Verdict::Taken),
+        ("renewal at our address", v6_to(SERVER_V6, &solicit(&DUID)), Verdict::Taken),
+        ("to another address", v6_to(RELAY_V6, &relayed_through(1, &DUID)), Verdict::Elsewhere),
+        ("IPv6 fragment", with(v6(&solicit(&DUID)), 14 + 6, 44), Verdict::Fragment),
+        ("IPv6 extension", with(v6(&solicit(&DUID)), 14 + 6, 60), Verdict::Options),
+        ("cut off in its relay", v6(&relayed_through(1, &DUID)[..33]), Verdict::Short),
         ("advertise", v6(&with(solicit(&DUID), 0, 2)), Verdict::NotRequest),
     ] {
         assert_eq!(program.verdict(&frame), verdict, "{name}");
@@ -203,6 +219,29 @@ fn a_client_goes_to_the_worker_that_user_space_computes_and_no_other() {
         program.disconnect(owner);
         assert_eq!(program.verdict(&frame), Verdict::NoSocket, "worker {owner} is not the owner");
         program.connect(owner);
+    }
+}
+
+#[test]
+fn a_dhcpv6_client_goes_to_the_worker_that_user_space_computes_and_no_other() {
+    let Some(mut program) = Program::load() else { return };
+    for client in 0..16 {
+        let duid = [0, 3, 0, 1, 2, 0, 0, 0, 1, client];
+        let mut peer = LINK_LOCAL;
+        peer[15] = client;
+        let by_duid = duid_hash(&mut Cursor::of(&duid), 10).expect("it is a DUID");
+        for (message, hash) in [
+            (solicit(&duid), by_duid),
+            (relayed(0, peer, &solicit(&duid)), peer_hash(&peer)),
+            (relayed(1, RELAY_V6, &relayed(0, peer, &solicit(&duid))), peer_hash(&peer)),
+        ] {
+            let owner = worker_of(hash, WORKERS);
+            let frame = ethernet(&[], 0x86dd, &ipv6(LINK_LOCAL, ALL_RELAYS, &udp(547, &message)));
+            assert_eq!(program.verdict(&frame), Verdict::Taken);
+            program.disconnect(owner);
+            assert_eq!(program.verdict(&frame), Verdict::NoSocket, "{owner} is not the owner");
+            program.connect(owner);
+        }
     }
 }
 

@@ -158,6 +158,7 @@ impl Endpoint {
     }
 
     fn on_updates_done(&mut self, now: Stamp, xid: u32, table: &Table, actions: &mut Vec<Action>) {
+        self.updates.on_done(now, xid);
         let Some(session) = &mut self.session else { return };
         // An older request is not answered any more; a stray UPDDONE answers none.
         let Some(request) = session.request.take_if(|request| request.xid == xid) else { return };

@@ -1,6 +1,7 @@
 //! Whose word holds about an address: what of the partner's is taken, and what refused (draft-12
 //! §7.1.3).
 
+use super::duel::{self, Outstanding};
 use super::merge;
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Client, Told};
@@ -35,13 +36,6 @@ pub(super) struct Ours<'a> {
     pub(super) binding: Option<&'a Binding>,
     /// An update of ours that the partner has not answered, and has no reason to take back.
     pub(super) outstanding: Option<Outstanding>,
-}
-
-/// What an unanswered update said.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Outstanding {
-    pub(super) status: BindingStatus,
-    pub(super) cltt: Stamp,
 }
 
 /// What may be asked before an update is taken; the numbers are the spec's (draft-12 figure
@@ -86,28 +80,7 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
     if theirs.is_oddly_reserved && theirs.status == BindingStatus::Backup {
         return Err((Reject::NotReserved, "the address is not reserved here"));
     }
-    let has_lost = match ours.outstanding {
-        // dhcpd forgets what it is refused, and the lease may be one that its client took after it
-        // had left us: of two words on one client's lease theirs is taken, and ours told again.
-        Some(own) if ours.dialect == Dialect::Dhcpd && is_one_lease(ours.binding, own, theirs) => {
-            true
-        }
-        Some(own) if is_ours_better(ours.role, own, theirs) => {
-            return Err((Reject::LessCritical, "an update on its way to you matters more"));
-        }
-        // The client has left since: the partner hears of its lease first, and then of that.
-        Some(own)
-            if own.status == BindingStatus::Active
-                && theirs.status != BindingStatus::Active
-                && ours.binding.is_some_and(|binding| binding.status != own.status) =>
-        {
-            return Err((Reject::LessCritical, "what is on its way to you is not all"));
-        }
-        Some(own) if own.status == BindingStatus::Active && is_lease_taken(own, theirs) => {
-            return Err((Reject::LessCritical, "a lease on its way to you is newer"));
-        }
-        own => own.is_some(),
-    };
+    let has_lost = duel::is_lost(ours, theirs)?;
     let status = ours.binding.map_or(BindingStatus::Free, |binding| binding.status);
     let heard_after =
         |known: Stamp| theirs.cltt.is_some_and(|cltt| known == Stamp::ZERO || cltt > known);
@@ -129,6 +102,7 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         // comes to the other has come.
         Rule::HeardLater
             if theirs.cltt == Some(binding.cltt)
+                && !is_overtaken_release(now, ours.dialect, theirs)
                 && (binding.told == Told::Acknowledged
                     || (status, theirs.status)
                         == (BindingStatus::Released, BindingStatus::Active)) =>
@@ -188,46 +162,13 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
 /// Why an update is refused, the words for the partner's log.
 pub(super) type Refusal = (Reject, &'static str);
 
-/// Whether both speak of a lease of the same client.
-fn is_one_lease(binding: Option<&Binding>, own: Outstanding, theirs: Theirs<'_>) -> bool {
-    let same = binding.and_then(|binding| binding.client.as_ref()).zip(theirs.client);
-    (own.status, theirs.status) == (BindingStatus::Active, BindingStatus::Active)
-        && same.is_some_and(|(one, other)| one.is_same(other))
-}
-
-/// Both servers have told each other of one address before either answered: who wins. The partner
-/// finds the same (spec §6.3; ISC dhcpd decides so, the draft is silent).
-fn is_ours_better(role: Role, own: Outstanding, theirs: Theirs<'_>) -> bool {
-    use BindingStatus::{Abandoned, Active, Expired};
-    let is_primary = role == Role::Primary;
-    match (own.status, theirs.status) {
-        // Whoever set the address aside has seen something, and takes nothing else for it.
-        (Abandoned, Abandoned) => is_primary,
-        (_, Abandoned) => false,
-        (Abandoned, _) => true,
-        (Active, Active) => {
-            let cltt = theirs.cltt.unwrap_or(Stamp::ZERO);
-            own.cltt > cltt || own.cltt == cltt && is_primary
-        }
-        (Active, Expired) => false,
-        (Active, _) => is_primary,
-        (_, Active) => false,
-        _ => is_primary,
-    }
-}
-
-/// Whether the partner, which said `theirs` and has not heard of our lease yet, takes the lease when
-/// it comes, by the figure: then what it said must be refused here, or each had taken the other's.
-fn is_lease_taken(own: Outstanding, theirs: Theirs<'_>) -> bool {
-    match theirs.status {
-        BindingStatus::Free | BindingStatus::Backup => true,
-        BindingStatus::Expired => own.cltt > theirs.cltt.unwrap_or(Stamp::ZERO),
-        BindingStatus::Reset => theirs.starts.is_some_and(|starts| own.cltt > starts),
-        // What the figure asks of these two rules out the other.
-        BindingStatus::Released | BindingStatus::Abandoned => false,
-        // Decided by who wins the duel.
-        BindingStatus::Active => false,
-    }
+/// Whether a dhcpd took our word on the lease for its own after its client had left it, and before it
+/// told so: it tells the release then with the end that we told it (spec §6.3). Whether the client left
+/// before it came to us or after cannot be seen in one second; an address that is kept for it in vain
+/// is the lesser fault.
+fn is_overtaken_release(now: Stamp, dialect: Dialect, theirs: Theirs<'_>) -> bool {
+    (dialect, theirs.status) == (Dialect::Dhcpd, BindingStatus::Released)
+        && theirs.expires.is_some_and(|expires| expires > now)
 }
 
 #[cfg(test)]
@@ -257,6 +198,7 @@ mod tests {
         ours: Option<Binding>,
         outstanding: Option<Outstanding>,
         cltt: Option<Stamp>,
+        expires: Option<Stamp>,
         client: Client,
         is_oddly_reserved: bool,
     }
@@ -269,6 +211,7 @@ mod tests {
                 ours,
                 outstanding: None,
                 cltt: None,
+                expires: None,
                 client: client(b"a"),
                 is_oddly_reserved: false,
             }
@@ -285,7 +228,7 @@ mod tests {
                 status,
                 cltt: self.cltt,
                 starts: Some(Stamp(700)),
-                expires: None,
+                expires: self.expires,
                 client: Some(&self.client),
                 is_oddly_reserved: self.is_oddly_reserved,
             };
@@ -374,6 +317,22 @@ mod tests {
         assert_eq!(case.judge(BindingStatus::Released), Some(Reject::Outdated));
     }
 
+    /// A client that left dhcpd and came to us within one second, and dhcpd told of it when it had taken
+    /// our lease.
+    #[test]
+    fn a_release_with_the_end_of_a_lease_that_dhcpd_was_told_since_releases_nothing() {
+        let acknowledged = Binding { told: Told::Acknowledged, ..binding(BindingStatus::Active) };
+        let mut case = Case::of(Some(acknowledged));
+        case.dialect = Dialect::Dhcpd;
+        case.cltt = Some(Stamp(500));
+        case.expires = Some(NOW);
+        assert_eq!(case.judge(BindingStatus::Released), None, "it was released just now");
+        case.expires = Some(Stamp(2_000));
+        assert_eq!(case.judge(BindingStatus::Released), Some(Reject::Outdated));
+        case.cltt = Some(Stamp(501));
+        assert_eq!(case.judge(BindingStatus::Released), None, "the client came to dhcpd after us");
+    }
+
     /// A client that renewed with us, left us and came to dhcpd within one second.
     #[test]
     fn dhcpds_word_on_the_same_clients_lease_is_taken_though_ours_is_on_its_way() {
@@ -424,46 +383,6 @@ mod tests {
         assert_eq!(case.judge(BindingStatus::Backup), Some(Reject::NotReserved));
         assert_eq!(case.judge(BindingStatus::Free), None);
         assert_eq!(case.judge(BindingStatus::Active), None);
-    }
-
-    /// Spec §6.3, every pair from both ends: never both win.
-    #[test]
-    fn both_ends_of_a_duel_find_the_same_winner() {
-        use BindingStatus::{Active, Expired};
-        let told = |status, cltt| Outstanding { status, cltt: Stamp(cltt) };
-        let wins = |role, own: Outstanding, other: Outstanding| {
-            let theirs = Theirs {
-                status: other.status,
-                cltt: Some(other.cltt),
-                starts: None,
-                expires: None,
-                client: None,
-                is_oddly_reserved: false,
-            };
-            is_ours_better(role, own, theirs)
-        };
-        for one in BindingStatus::ALL {
-            for other in BindingStatus::ALL {
-                for (first, second) in [(5, 5), (5, 6), (6, 5)] {
-                    let (one, other) = (told(one, first), told(other, second));
-                    let primary = wins(Role::Primary, one, other);
-                    let secondary = wins(Role::Secondary, other, one);
-                    let expected = match (one.status, other.status) {
-                        (Active, Active) => first >= second,
-                        (BindingStatus::Abandoned, _) => true,
-                        (_, BindingStatus::Abandoned) => false,
-                        // Neither's: what each has decides, by the figure.
-                        (_, Active) | (Active, Expired) => {
-                            assert!(!primary && !secondary);
-                            continue;
-                        }
-                        _ => true,
-                    };
-                    assert_eq!(primary, expected, "{one:?} {other:?}");
-                    assert_eq!(secondary, !expected, "{one:?} {other:?}");
-                }
-            }
-        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv4Addr;
 
-use super::conflict::Outstanding;
+use super::duel::Outstanding;
 use super::merge;
 use crate::lease::Binding;
 use crate::wire::Stamp;

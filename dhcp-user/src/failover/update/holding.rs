@@ -1,17 +1,26 @@
-//! Ends of leases that dhcpd is not told yet.
+//! What dhcpd is not told yet.
 //!
-//! dhcpd compares no times. It takes EXPIRED or RELEASED for a lease that it has granted or renewed
-//! since, forgets that lease, though its own update of it is under way, and has the address to give
-//! (spec §6.2, §6.3). So such an end waits until what dhcpd did meanwhile has been heard: a moment
-//! after the lease ended, and on a new link until dhcpd's own updates have come. What they say of the
-//! lease then holds, and there is no end to tell any more.
+//! dhcpd compares no times. Whatever it is told of a lease takes the place of what it has done itself
+//! and not told yet: a later end is lost on both servers, or a client that it holds to be gone is told
+//! as gone after all (spec §6.2, §6.3). So on a new link it speaks first: it is asked for what we do not
+//! know (UPDREQ), and hears of our own changes after its UPDDONE. They are then what both servers know.
+//!
+//! The same happens later if dhcpd tells more slowly than it grants, as its window is full: what it tells
+//! is then some seconds old. For as long it is told nothing.
+//!
+//! It also takes EXPIRED or RELEASED for a lease that it has granted or renewed since, forgets that
+//! lease, though its own update of it is under way, and has the address to give. So an end waits for
+//! a moment after the lease ended, and where there is no UPDDONE to wait for until dhcpd has said
+//! nothing for a moment. What it said of the lease then holds, and there is no end to tell any more.
 
 use super::Ready;
 use crate::wire::{Seconds, Stamp};
 
 /// What dhcpd does is on its way for less than this.
 const MOMENT: Seconds = Seconds(3);
-/// After so long on a link an end is told, whatever else dhcpd still says.
+/// What it tells of is no older, if it tells at once: both count whole seconds.
+const FRESH: Seconds = Seconds(1);
+/// After so long on a link dhcpd is told everything, whatever else it still says.
 const LONGEST: Seconds = Seconds(60);
 
 /// What waits.
@@ -21,6 +30,10 @@ pub(super) struct Holding {
     heard: Stamp,
     /// When what it tells is taken to be all new.
     settled: Stamp,
+    /// Our UPDREQ that it has not answered.
+    asked: Option<u32>,
+    /// While it tells old news: since when, and when it did so last.
+    late: Option<(Stamp, Stamp)>,
     waiting: Vec<Ready>,
     /// When the first of them may be told.
     due: Option<Stamp>,
@@ -31,6 +44,38 @@ impl Holding {
     pub(super) fn link_up(&mut self, now: Stamp) {
         self.heard = now;
         self.settled = now.after(LONGEST);
+        self.asked = None;
+    }
+
+    /// UPDREQ goes out with this xid.
+    pub(super) fn ask(&mut self, now: Stamp, xid: u32) {
+        self.settled = now.after(LONGEST);
+        self.asked = Some(xid);
+    }
+
+    /// UPDDONE: what the partner tells from now on is new.
+    pub(super) fn on_done(&mut self, now: Stamp, xid: u32) {
+        if self.asked == Some(xid) {
+            (self.asked, self.late) = (None, None);
+            self.settled = now;
+            self.due = self.due.map(|_| now);
+        }
+    }
+
+    /// Whether dhcpd has something to tell before it is told anything.
+    pub(super) fn is_listening(&self, now: Stamp) -> bool {
+        self.asked.is_some() || self.is_late(now)
+    }
+
+    fn is_late(&self, now: Stamp) -> bool {
+        self.late.is_some_and(|(since, last)| now < last.after(MOMENT).min(since.after(LONGEST)))
+    }
+
+    /// dhcpd tells of a client that it heard at `cltt`. It tells in the order in which it heard them.
+    pub(super) fn on_lease(&mut self, now: Stamp, cltt: Stamp) {
+        let going_on = self.late.filter(|(_, last)| now < last.after(MOMENT));
+        let since = going_on.map_or(now, |(since, _)| since);
+        self.late = (now.since(cltt) > FRESH).then_some((since, now));
     }
 
     /// The partner has told something.
@@ -43,8 +88,14 @@ impl Holding {
     /// Whether the end of a lease, at `ended`, must wait; then it is [`ready`](Self::ready) again later.
     pub(super) fn holds(&mut self, now: Stamp, ended: Stamp, ready: Ready) -> bool {
         // An end that lies ahead is some clock's fault, and waits no longer than one of now.
-        let due = self.heard.max(ended.min(now)).after(MOMENT);
-        if now >= due || now >= self.settled && now >= ended.after(MOMENT) {
+        let is_late = self.is_late(now);
+        let said = match self.late {
+            _ if self.asked.is_some() => self.settled,
+            Some((_, last)) if is_late => last,
+            _ => self.heard,
+        };
+        let due = said.max(ended.min(now)).after(MOMENT);
+        if now >= due || now >= self.settled && !is_late && now >= ended.after(MOMENT) {
             return false;
         }
         self.waiting.push(ready);
@@ -54,6 +105,8 @@ impl Holding {
 
     /// What may be looked at again; nothing before the first is due.
     pub(super) fn ready(&mut self, now: Stamp) -> Vec<Ready> {
+        self.asked.take_if(|_| self.settled <= now);
+        self.late.take_if(|(_, last)| last.after(MOMENT) <= now);
         if self.due.is_none_or(|due| now < due) {
             return Vec::new();
         }
@@ -61,9 +114,11 @@ impl Holding {
         std::mem::take(&mut self.waiting)
     }
 
-    /// When [`ready`](Self::ready) has something.
+    /// When [`ready`](Self::ready) has something, or dhcpd is listened to no longer.
     pub(super) fn next_timeout(&self) -> Option<Stamp> {
-        self.due
+        let given_up = self.asked.map(|_| self.settled);
+        let caught_up = self.late.map(|(_, last)| last.after(MOMENT));
+        [self.due, given_up, caught_up].into_iter().flatten().min()
     }
 
     /// How many wait.
@@ -73,7 +128,7 @@ impl Holding {
 
     /// All that waits: there is no link any more.
     pub(super) fn drain(&mut self) -> Vec<Ready> {
-        self.due = None;
+        (self.due, self.asked, self.late) = (None, None, None);
         std::mem::take(&mut self.waiting)
     }
 }
@@ -121,5 +176,46 @@ mod tests {
         }
         holding.on_update(Stamp(160));
         assert!(!holding.holds(Stamp(162), Stamp(50), READY));
+    }
+
+    #[test]
+    fn dhcpd_is_listened_to_until_it_has_answered_or_for_so_long() {
+        let mut holding = Holding::default();
+        holding.link_up(Stamp(100));
+        assert!(holding.holds(Stamp(100), Stamp(50), READY));
+        holding.ask(Stamp(101), 7);
+        assert!(holding.holds(Stamp(110), Stamp(50), READY), "it may have renewed it");
+        holding.on_done(Stamp(110), 6);
+        assert!(holding.is_listening(Stamp(110)), "an answer to something else");
+        holding.on_update(Stamp(110));
+        holding.on_done(Stamp(110), 7);
+        assert!(!holding.is_listening(Stamp(110)));
+        assert_eq!(holding.next_timeout(), Some(Stamp(110)));
+        assert_eq!(holding.ready(Stamp(110)).len(), 2);
+        assert!(!holding.holds(Stamp(110), Stamp(50), READY));
+
+        holding.ask(Stamp(200), 8);
+        assert_eq!(holding.next_timeout(), Some(Stamp(260)));
+        holding.ready(Stamp(259));
+        assert!(holding.is_listening(Stamp(259)));
+        holding.ready(Stamp(260));
+        assert!(!holding.is_listening(Stamp(260)));
+    }
+
+    #[test]
+    fn a_dhcpd_that_tells_old_news_is_listened_to_until_it_tells_new_or_for_so_long() {
+        let mut holding = Holding::default();
+        holding.on_lease(Stamp(100), Stamp(99));
+        assert!(!holding.is_listening(Stamp(100)));
+        holding.on_lease(Stamp(100), Stamp(98));
+        assert!(holding.is_listening(Stamp(102)));
+        assert!(holding.holds(Stamp(102), Stamp(50), READY));
+        assert!(!holding.is_listening(Stamp(103)), "it has no more");
+        holding.on_lease(Stamp(102), Stamp(102));
+        assert!(!holding.is_listening(Stamp(102)));
+        for now in 200..300 {
+            holding.on_lease(Stamp(now), Stamp(now - 5));
+            assert_eq!(holding.is_listening(Stamp(now)), now < 260);
+        }
     }
 }

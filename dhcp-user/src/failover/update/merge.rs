@@ -4,7 +4,7 @@ use super::translate::Received;
 use crate::config::model::Parameters;
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, BindingStatus, Client, Told, WriterId};
-use crate::wire::Stamp;
+use crate::wire::{Seconds, Stamp};
 
 /// The binding after what the partner says of it is taken.
 pub(super) fn taken(
@@ -40,9 +40,10 @@ pub(super) fn taken(
     let is_same = is_same(before.and_then(|before| before.client.as_ref()), new.client.as_ref());
     match new.status {
         Active => {
-            let theirs_end = theirs.expires.unwrap_or(now);
-            let theirs_cltt = theirs.cltt.unwrap_or(Stamp::ZERO);
             let before = before.filter(|before| is_same && before.status == Active);
+            let told_end = theirs.expires.unwrap_or(now);
+            let theirs_end = told_end.max(overwritten_end(before, theirs));
+            let theirs_cltt = theirs.cltt.unwrap_or(Stamp::ZERO);
             if let Some(before) = before.filter(|before| !begins_anew(before, theirs)) {
                 new.expires = new.expires.max(theirs_end);
                 new.cltt = new.cltt.max(theirs_cltt);
@@ -59,6 +60,9 @@ pub(super) fn taken(
             }
             // The last that was said and not the latest: the partner waits for no other one.
             new.received_potential = theirs.potential.unwrap_or(theirs_end).max(theirs_end);
+            if theirs_end > told_end {
+                new.told = Told::Unsent;
+            }
         }
         Abandoned => {
             forget_potential(&mut new);
@@ -71,6 +75,24 @@ pub(super) fn taken(
         }
     }
     new
+}
+
+/// dhcpd sets potential-expiration-time to D + L/2 from when it hears the client, where L, what the client
+/// gets, is no more than D (spec §5.3). If it takes from us the end of a lease that it has renewed
+/// since and not told yet, it tells that end with its own later times: the client was told another,
+/// which is no later than this.
+fn overwritten_end(before: Option<&Binding>, theirs: &Received) -> Stamp {
+    let is_ours = |before: &Binding| {
+        theirs.expires == Some(before.expires) && theirs.cltt > Some(before.cltt)
+    };
+    if theirs.dialect == Dialect::Dhcpd
+        && before.is_some_and(is_ours)
+        && let (Some(cltt), Some(potential)) = (theirs.cltt, theirs.potential)
+    {
+        let third = potential.since(cltt).0 / 3;
+        return cltt.after(Seconds(2 * third));
+    }
+    Stamp::ZERO
 }
 
 /// Whether the client's lease that was running `before` has ended at the partner, which knew of it,

@@ -3,6 +3,7 @@
 //! ```text
 //! receive    BNDUPD: taken or refused        send       what goes out, and BNDACK
 //!   conflict   whose word holds                flight     what is not answered yet
+//!   duel       of two that crossed
 //!   merge      what an address becomes         walk       what the partner asked for
 //! translate  a binding on the wire             client     its client there
 //! holding    what dhcpd is not told yet
@@ -10,6 +11,7 @@
 
 mod client;
 mod conflict;
+mod duel;
 mod flight;
 mod holding;
 mod merge;
@@ -185,6 +187,11 @@ impl Updates {
             self.normal_since = at.now;
         }
         self.balance.begin(at.now);
+        if self.dialect == Dialect::Dhcpd && at.is_heard {
+            let xid = xids.next();
+            self.holding.ask(at.now, xid);
+            actions.push(Action::Send(xid, Message::UpdateRequest));
+        }
         if self.role == Role::Secondary && at.is_heard {
             actions.push(Action::Send(xids.next(), Message::PoolRequest));
         }
@@ -198,6 +205,11 @@ impl Updates {
             self.handover = Handover::Wanted;
         }
         self.walk = Some(Walk::new(Some(xid), self.owes_all, self.ranges(&at.table.layout())));
+    }
+
+    /// UPDDONE.
+    pub(super) fn on_done(&mut self, now: Stamp, xid: u32) {
+        self.holding.on_done(now, xid);
     }
 
     /// Whatever the partner does not know by now is to be told, as if it had asked.

@@ -78,6 +78,11 @@ impl Updates {
                     "its client says more of itself than can be stored",
                 ));
             }
+            if let (Dialect::Dhcpd, BindingStatus::Active, Some(cltt)) =
+                (self.dialect, theirs.status, theirs.cltt)
+            {
+                self.holding.on_lease(at.now, cltt);
+            }
             self.judge(at, update, before, &theirs, is_reserved, actions)?;
             let mut new =
                 merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);

@@ -33,7 +33,7 @@ enum Next {
 
 impl Updates {
     /// As [`Endpoint::pump`](crate::failover::Endpoint::pump). What the partner asked for is sent
-    /// whenever it is heard, what is untold only if [`Moment::tells`]. True only if something came of
+    /// whenever it is heard, what is untold only if it [`tells`](Self::tells). True only if something came of
     /// it.
     pub(in crate::failover) fn pump(
         &mut self,
@@ -53,7 +53,7 @@ impl Updates {
             self.handover = Handover::Walks;
             self.walk = Some(Walk::new(None, false, self.ranges(&at.table.layout())));
         }
-        if at.tells && self.walk.is_none() && (self.wants_all || self.wants_refused) {
+        if self.tells(at) && self.walk.is_none() && (self.wants_all || self.wants_refused) {
             let ranges = self.ranges(&at.table.layout());
             self.walk = Some(Walk::new(None, self.wants_all, ranges));
             self.wants_refused = false;
@@ -133,7 +133,7 @@ impl Updates {
     /// Looks for more addresses; false if there are none for now. What clients do is told before
     /// what was asked for, but a share of each at a time.
     fn refill(&mut self, at: &Moment<'_>) -> bool {
-        let mut more = at.tells && self.take_untold(at);
+        let mut more = self.tells(at) && self.take_untold(at);
         if let Some(walk) = self.walk.as_mut().filter(|walk| !walk.is_over()) {
             let again = walk.all;
             let ready = &mut self.ready;
@@ -144,6 +144,14 @@ impl Updates {
             more = true;
         }
         more
+    }
+
+    /// Whether what is untold is told unasked. A dhcpd speaks first, which it does in NORMAL: see
+    /// [`holding`](super::holding).
+    fn tells(&self, at: &Moment<'_>) -> bool {
+        let is_listening =
+            at.state == State::CommunicationsInterrupted || self.holding.is_listening(at.now);
+        at.tells && !(self.dialect == Dialect::Dhcpd && is_listening)
     }
 
     /// One look around all that is untold; false if nothing was found.

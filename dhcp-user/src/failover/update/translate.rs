@@ -150,10 +150,12 @@ impl Received {
         };
         if (dialect, update.status) == (Dialect::Dhcpd, BindingStatus::Released) {
             // dhcpd does not take a DHCPRELEASE for contact with the client, and knows no contact at
-            // all of a lease that we granted; but it says in lease-expiration-time when the client
-            // released (the capture's RELEASED). Without this every release there were outdated.
-            // One that lies ahead is the end of a lease that we have told it since.
-            received.cltt = received.cltt.max(received.expires.filter(|released| *released <= now));
+            // all of a lease that we granted; but it says in potential-expiration-time when the client
+            // released. Without this every release there were outdated. It says so in
+            // lease-expiration-time too (the capture's RELEASED), unless it took from us, before it
+            // told the release, the end of a lease that the client has had since.
+            received.cltt =
+                received.cltt.max(received.potential.filter(|released| *released <= now));
         }
         received
     }
@@ -305,7 +307,8 @@ mod tests {
         let mut update = telling(Dialect::Dhcpd).update(ADDRESS, &lease()).unwrap();
         update.status = BindingStatus::Released;
         update.cltt = Some(Stamp(400));
-        update.expires = Some(Stamp(900));
+        update.expires = Some(Stamp(2_000)); // taken from us since
+        update.potential = Some(Stamp(900));
         let received = |update: &Update, dialect| {
             Received::of(Stamp(1_000), update, dialect, &[], &Skew::default(), None)
         };
@@ -313,7 +316,7 @@ mod tests {
         assert_eq!(received(&update, Dialect::Tandem).cltt, Some(Stamp(400)));
         update.cltt = None;
         assert_eq!(received(&update, Dialect::Dhcpd).cltt, Some(Stamp(900)));
-        update.expires = Some(Stamp(1_001));
+        update.potential = Some(Stamp(1_001));
         assert_eq!(received(&update, Dialect::Dhcpd).cltt, None, "no release lies ahead");
     }
 

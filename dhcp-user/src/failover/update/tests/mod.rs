@@ -1,5 +1,6 @@
 //! Two servers' updates against each other, each with a table of its own.
 
+mod listening;
 mod pair;
 mod race;
 mod single;

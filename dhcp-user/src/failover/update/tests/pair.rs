@@ -97,8 +97,15 @@ impl Side {
         self.updates.link_up(self.now, dialect, window);
     }
 
-    /// So much time passes that nothing is held back any more.
+    /// So much time passes that nothing is held back any more; a request has been answered meanwhile.
     pub(super) fn settle(&mut self) {
+        let asked = self.actions.iter().find_map(|action| match action {
+            Action::Send(xid, Message::UpdateRequest) => Some(*xid),
+            _ => None,
+        });
+        if let Some(xid) = asked {
+            self.hear(xid, &Message::UpdateDone);
+        }
         self.now = Stamp(self.now.0 + 3);
         self.with(|updates, at, xids, actions| updates.on_tick(at, xids, actions));
     }
@@ -131,6 +138,7 @@ impl Side {
             Message::BindingAck(all) => updates.on_acknowledgement(at, xid, all, actions),
             Message::UpdateRequest => updates.on_request(at, xid, false),
             Message::UpdateRequestAll => updates.on_request(at, xid, true),
+            Message::UpdateDone => updates.on_done(at.now, xid),
             Message::PoolRequest => updates.on_pool_request(at, xid, actions),
             Message::PoolResponse { transferred } => {
                 updates.on_pool_response(at, *transferred, xids, actions);

@@ -9,7 +9,7 @@ use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Table, T
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 use crate::wire::{IpFlags, Stamp};
 
-fn update(address: Ipv4Addr, status: BindingStatus, number: u8) -> Update {
+pub(super) fn update(address: Ipv4Addr, status: BindingStatus, number: u8) -> Update {
     let client = client(number);
     Update {
         address,
@@ -27,7 +27,7 @@ fn update(address: Ipv4Addr, status: BindingStatus, number: u8) -> Update {
     }
 }
 
-fn taken(address: Ipv4Addr) -> Message {
+pub(super) fn taken(address: Ipv4Addr) -> Message {
     Message::BindingAck(vec![Acknowledgement { address, rejection: None }])
 }
 
@@ -37,7 +37,7 @@ fn refused(address: Ipv4Addr) -> Message {
 }
 
 /// Addresses of the updates that left, message by message.
-fn told(side: &mut Side) -> Vec<(u32, Vec<Ipv4Addr>)> {
+pub(super) fn told(side: &mut Side) -> Vec<(u32, Vec<Ipv4Addr>)> {
     let told = |(xid, message)| match message {
         Message::BindingUpdate(updates) => {
             Some((xid, updates.iter().map(|update: &Update| update.address).collect()))
@@ -342,7 +342,7 @@ fn all_clients_of_a_million_bindings_are_asked_for_in_bounded_steps() {
     }
 }
 
-fn ended(number: u8, acked: u32, received: u32) -> Binding {
+pub(super) fn ended(number: u8, acked: u32, received: u32) -> Binding {
     Binding {
         told: Told::Unsent,
         expires: Stamp(9_900),
@@ -397,25 +397,6 @@ fn the_end_of_a_lease_is_told_to_everybody_else() {
         let told: Vec<_> = told(&mut side).into_iter().flat_map(|(_, told)| told).collect();
         assert!(told.contains(&ip(1)), "{role:?} {dialect:?}");
     }
-}
-
-/// Spec §6.3: dhcpd would take our EXPIRED over the renewal that it gave while there was no link.
-#[test]
-fn dhcpd_is_not_told_the_end_of_a_lease_that_it_renewed_while_there_was_no_link() {
-    let mut side = Side::new(Role::Primary, 20);
-    side.set(ip(1), ended(2, 9_950, 0));
-    side.up(Dialect::Dhcpd, 10);
-    side.with(|updates, at, xids, actions| updates.entered(at, xids, actions));
-    side.pump(64);
-    assert!(!told(&mut side).iter().any(|(_, told)| told.contains(&ip(1))), "not yet");
-    let mut renewed = update(ip(1), BindingStatus::Active, 2);
-    renewed.cltt = Some(Stamp(9_899));
-    side.hear(7, &Message::BindingUpdate(vec![renewed]));
-    assert_eq!(side.get(ip(1)).unwrap().status, BindingStatus::Active);
-    side.sent();
-    side.settle();
-    side.pump(64);
-    assert!(!told(&mut side).iter().any(|(_, told)| told.contains(&ip(1))), "nothing has ended");
 }
 
 /// dhcpd holds free what we hold leased: it would give the address to another client.

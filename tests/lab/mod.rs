@@ -19,7 +19,7 @@ mod ledger;
 mod load;
 mod namespace;
 mod pair;
-#[cfg(feature = "simulation")]
+#[cfg(feature = "codec")]
 mod partner;
 mod peer;
 mod perfdhcp;
@@ -48,7 +48,7 @@ pub use ledger::{Ledger, Mac};
 pub use load::{Load, Mix, Tally, mac};
 pub use namespace::Namespace;
 pub use pair::{Host, Pair};
-#[cfg(feature = "simulation")]
+#[cfg(feature = "codec")]
 pub use partner::Partner;
 pub use peer::{Make, Peer};
 pub use perfdhcp::{Perfdhcp, Report};

@@ -182,7 +182,8 @@ fn simulation() -> Command {
 fn lab(server: &Path) -> Command {
     let mut command = runner();
     // Without the simulation, which is a step of its own.
-    command.args(["--package", "tandem-tests", "--no-default-features", "--features", "load"]);
+    command.args(["--package", "tandem-tests", "--no-default-features"]);
+    command.args(["--features", "load,codec"]);
     command.env("TANDEM_BIN", server);
     command.env("RUST_TEST_THREADS", "1").env("NEXTEST_TEST_THREADS", "1");
     command

@@ -1,6 +1,7 @@
 //! A pair of servers through everything that happens to pairs: Tandem beside Tandem, and either way
 //! round beside ISC dhcpd 4.4.3.
 
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use tandem_tests::lab::{
@@ -26,7 +27,13 @@ struct Duo {
 }
 
 impl Duo {
-    fn new(name: &str, makes: [Make; 2], relationship: &Relationship, clients: u32) -> Self {
+    fn new(
+        name: &str,
+        makes: [Make; 2],
+        relationship: &Relationship,
+        clients: u32,
+        seed: u64,
+    ) -> Self {
         eprintln!("-- {name}: primary {:?}, secondary {:?}", makes[0], makes[1]);
         let pair = Pair::new(name);
         let peers = Host::BOTH.map(|host| {
@@ -40,7 +47,7 @@ impl Duo {
         };
         let relay = pair.site.host("relay", "10.77.0.9");
         let servers = Host::BOTH.map(Host::address);
-        let load = Load::new(&relay, [10, 77, 0, 9].into(), &servers, clients, lab::seed());
+        let load = Load::new(&relay, [10, 77, 0, 9].into(), &servers, clients, seed);
         let wire = Wiretap::start(&pair);
         let mut duo = Self { pair, peers, wire, ours, load, _relay: relay };
         for host in Host::BOTH {
@@ -88,7 +95,7 @@ impl Duo {
                     faults.join("\n"),
                     peer.output()
                 );
-                std::thread::sleep(Duration::from_millis(100));
+                thread::sleep(Duration::from_millis(100));
             }
             drop(faults);
         }
@@ -108,16 +115,24 @@ fn quick() -> Relationship {
     Relationship { lease_s: 60, mclt_s: 8, receive_timer_s: 4, ..Relationship::default() }
 }
 
-/// A scenario with each pair of makes.
-fn each(name: &str, relationship: &Relationship, clients: u32, scenario: impl Fn(&mut Duo)) {
+/// A scenario with each pair of makes, beside each other: most of it is waiting.
+fn each(name: &str, relationship: &Relationship, clients: u32, scenario: impl Fn(&mut Duo) + Sync) {
     if !lab::available(name) {
         return;
     }
-    for makes in MAKES {
-        let mut duo = Duo::new(name, makes, relationship, clients);
+    let seed = lab::seed();
+    let run = &|makes| {
+        let mut duo = Duo::new(name, makes, relationship, clients, seed);
         scenario(&mut duo);
         duo.finish();
-    }
+    };
+    thread::scope(|scope| {
+        for makes in MAKES {
+            let name = format!("{makes:?}");
+            let spawned = thread::Builder::new().name(name).spawn_scoped(scope, move || run(makes));
+            spawned.expect("a thread for each pair");
+        }
+    });
 }
 
 /// draft-12 §5.2.1: the first lease lasts the MCLT, the renewal the configured time, whoever gave

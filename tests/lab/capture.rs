@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::namespace::Namespace;
 use super::process::Process;
@@ -36,15 +36,25 @@ impl Capture {
     /// Every whole frame in the file so far, in order.
     #[must_use]
     pub fn frames(&self) -> Vec<Vec<u8>> {
-        // The classic pcap format: a header of 24 octets, then for each frame one of 16 whose
-        // third word is its captured length, in this machine's order.
+        self.timed_frames().into_iter().map(|(_, frame)| frame).collect()
+    }
+
+    /// The same, each with the time at which it was on the wire.
+    #[must_use]
+    pub fn timed_frames(&self) -> Vec<(SystemTime, Vec<u8>)> {
+        // The classic pcap format: a header of 24 octets, then for each frame one of 16 with seconds,
+        // microseconds and captured length, in this machine's order.
         let octets = fs::read(&self.file).unwrap_or_default();
         let mut rest = octets.get(24..).unwrap_or_default();
         let mut frames = Vec::new();
-        while let Some(length) = rest.get(8..12) {
-            let length = u32::from_ne_bytes(length.try_into().expect("four octets")) as usize;
+        while let Some(header) = rest.first_chunk::<16>() {
+            let word = |at: usize| {
+                u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
+            };
+            let length = word(8) as usize;
             let Some(frame) = rest.get(16..16 + length) else { break };
-            frames.push(frame.to_vec());
+            let since = Duration::new(u64::from(word(0)), word(4) * 1_000);
+            frames.push((UNIX_EPOCH + since, frame.to_vec()));
             rest = &rest[16 + length..];
         }
         frames

@@ -1,6 +1,7 @@
 //! What a server has acknowledged, kept by the clients' side: the record that it is held to.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::Ipv4Addr;
 use std::time::{Duration, SystemTime};
 
@@ -88,33 +89,69 @@ impl Ledger {
     /// must be there, active, its client's, and end no earlier than the client was told.
     ///
     /// # Errors
-    /// Everything that is missing or different.
+    /// Everything that is missing or different, in words.
     pub fn check(&self, now: SystemTime, leases: &[Lease]) -> Result<(), Vec<String>> {
-        let mut faults = Vec::new();
-        let mut listed: HashMap<Ipv4Addr, &Lease> = HashMap::new();
-        for lease in leases.iter().filter(|lease| lease.state == "active") {
-            if let Some(twin) = listed.insert(lease.address, lease) {
-                faults.push(format!("listed twice: {twin:?} and {lease:?}"));
-            }
-        }
-        for (client, held) in self.held.iter().filter(|(_, held)| held.ends > now) {
-            let Some(lease) = listed.get(&held.address) else {
-                faults.push(format!("{} of {client:02x?} is gone", held.address));
-                continue;
-            };
-            let octets: Vec<String> = client.iter().map(|octet| format!("{octet:02x}")).collect();
-            if lease.hardware != octets.join(":") {
-                faults
-                    .push(format!("{} was acknowledged to {client:02x?}: {lease:?}", held.address));
-            }
-            // The ACK was under way for a moment, and both sides count whole seconds.
-            let told = held.ends.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            if lease.ends + 2 < told.as_secs() {
-                let told = told.as_secs();
-                faults.push(format!("{} was promised until {told}: {lease:?}", held.address));
-            }
-        }
+        let faults: Vec<_> = self.faults(now, leases).iter().map(Fault::to_string).collect();
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// The same, one by one.
+    ///
+    /// # Panics
+    /// If an address is listed twice.
+    #[must_use]
+    pub fn faults(&self, now: SystemTime, leases: &[Lease]) -> Vec<Fault> {
+        let mut listed: HashMap<Ipv4Addr, &Lease> = HashMap::new();
+        for lease in leases {
+            let twin = listed.insert(lease.address, lease);
+            assert!(twin.is_none(), "listed twice: {twin:?} and {lease:?}");
+        }
+        let held = self.held.iter().filter(|(_, held)| held.ends > now);
+        let fault = held.map(|(client, held)| Fault {
+            client: *client,
+            address: held.address,
+            told: held.ends.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
+            listed: listed.get(&held.address).map(|lease| (*lease).clone()),
+        });
+        fault.filter(|fault| !fault.is_none()).collect()
+    }
+}
+
+/// A lease that was acknowledged, and what a server has in its place.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    /// Whose it is.
+    pub client: Mac,
+    /// What it was given.
+    pub address: Ipv4Addr,
+    /// The end that it was told, in seconds since 1970.
+    pub told: u64,
+    /// What the server lists of the address.
+    pub listed: Option<Lease>,
+}
+
+impl Fault {
+    /// The ACK was under way for a moment, and both sides count whole seconds.
+    const ROUNDING_S: u64 = 2;
+
+    /// Whether the server has the lease at all: active, its client's, though for a shorter time.
+    #[must_use]
+    pub fn is_only_shorter(&self) -> bool {
+        let hardware = self.client.map(|octet| format!("{octet:02x}")).join(":");
+        let is_it = |lease: &Lease| lease.state == "active" && lease.hardware == hardware;
+        self.listed.as_ref().is_some_and(is_it)
+    }
+
+    fn is_none(&self) -> bool {
+        let ends = self.listed.as_ref().map_or(0, |lease| lease.ends);
+        self.is_only_shorter() && ends + Self::ROUNDING_S >= self.told
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client, address, told, listed } = self;
+        write!(to, "{address} is {client:02x?}'s until {told}, and the server has {listed:?}")
     }
 }
 

@@ -61,6 +61,9 @@ pub struct Load {
     /// Whose server identifier the last ACK carried.
     granted_by: HashMap<Mac, Ipv4Addr>,
     next_xid: u32,
+    /// Between two beginnings.
+    pause: Duration,
+    begun: Instant,
 }
 
 #[derive(Debug)]
@@ -99,7 +102,15 @@ impl Load {
             trying: HashMap::new(),
             granted_by: HashMap::new(),
             next_xid: 1,
+            pause: Duration::ZERO,
+            begun: Instant::now(),
         }
+    }
+
+    /// The same, beginning no more than so much in a second.
+    #[must_use]
+    pub fn paced(self, rate: u32) -> Self {
+        Self { pause: Duration::from_secs(1) / rate, ..self }
     }
 
     /// Keeps `window` exchanges, fewer than there are clients, under way until `enough` says so; what is under way then is given
@@ -115,7 +126,12 @@ impl Load {
     ) -> Result<Tally, String> {
         let mut tally = Tally::default();
         while !enough(&tally) {
-            while self.under_way.len() < window && self.begin(mix, &mut tally) {}
+            while self.under_way.len() < window
+                && self.begun.elapsed() >= self.pause
+                && self.begin(mix, &mut tally)
+            {
+                self.begun = Instant::now();
+            }
             self.receive(&mut tally)?;
             let now = Instant::now();
             let late = |exchange: &Exchange| now - exchange.asked >= PATIENCE;
@@ -127,6 +143,12 @@ impl Load {
         self.under_way.clear();
         self.busy.clear();
         Ok(tally)
+    }
+
+    /// Who acknowledged the client's lease last.
+    #[must_use]
+    pub fn granted_by(&self, client: Mac) -> Option<Ipv4Addr> {
+        self.granted_by.get(&client).copied()
     }
 
     /// Starts what a client does next. False if the socket is full.

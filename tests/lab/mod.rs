@@ -32,6 +32,8 @@ mod server;
 mod site;
 mod wait;
 mod wiretap;
+#[cfg(feature = "load")]
+mod witness;
 
 pub use capture::Capture;
 #[cfg(feature = "load")]
@@ -43,7 +45,7 @@ pub use frame::Headers;
 pub use hand::Hand;
 pub use lease::Lease;
 #[cfg(feature = "load")]
-pub use ledger::{Ledger, Mac};
+pub use ledger::{Fault, Ledger, Mac};
 #[cfg(feature = "load")]
 pub use load::{Load, Mix, Tally, mac};
 pub use namespace::Namespace;
@@ -51,7 +53,7 @@ pub use pair::{Host, Pair};
 #[cfg(feature = "codec")]
 pub use partner::Partner;
 pub use peer::{Make, Peer};
-pub use perfdhcp::{Perfdhcp, Report};
+pub use perfdhcp::{Perfdhcp, Report, RunningPerfdhcp};
 pub use process::Process;
 #[cfg(feature = "load")]
 pub use raw::RawPort;
@@ -61,6 +63,8 @@ pub use server::{Server, Settings};
 pub use site::Site;
 pub use wait::{until, until_some};
 pub use wiretap::{Overheard, Wiretap};
+#[cfg(feature = "load")]
+pub use witness::Witness;
 
 /// Whether this process may build a lab. Without root it says loudly what is skipped; where nothing
 /// may be, as `TANDEM_PRIVILEGED` promises, it panics.

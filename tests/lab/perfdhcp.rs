@@ -1,9 +1,15 @@
 //! ISC's perfdhcp, run against the server and read back.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::namespace::Namespace;
+use super::process::Process;
+
+/// How long one that was told to end may take for its report.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A run of perfdhcp, from a relay's address.
 #[derive(Clone, Copy, Debug)]
@@ -16,11 +22,13 @@ pub struct Perfdhcp<'a> {
     pub server: &'a str,
     /// New exchanges a second.
     pub rate: u32,
-    /// Simulated clients.
+    /// Simulated clients; their hardware addresses begin with [`Self::HARDWARE`].
     pub clients: u32,
-    /// How long, in seconds.
-    pub seconds: u32,
 }
+
+/// One that runs until it is told to end.
+#[derive(Debug)]
+pub struct RunningPerfdhcp(Process);
 
 /// What perfdhcp counted, DISCOVER to OFFER and REQUEST to ACK together.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -36,29 +44,64 @@ pub struct Report {
 }
 
 impl Perfdhcp<'_> {
-    /// Runs it to its end.
+    /// Its own default.
+    pub const HARDWARE: [u8; 3] = [0x00, 0x0c, 0x01];
+
+    /// Runs it for so many seconds, each client being given a lease once at the most.
     ///
     /// # Panics
     /// If its report cannot be read.
     #[must_use]
-    pub fn run(&self) -> (Report, String) {
+    pub fn run(&self, seconds: u32) -> (Report, String) {
         let _room = LargeBuffers::begin();
-        let mut command: Command = self.namespace.command("perfdhcp");
-        command.args(["-4", "-u", "-l", self.relay]);
-        command.args(["-r", &self.rate.to_string(), "-R", &self.clients.to_string()]);
+        let mut command = self.command();
         // A client asks again after some four seconds (RFC 2131 §4.1): an answer within three is in
         // time. `-W` counts microseconds.
-        command.args(["-p", &self.seconds.to_string(), "-d", "3", "-W", "3000000", self.server]);
+        command.args(["-u", "-p", &seconds.to_string(), "-d", "3", "-W", "3000000", self.server]);
         let output = command.output().expect("perfdhcp runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
-        let report = Report {
-            sent: total(&text, "sent packets"),
-            received: total(&text, "received packets"),
-            drops: total(&text, "drops"),
-            not_unique: total(&text, "non unique addresses"),
-        };
-        (report, text)
+        (Report::read(&text), text)
+    }
+
+    /// Starts it; what it prints goes to the file `log`.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    #[must_use]
+    pub fn start(&self, log: &Path) -> RunningPerfdhcp {
+        RunningPerfdhcp(Process::start(self.command().arg(self.server), log))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.namespace.command("perfdhcp");
+        command.args(["-4", "-l", self.relay]);
+        command.args(["-r", &self.rate.to_string(), "-R", &self.clients.to_string()]);
+        command
+    }
+}
+
+impl RunningPerfdhcp {
+    /// Ends it.
+    ///
+    /// # Panics
+    /// If it does not end, or its report cannot be read.
+    #[must_use]
+    pub fn finish(mut self) -> Report {
+        self.0.signal("INT");
+        self.0.finish(PATIENCE);
+        Report::read(&self.0.output())
+    }
+}
+
+impl Report {
+    fn read(text: &str) -> Self {
+        Self {
+            sent: total(text, "sent packets"),
+            received: total(text, "received packets"),
+            drops: total(text, "drops"),
+            not_unique: total(text, "non unique addresses"),
+        }
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) struct Client {
     began: Millis,
     sent: Millis,
     tries: u32,
+    /// How often it has booted anew: its host name tells.
+    pub(super) reboots: u32,
     /// When it next has something to do; an earlier timer is stale.
     pub(super) next: Millis,
     /// Whether it wants something and hears nothing, and since when.
@@ -99,6 +101,7 @@ impl Client {
             began: 0,
             sent: 0,
             tries: 0,
+            reboots: 0,
             next: plan.from,
             unanswered: None,
             random: Random::new(seed, 1_000 + u64::from(plan.number)),
@@ -287,6 +290,7 @@ impl Client {
     }
 
     fn reboot(&mut self, now: Millis) {
+        self.reboots += 1;
         self.begin(now, Stage::Rebooting);
     }
 

@@ -120,6 +120,9 @@ impl World<'_> {
         if whose(primary) != whose(secondary) {
             return Some("client");
         }
+        if !is_alike(primary, secondary) {
+            return Some("what the client and its relay said");
+        }
         let clocks = self.servers.each_ref().map(|server| server.clock);
         let shown = clocks.map(|clock| i64::from(clock.at(self.now).0));
         let skew = shown[1] - shown[0];
@@ -129,6 +132,10 @@ impl World<'_> {
         let apart = i64::from(secondary.expires.0) - i64::from(primary.expires.0) - skew;
         if apart.abs() > tolerance {
             return Some("end of the lease");
+        }
+        let heard = i64::from(secondary.cltt.0) - i64::from(primary.cltt.0) - skew;
+        if heard.abs() > tolerance {
+            return Some("when the client was last heard");
         }
         // What one relies on the other has promised to remember.
         let relies = |own: &Binding, other: &Binding, skew: i64| {
@@ -153,4 +160,15 @@ impl World<'_> {
         (free.abs_diff(backup) > most.unsigned_abs())
             .then(|| format!("{free} free, {backup} backup, {percent} percent allowed"))
     }
+}
+
+/// Whether both have all that classes, limits, names and leasequery go by, in whatever order.
+fn is_alike(one: &Binding, other: &Binding) -> bool {
+    let sorted = |binding: &Binding| {
+        let client = binding.client.as_ref()?;
+        let mut items: Vec<_> = client.items().map(|(kind, data)| (kind, data.to_vec())).collect();
+        items.sort();
+        Some((client.key().kind, items))
+    };
+    sorted(one) == sorted(other)
 }

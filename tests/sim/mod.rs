@@ -7,14 +7,18 @@
 //! world       events, one after the other       packet      what clients say and hear
 //! troubles    incidents begin and end           link        failover connections
 //! words       what a trace says                 wire        greetings and messages on them
+//! said        names, classes, option 82         configuration  of each server
 //! server      a core and its driver             disk        durable after a while
-//! observer    which promise was broken          sabotage    deliberate faults
-//! ending      quiet: both must agree            shrink      what a failure needs
-//! service     who is kept waiting
+//! observer    which promise was broken          overheard   what messages tell of it
+//! ending      quiet: both must agree            subscribers what limits count
+//! service     who is kept waiting               sabotage    deliberate faults
+//! clock       set wrongly, and drifting         seams       where they take hold
+//! random      chance, by the seed               shrink      what a failure needs
 //! ```
 
 mod client;
 mod clock;
+mod configuration;
 mod disk;
 mod ending;
 mod link;
@@ -23,10 +27,13 @@ mod overheard;
 mod packet;
 mod random;
 mod sabotage;
+mod said;
 mod scenario;
+mod seams;
 mod server;
 mod service;
 mod shrink;
+mod subscribers;
 mod troubles;
 mod wire;
 mod words;
@@ -37,8 +44,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use clock::{Clock, Millis};
 pub use observer::Failure;
 pub use sabotage::Sabotage;
+pub use said::Said;
 pub use scenario::{ClientPlan, Incident, NetworkPlan, Scenario, ServerPlan, Side, Time, Trouble};
 pub use shrink::shrink;
+pub use subscribers::LimitPlan;
 use world::World;
 
 /// How a run went.

@@ -7,6 +7,7 @@ use dhcp_user::wire::HardwareAddress;
 use dhcp_user::wire::dhcpv4::{Message, MessageType, Scratch, Writer};
 use dhcp_user::wire::option::code;
 
+use super::client::Client;
 use super::scenario::Side;
 
 /// A server's own address.
@@ -54,7 +55,14 @@ impl Words {
     }
 
     /// As the relay of the client's network hands it on, or as the client sends it to `to` itself.
-    pub(super) fn request(self, number: u16, network: usize, to: Side, unicast: bool) -> Request {
+    pub(super) fn request(
+        self,
+        client: &Client,
+        network: usize,
+        to: Side,
+        unicast: bool,
+    ) -> Request {
+        let number = client.plan.number;
         let hardware = hardware(number);
         let address = HardwareAddress::new(1, &hardware).expect("six octets fit");
         let mut octets = vec![0; 600];
@@ -70,6 +78,9 @@ impl Words {
         }
         if let Some(server) = self.server {
             push(code::SERVER_IDENTIFIER, &server_address(server).octets());
+        }
+        for (code, data) in client.plan.said.options(number, client.reboots, !unicast) {
+            push(code, &data);
         }
         let len = writer.finish();
         octets.truncate(len);

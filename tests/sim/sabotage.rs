@@ -44,11 +44,17 @@ pub enum Sabotage {
     RuleFiveSwapped,
     /// What the partner announced is stored later than it announced it.
     ReceivedPotentialInflated,
+    /// What clients and relays say beside their addresses does not come across.
+    SaidLost,
+    /// What the partner leases is not counted for limits.
+    PartnersUncounted,
+    /// A subscriber may have one lease more than its limit.
+    LimitOffByOne,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::AckBeforeFlush,
         Self::BindingAckBeforeFlush,
         Self::StateBeforeFlush,
@@ -68,6 +74,9 @@ impl Sabotage {
         Self::NeverSilent,
         Self::RuleFiveSwapped,
         Self::ReceivedPotentialInflated,
+        Self::SaidLost,
+        Self::PartnersUncounted,
+        Self::LimitOffByOne,
     ];
 
     /// The promise that it breaks: what is to notice it.
@@ -91,7 +100,9 @@ impl Sabotage {
             Self::UpdateDoneEarly => "all is sent before UPDDONE",
             Self::NeverSilent => "silent in this state",
             Self::RuleFiveSwapped => "of two clients the primary's has the address",
-            Self::InFlightForgotten | Self::Untold => "both agree once quiet",
+            Self::InFlightForgotten | Self::Untold | Self::SaidLost => "both agree once quiet",
+            Self::PartnersUncounted => "limits count what is leased",
+            Self::LimitOffByOne => "as many leases as the limit",
         }
     }
 

@@ -9,6 +9,8 @@ use std::net::Ipv4Addr;
 use super::clock::{Clock, HOUR, MINUTE, Millis, SECOND};
 use super::packet::pool_begin;
 use super::random::Random;
+use super::said::Said;
+use super::subscribers::LimitPlan;
 
 /// Which of the two servers: the primary is 0.
 pub type Side = usize;
@@ -36,6 +38,8 @@ pub struct Scenario {
     pub max_secs: u32,
     /// Seconds in COMMUNICATIONS-INTERRUPTED after which the partner is taken to be down.
     pub safe_period: Option<u32>,
+    /// How many leases a subscriber may have.
+    pub limits: Option<LimitPlan>,
     /// Between clients and servers.
     pub network: NetworkPlan,
     /// Shortest and longest way of a failover message.
@@ -89,6 +93,8 @@ pub struct ClientPlan {
     pub slow: i64,
     /// Kept for it, behind the pool of its network: the how-manieth address there.
     pub reserved: Option<u32>,
+    /// What it says of itself, and its relay of it.
+    pub said: Said,
     /// How long it is content before it does something else, about; at least a minute.
     pub patience: Millis,
 }
@@ -123,6 +129,8 @@ pub enum Trouble {
     Stop(Side),
     /// An operator takes a server out of service.
     Shutdown(Side),
+    /// The same, but the process goes on, and is resumed.
+    Withdraw(Side),
     /// An operator pauses a server.
     Pause(Side),
     /// Flushes take seconds.
@@ -174,6 +182,7 @@ impl Scenario {
             split: random.pick(&[0, 64, 128, 128, 256]) as u32,
             max_secs: random.pick(&[1, 3, 10]),
             safe_period: random.chance(50).then_some(7_200),
+            limits: random.chance(300).then(|| limits(random)),
             network: NetworkPlan {
                 lost: random.pick(&[0, 10, 80]),
                 doubled: random.pick(&[0, 20]),
@@ -197,6 +206,10 @@ fn clock(random: &mut Random, length: Millis) -> Clock {
     }
 }
 
+fn limits(random: &mut Random) -> LimitPlan {
+    LimitPlan { port: random.between(1, 4) as u32, class: random.between(2, 8) as u32 }
+}
+
 /// The address that is kept for a client.
 pub(super) fn reserved_address(scenario: &Scenario, client: &ClientPlan) -> Option<Ipv4Addr> {
     let first = pool_begin(client.network).to_bits() + scenario.pools[client.network];
@@ -215,6 +228,7 @@ fn clients(random: &mut Random, length: Millis, pools: &[u32]) -> Vec<ClientPlan
             from: if random.chance(700) { random.below(10 * MINUTE) } else { random.below(length) },
             slow: random.below(40).cast_signed(),
             reserved: random.chance(80).then_some(number.into()),
+            said: Said::of(random),
             patience: restless,
         }
     };
@@ -257,7 +271,8 @@ fn trouble(random: &mut Random, pools: &[u32]) -> Trouble {
         40..52 => Trouble::PowerOff(side),
         52..58 => Trouble::LoseDisk(side),
         58..64 => Trouble::Stop(side),
-        64..67 => Trouble::Shutdown(side),
+        64..66 => Trouble::Shutdown(side),
+        66..67 => Trouble::Withdraw(side),
         67..70 => Trouble::Pause(side),
         70..75 => Trouble::SlowDisk(side),
         75..81 => Trouble::Unreachable(side),

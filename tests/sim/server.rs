@@ -4,9 +4,7 @@
 //! and of the endpoint's actions the messages, the end of the connection and the service view.
 
 use std::collections::VecDeque;
-use std::io;
 use std::net::Ipv4Addr;
-use std::path::Path;
 
 use dhcp_user::config::Config;
 use dhcp_user::failover::{Action, Alarm, Command, Endpoint, Event, Saved, Settings};
@@ -21,10 +19,11 @@ use dhcp_user::wire::Stamp;
 use dhcp_user::wire::failover::{Message, Rejection, State};
 
 use super::clock::{Clock, Millis};
+use super::configuration::configuration;
 use super::disk::{Disk, Record, Sequence};
-use super::packet::{Heard, Request, hardware, pool_begin, server_address};
+use super::packet::{Heard, Request, pool_begin, server_address};
 use super::sabotage::Sabotage;
-use super::scenario::{Scenario, Side, reserved_address};
+use super::scenario::{Scenario, Side};
 
 /// The rings of the journal.
 const WORKER: u16 = 0;
@@ -57,7 +56,7 @@ pub(super) struct Core {
     pub(super) table: Table,
     pub(super) views: Views,
     pub(super) endpoint: Endpoint,
-    limits: Limits,
+    pub(super) limits: Limits,
     work: Workspace,
     /// Of the worker and of the endpoint.
     appended: [Sequence; 3],
@@ -113,7 +112,7 @@ pub(super) enum Handled {
 
 impl Server {
     pub(super) fn new(scenario: &Scenario, side: Side, sabotage: Option<Sabotage>) -> Self {
-        let config = config(scenario, side);
+        let config = configuration(scenario, side, sabotage);
         let own = InterfaceAddress { address: server_address(side), prefix_len: 24 };
         let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
         let pools = Layout::of(&config).pools().map(|(id, _)| id).collect();
@@ -144,6 +143,10 @@ impl Server {
         &self.settings
     }
 
+    pub(super) fn has_limits(&self) -> bool {
+        !self.config.limits.is_empty()
+    }
+
     /// Whether what is published answers anybody at all.
     pub(super) fn view(&self) -> Option<&View> {
         self.core.as_ref()?.views.0.first()
@@ -172,24 +175,6 @@ impl Server {
         (counts.free + counts.backup) as u32
     }
 
-    /// Rule 5 the wrong way round: what this server says of an address counts for nothing.
-    pub(super) fn give_in(&self, message: &Message) {
-        let (Message::BindingUpdate(updates), Some(core), 0) = (message, &self.core, self.side)
-        else {
-            return;
-        };
-        for update in updates.iter().filter(|update| update.status == BindingStatus::Active) {
-            core.alter_if(
-                update.address,
-                |binding| binding.status == BindingStatus::Active,
-                |binding| {
-                    binding.status = BindingStatus::Expired;
-                    binding.cltt = Stamp::ZERO;
-                },
-            );
-        }
-    }
-
     /// Starts: from what the disk has.
     pub(super) fn start(&mut self, time: Millis, alarms: &mut Vec<Alarm>) {
         let table = Table::new(Layout::of(&self.config));
@@ -197,6 +182,8 @@ impl Server {
             table.restore(*address, binding.clone());
         }
         table.finish_restore(&in_turn);
+        let limits = Limits::new();
+        self.count_leases(&limits, &table);
         let mut saved = self.disk.saved;
         self.disk.states = saved.iter().map(|saved| saved.state).collect();
         if self.is_broken(Sabotage::StateForgotten) {
@@ -212,7 +199,7 @@ impl Server {
             table,
             views: Views(vec![View::SILENT]),
             endpoint,
-            limits: Limits::new(),
+            limits,
             work: Workspace::new(WriterId(WORKER)),
             appended: [0; 3],
             held: VecDeque::new(),
@@ -220,6 +207,11 @@ impl Server {
             actions,
         });
         self.carry(alarms);
+    }
+
+    /// Counts every lease that there is for its subscriber.
+    pub(super) fn count_leases(&self, limits: &Limits, table: &Table) {
+        table.for_each(|_, binding| self.service.count_lease(limits, binding));
     }
 
     pub(super) fn stop(&mut self) {
@@ -237,11 +229,7 @@ impl Server {
         let mut buffer = [0; 1472];
         let answer = world.answer(&request.arrival, &request.octets, work, &mut buffer);
         for change in core.work.changes() {
-            let mut binding = change.binding.clone();
-            if sabotage == Some(Sabotage::SentPotentialNotStored) {
-                binding.sent_potential = Stamp::ZERO;
-            }
-            let record = Record::Binding(change.address, binding);
+            let record = Record::Binding(change.address, recorded(sabotage, &change.binding));
             core.appended[usize::from(WORKER)] = self.disk.append(WORKER, record);
         }
         if sabotage == Some(Sabotage::Untold) {
@@ -325,11 +313,14 @@ impl Server {
         let now = self.clock.at(time);
         let sabotage = self.sabotage;
         let Some(core) = &mut self.core else { return false };
-        let Core { table, views, appended, .. } = core;
-        let disk = &mut self.disk;
+        let Core { table, views, appended, limits, .. } = core;
+        let (disk, service) = (&mut self.disk, &self.service);
         let mut freed = Vec::new();
         let writer = WriterId(MAINTENANCE);
-        let sweep = table.expire(now, usize::MAX, writer, views, &mut |resource, _, binding| {
+        let sweep = table.expire(now, usize::MAX, writer, views, &mut |resource, old, binding| {
+            if old.status == BindingStatus::Active {
+                service.uncount_lease(limits, old);
+            }
             let address = resource.ipv4();
             let record = Record::Binding(address, binding.clone());
             appended[usize::from(MAINTENANCE)] = disk.append(MAINTENANCE, record);
@@ -373,7 +364,8 @@ impl Server {
                 }
                 Out::Close(why) => Effect::Close(why),
                 Out::Publish(view) => {
-                    core.views = Views(vec![sabotaged(view, side, sabotage)]);
+                    let broken = |fault: Sabotage| fault.view(view.clone(), side);
+                    core.views = Views(vec![sabotage.map_or_else(|| view.clone(), broken)]);
                     Effect::Published
                 }
             });
@@ -390,11 +382,15 @@ impl Server {
         let writer = usize::from(FAILOVER);
         for action in std::mem::take(&mut core.actions) {
             let out = match action {
-                Action::Changed { address, mut binding, .. } => {
-                    if self.sabotage == Some(Sabotage::SentPotentialNotStored) {
-                        binding.sent_potential = Stamp::ZERO;
+                Action::Changed { address, before, binding } => {
+                    if self.sabotage != Some(Sabotage::PartnersUncounted) {
+                        let is_lease = |it: &&Binding| it.status == BindingStatus::Active;
+                        if let Some(before) = before.as_ref().filter(is_lease) {
+                            self.service.uncount_lease(&core.limits, before);
+                        }
+                        self.service.count_lease(&core.limits, &binding);
                     }
-                    let record = Record::Binding(address, binding);
+                    let record = Record::Binding(address, recorded(self.sabotage, &binding));
                     core.appended[writer] = self.disk.append(FAILOVER, record);
                     continue;
                 }
@@ -422,112 +418,12 @@ impl Core {
         self.table.for_each(|resource, _| addresses.push(resource.ipv4()));
         addresses
     }
-
-    fn alter(&self, address: Ipv4Addr, change: impl Fn(&mut Binding)) {
-        self.alter_if(address, |_| true, change);
-    }
-
-    /// Breaks a binding behind the core's back.
-    fn alter_if(
-        &self,
-        address: Ipv4Addr,
-        is_meant: impl Fn(&Binding) -> bool,
-        change: impl Fn(&mut Binding),
-    ) {
-        let guard = self.table.pin();
-        let Some(seen) = self.table.seen(address, &guard) else { return };
-        if let Some(binding) = seen.binding().filter(|binding| is_meant(binding)) {
-            let mut broken = binding.clone();
-            change(&mut broken);
-            // One thread: nobody can have been faster.
-            let _ = self.table.replace(address, seen, broken, &guard);
-        }
-    }
-
-    fn acknowledge(&self, message: &Message) {
-        let Message::BindingUpdate(updates) = message else { return };
-        for update in updates {
-            let potential = update.potential.unwrap_or(Stamp::ZERO);
-            let raise = |binding: &mut Binding| {
-                binding.acked_potential = binding.acked_potential.max(potential);
-            };
-            self.alter(update.address, raise);
-        }
-    }
 }
 
-impl Sabotage {
-    fn lets_go(self, out: &Out) -> bool {
-        match out {
-            Out::Send(_, Message::BindingAck(_)) => self == Self::BindingAckBeforeFlush,
-            Out::Send(_, Message::State(_)) => self == Self::StateBeforeFlush,
-            _ => false,
-        }
-    }
-}
-
-fn sabotaged(mut view: View, side: Side, sabotage: Option<Sabotage>) -> View {
-    use dhcp_user::lease::Answers;
-    use dhcp_user::wire::Seconds;
+/// A binding as the journal gets it.
+fn recorded(sabotage: Option<Sabotage>, binding: &Binding) -> Binding {
     match sabotage {
-        Some(Sabotage::McltOffByOne) => view.mclt = view.mclt.map(|mclt| Seconds(mclt.0 + 1)),
-        Some(Sabotage::NoMclt) => view.mclt = view.mclt.map(|_| Seconds(1_000_000)),
-        Some(Sabotage::PrimaryGivesBackup) if side == 0 => view.owner = Owner::Secondary,
-        Some(Sabotage::SecondaryGivesFree) if side == 1 => view.owner = Owner::Primary,
-        Some(Sabotage::TakenOverAtOnce) => {
-            if let Some(takeover) = &mut view.takeover {
-                takeover.since = Stamp(1);
-            }
-        }
-        Some(Sabotage::NeverSilent) if view.answers == Answers::Nobody => {
-            view.answers = Answers::Everybody;
-        }
-        _ => {}
+        Some(fault) => fault.record(binding.clone()),
+        None => binding.clone(),
     }
-    view
-}
-
-fn config(scenario: &Scenario, side: Side) -> Config {
-    let plan = &scenario.servers[side];
-    let subnets = (0..scenario.pools.len()).map(|network| {
-        let last = 9 + scenario.pools[network];
-        format!(
-            "[[subnet4]]\nsubnet = \"10.{network}.0.0/24\"\n\
-             pools = [\"10.{network}.0.10-10.{network}.0.{last}\"]\n\
-             lease-time = \"{}s\"\n",
-            plan.lease_time
-        )
-    });
-    let reserved = scenario.clients.iter().filter_map(|client| {
-        let address = reserved_address(scenario, client)?;
-        let [a, b, c, d, e, f] = hardware(client.number);
-        Some(format!(
-            "[[reservation4]]\nhw-address = \"{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}\"\n\
-             address = \"{address}\"\n"
-        ))
-    });
-    let names: Vec<_> = (0..scenario.pools.len()).map(|n| format!("\"10.{n}.0.0/24\"")).collect();
-    let role = if side == 0 { "primary" } else { "secondary" };
-    let split = if side == 0 { format!("split = {}\n", scenario.split) } else { String::new() };
-    let safe = scenario.safe_period.map(|time| format!("safe-period = \"{time}s\"\n"));
-    let toml = format!(
-        "[[interface]]\nname = \"eth0\"\n{}{}[[failover]]\nname = \"pair\"\nrole = \"{role}\"\n\
-         local = \"{}\"\npeer = \"{}\"\nmclt = \"{}s\"\nreceive-timer = \"{}s\"\n\
-         startup = \"{}s\"\nmax-unacked = {}\nload-balance-max-secs = {}\n{split}{}\
-         subnets = [{}]\n",
-        subnets.collect::<String>(),
-        reserved.collect::<String>(),
-        server_address(side),
-        server_address(1 - side),
-        if side == 0 { scenario.mclt } else { plan.mclt },
-        scenario.receive_timer,
-        plan.startup,
-        scenario.max_unacked,
-        scenario.max_secs,
-        safe.unwrap_or_default(),
-        names.join(", "),
-    );
-    let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
-    Config::parse(&toml, Path::new("simulated.toml"), &read)
-        .unwrap_or_else(|mistakes| panic!("the simulation's own configuration: {mistakes}\n{toml}"))
 }

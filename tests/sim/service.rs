@@ -13,6 +13,7 @@ impl World<'_> {
     /// Whether clients are kept waiting although somebody promised to answer them.
     pub(super) fn look(&mut self) {
         self.look_at_servers();
+        self.look_at_limits();
         if self.is_quiet {
             return;
         }
@@ -63,10 +64,13 @@ impl World<'_> {
                 (_, Answers::Nobody) | (Stage::Off | Stage::Bound | Stage::Renewing, _) => false,
                 (Stage::Rebinding, _) => knows,
                 (_, Answers::Extensions) => false,
+                _ if !self.is_within_limits(number, side) => false,
                 (_, Answers::Everybody) => server.available(client.network) >= 3,
                 (_, Answers::Shared(_)) => {
                     let left = server.available_to_both(client.network);
-                    both_normal && left >= 4 + self.scenario.pools[client.network] / 4
+                    both_normal
+                        && self.is_within_limits(number, 1 - side)
+                        && left >= 4 + self.scenario.pools[client.network] / 4
                 }
             }
         })

@@ -109,9 +109,10 @@ impl World<'_> {
                 self.command(side, command);
                 self.after(2 * SECOND, Event::Proceed(number));
             }
-            Trouble::Pause(side) => {
+            Trouble::Pause(side) | Trouble::Withdraw(side) => {
+                let is_pause = matches!(incident.what, Trouble::Pause(_));
                 self.troubles.retired[side] += 1;
-                self.command(side, Command::Pause);
+                self.command(side, if is_pause { Command::Pause } else { Command::Shutdown });
             }
             Trouble::SlowDisk(side) => self.troubles.slow[side] += 1,
             Trouble::Unreachable(side) => self.troubles.unreachable[side] += 1,
@@ -151,7 +152,10 @@ impl World<'_> {
             Trouble::LoseDisk(_) => is_well(0) && is_well(1),
             Trouble::Alone(side) => is_well(side) && is_well(1 - side),
             Trouble::BothAlone => is_well(0) && is_well(1),
-            Trouble::Shutdown(side) | Trouble::Stop(side) | Trouble::Pause(side) => is_well(side),
+            Trouble::Shutdown(side)
+            | Trouble::Withdraw(side)
+            | Trouble::Stop(side)
+            | Trouble::Pause(side) => is_well(side),
             _ => true,
         }
     }
@@ -205,7 +209,7 @@ impl World<'_> {
                 self.come_back(side);
                 self.troubles.retired[side] -= 1;
             }
-            Trouble::Pause(side) => {
+            Trouble::Pause(side) | Trouble::Withdraw(side) => {
                 self.troubles.retired[side] -= 1;
                 self.command(side, Command::Resume);
             }

@@ -194,19 +194,10 @@ impl World<'_> {
         if early {
             self.send(to, packet.xid, Message::UpdateDone);
         }
-        if self.sabotage == Some(Sabotage::ReceivedPotentialInflated) {
-            let mut inflated = packet.clone();
-            inflate(&mut inflated.message);
-            return self.tell(to, Happening::Received(&inflated));
+        let mut packet = packet.clone();
+        if let Some(fault) = self.sabotage {
+            fault.received(&mut packet.message);
         }
-        self.tell(to, Happening::Received(packet));
-    }
-}
-
-/// A deliberate fault: an hour more than the partner announced.
-fn inflate(message: &mut Message) {
-    let Message::BindingUpdate(updates) = message else { return };
-    for potential in updates.iter_mut().filter_map(|update| update.potential.as_mut()) {
-        *potential = potential.after(dhcp_user::wire::Seconds(3_600));
+        self.tell(to, Happening::Received(&packet));
     }
 }

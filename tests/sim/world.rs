@@ -1,7 +1,7 @@
 //! Two servers, their clients and all that is between them, from one event to the next.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use dhcp_user::failover::{Alarm, Event as Happening, Lost};
 use dhcp_user::wire::dhcpv4::MessageType;
@@ -16,6 +16,7 @@ use super::random::Random;
 use super::sabotage::Sabotage;
 use super::scenario::{Scenario, Side, Time};
 use super::server::{Effect, Handled, Reply, Server};
+use super::subscribers::Subscriber;
 use super::troubles::Troubles;
 
 /// Between two looks at who waits for what.
@@ -54,6 +55,8 @@ pub(super) struct World<'a> {
     numbered: u64,
     pub(super) servers: [Server; 2],
     pub(super) clients: Vec<Client>,
+    /// Who has had leases of each server since it started.
+    pub(super) subscribers_seen: [BTreeSet<Subscriber>; 2],
     pub(super) link: Link,
     pub(super) troubles: Troubles,
     pub(super) observer: Observer,
@@ -82,6 +85,7 @@ impl<'a> World<'a> {
             numbered: 0,
             servers: [0, 1].map(|side| Server::new(scenario, side, sabotage)),
             clients: scenario.clients.iter().map(|plan| Client::new(seed, plan)).collect(),
+            subscribers_seen: [BTreeSet::new(), BTreeSet::new()],
             link: Link::new(seed, scenario.link),
             troubles: Troubles::new(scenario),
             observer: Observer::new(scenario),
@@ -349,7 +353,7 @@ impl<'a> World<'a> {
             if to.is_some_and(|to| to != side) || self.troubles.unreachable[side] > 0 {
                 continue;
             }
-            let request = words.request(id, network, side, unicast);
+            let request = words.request(&self.clients[number], network, side, unicast);
             for delay in self.delays(number) {
                 self.after(delay, Event::Request(side, number, request.clone()));
             }
@@ -374,7 +378,9 @@ impl<'a> World<'a> {
 
     fn request(&mut self, side: Side, number: usize, request: &Request) {
         let id = self.clients[number].plan.number;
+        let before = self.counted(number, side);
         let handled = self.servers[side].request(self.now, id, request);
+        self.look_at_grant(number, side, &before);
         match handled {
             Handled::Silent("down") => return,
             Handled::Silent(why) => self.say(|| format!("{} is silent to {id}: {why}", name(side))),

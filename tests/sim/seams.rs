@@ -1,0 +1,124 @@
+//! Where deliberate faults take hold: what passes between a core and its driver, and the table behind
+//! the core's back.
+
+use std::net::Ipv4Addr;
+
+use dhcp_user::lease::{Answers, Binding, BindingStatus, Owner, View};
+use dhcp_user::wire::failover::Message;
+use dhcp_user::wire::{Seconds, Stamp};
+
+use super::sabotage::Sabotage;
+use super::scenario::Side;
+use super::server::{Core, Out, Server};
+
+impl Sabotage {
+    /// Whether this leaves though what it rests on is not durable.
+    pub(super) fn lets_go(self, out: &Out) -> bool {
+        match out {
+            Out::Send(_, Message::BindingAck(_)) => self == Self::BindingAckBeforeFlush,
+            Out::Send(_, Message::State(_)) => self == Self::StateBeforeFlush,
+            _ => false,
+        }
+    }
+
+    /// The service view as the workers of this side get it.
+    pub(super) fn view(self, mut view: View, side: Side) -> View {
+        match self {
+            Self::McltOffByOne => view.mclt = view.mclt.map(|mclt| Seconds(mclt.0 + 1)),
+            Self::NoMclt => view.mclt = view.mclt.map(|_| Seconds(1_000_000)),
+            Self::PrimaryGivesBackup if side == 0 => view.owner = Owner::Secondary,
+            Self::SecondaryGivesFree if side == 1 => view.owner = Owner::Primary,
+            Self::TakenOverAtOnce => {
+                if let Some(takeover) = &mut view.takeover {
+                    takeover.since = Stamp(1);
+                }
+            }
+            Self::NeverSilent if view.answers == Answers::Nobody => {
+                view.answers = Answers::Everybody;
+            }
+            _ => {}
+        }
+        view
+    }
+
+    /// A binding as it is journalled.
+    pub(super) fn record(self, mut binding: Binding) -> Binding {
+        if self == Self::SentPotentialNotStored {
+            binding.sent_potential = Stamp::ZERO;
+        }
+        binding
+    }
+
+    /// A message as the endpoint gets it.
+    pub(super) fn received(self, message: &mut Message) {
+        let Message::BindingUpdate(updates) = message else { return };
+        for update in updates {
+            match self {
+                // An hour more than the partner announced.
+                Self::ReceivedPotentialInflated => {
+                    let potential = update.potential.as_mut();
+                    potential.into_iter().for_each(|time| *time = time.after(Seconds(3_600)));
+                }
+                Self::SaidLost => update.request_options = None,
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Rule 5 the wrong way round: what this server says of an address counts for nothing.
+    pub(super) fn give_in(&self, message: &Message) {
+        let (Message::BindingUpdate(updates), Some(core), 0) = (message, &self.core, self.side)
+        else {
+            return;
+        };
+        for update in updates.iter().filter(|update| update.status == BindingStatus::Active) {
+            core.alter_if(
+                update.address,
+                |binding| binding.status == BindingStatus::Active,
+                |binding| {
+                    binding.status = BindingStatus::Expired;
+                    binding.cltt = Stamp::ZERO;
+                },
+            );
+        }
+        core.limits.recount(0, |limits| self.count_leases(limits, &core.table));
+    }
+}
+
+impl Core {
+    /// As [`alter_if`](Self::alter_if), whatever the binding is.
+    pub(super) fn alter(&self, address: Ipv4Addr, change: impl Fn(&mut Binding)) {
+        self.alter_if(address, |_| true, change);
+    }
+
+    /// Breaks a binding behind the core's back.
+    pub(super) fn alter_if(
+        &self,
+        address: Ipv4Addr,
+        is_meant: impl Fn(&Binding) -> bool,
+        change: impl Fn(&mut Binding),
+    ) {
+        let guard = self.table.pin();
+        let Some(seen) = self.table.seen(address, &guard) else { return };
+        if let Some(binding) = seen.binding().filter(|binding| is_meant(binding)) {
+            let mut broken = binding.clone();
+            change(&mut broken);
+            // One thread: nobody can have been faster.
+            let _ = self.table.replace(address, seen, broken, &guard);
+        }
+    }
+
+    /// The potential expirations that are told count as acknowledged.
+    pub(super) fn acknowledge(&self, message: &Message) {
+        let Message::BindingUpdate(updates) = message else { return };
+        for update in updates {
+            let potential = update.potential.unwrap_or(Stamp::ZERO);
+            let raise = |binding: &mut Binding| {
+                binding.acked_potential = binding.acked_potential.max(potential);
+            };
+            self.alter(update.address, raise);
+        }
+    }
+}

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use dhcp_user::config::Config;
 
-use super::packet::{hardware, server_address};
+use super::packet::hardware;
 use super::sabotage::Sabotage;
-use super::scenario::{Scenario, Side, reserved_address};
+use super::scenario::{Relationship, Scenario, Side, reserved_address};
 
 /// The configuration of one server.
 pub(super) fn configuration(scenario: &Scenario, side: Side, sabotage: Option<Sabotage>) -> Config {
@@ -30,29 +30,44 @@ pub(super) fn configuration(scenario: &Scenario, side: Side, sabotage: Option<Sa
              address = \"{address}\"\n"
         ))
     });
-    let names: Vec<_> = (0..scenario.pools.len()).map(|n| format!("\"10.{n}.0.0/24\"")).collect();
-    let role = if side == 0 { "primary" } else { "secondary" };
-    let split = if side == 0 { format!("split = {}\n", scenario.split) } else { String::new() };
-    let safe = scenario.safe_period.map(|time| format!("safe-period = \"{time}s\"\n"));
+    let relationships = (0..scenario.relationships).map(|it| relationship(scenario, it, side));
     let toml = format!(
-        "[[interface]]\nname = \"eth0\"\n{}{}{}[[failover]]\nname = \"pair\"\nrole = \"{role}\"\n\
-         local = \"{}\"\npeer = \"{}\"\nmclt = \"{}s\"\nreceive-timer = \"{}s\"\n\
-         startup = \"{}s\"\nmax-unacked = {}\nload-balance-max-secs = {}\n{split}{}\
-         subnets = [{}]\n",
+        "[[interface]]\nname = \"eth0\"\n{}{}{}{}",
         scenario.limits.map(|limits| limits.toml(sabotage)).unwrap_or_default(),
         subnets.collect::<String>(),
         reserved.collect::<String>(),
-        server_address(side),
-        server_address(1 - side),
-        if side == 0 { scenario.mclt } else { plan.mclt },
+        relationships.collect::<String>(),
+    );
+    let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
+    Config::parse(&toml, Path::new("simulated.toml"), &read)
+        .unwrap_or_else(|mistakes| panic!("the simulation's own configuration: {mistakes}\n{toml}"))
+}
+
+/// The section of one relationship in the file of this side.
+fn relationship(scenario: &Scenario, relationship: Relationship, side: Side) -> String {
+    let plan = &scenario.servers[side];
+    let networks = 0..scenario.pools.len();
+    let shared = networks.filter(|network| scenario.relationship(*network) == relationship);
+    let subnets: Vec<_> = shared.map(|network| format!("\"10.{network}.0.0/24\"")).collect();
+    let is_primary = side == relationship;
+    let role = if is_primary { "primary" } else { "secondary" };
+    let split = if is_primary { format!("split = {}\n", scenario.split) } else { String::new() };
+    let safe = scenario.safe_period.map(|time| format!("safe-period = \"{time}s\"\n"));
+    // A partner is known by its address: each relationship has a pair of its own.
+    let address = |side: Side| format!("10.{}.0.{}", 255 - relationship, 1 + side);
+    format!(
+        "[[failover]]\nname = \"pair{relationship}\"\nrole = \"{role}\"\n\
+         local = \"{}\"\npeer = \"{}\"\nmclt = \"{}s\"\nreceive-timer = \"{}s\"\n\
+         startup = \"{}s\"\nmax-unacked = {}\nload-balance-max-secs = {}\n{split}{}\
+         subnets = [{}]\n",
+        address(side),
+        address(1 - side),
+        if is_primary { scenario.mclt } else { plan.mclt },
         scenario.receive_timer,
         plan.startup,
         scenario.max_unacked,
         scenario.max_secs,
         safe.unwrap_or_default(),
-        names.join(", "),
-    );
-    let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
-    Config::parse(&toml, Path::new("simulated.toml"), &read)
-        .unwrap_or_else(|mistakes| panic!("the simulation's own configuration: {mistakes}\n{toml}"))
+        subnets.join(", "),
+    )
 }

@@ -8,6 +8,7 @@ use dhcp_user::lease::Binding;
 use dhcp_user::wire::failover::State;
 
 use super::random::Random;
+use super::scenario::Relationship;
 
 /// Number of a record: all that have a lower one were appended before it.
 pub(super) type Sequence = u64;
@@ -17,10 +18,10 @@ pub(super) type Sequence = u64;
 pub(super) struct Disk {
     /// What a restart finds.
     pub(super) bindings: BTreeMap<Ipv4Addr, Binding>,
-    /// The endpoint's own state.
-    pub(super) saved: Option<Saved>,
+    /// The endpoints' own states, by relationship.
+    pub(super) saved: [Option<Saved>; 2],
     /// All that it was since the last restart: one flush may take up several.
-    pub(super) states: Vec<State>,
+    pub(super) states: [Vec<State>; 2],
     /// Given to the operating system, and not yet known to be durable.
     flushing: Vec<(u16, Record)>,
     /// In the writers' rings.
@@ -33,7 +34,7 @@ pub(super) struct Disk {
 #[derive(Clone, Debug)]
 pub(super) enum Record {
     Binding(Ipv4Addr, Binding),
-    Saved(Saved),
+    Saved(Relationship, Saved),
 }
 
 impl Disk {
@@ -97,9 +98,9 @@ impl Disk {
                     self.bindings.insert(address, binding);
                 }
             }
-            Record::Saved(saved) => {
-                self.saved = Some(saved);
-                self.states.push(saved.state);
+            Record::Saved(relationship, saved) => {
+                self.saved[relationship] = Some(saved);
+                self.states[relationship].push(saved.state);
             }
         }
     }

@@ -3,12 +3,12 @@
 use std::net::Ipv4Addr;
 
 use dhcp_user::lease::{Binding, BindingStatus};
-use dhcp_user::wire::failover::State;
 
 use super::clock::{HOUR, MINUTE, Millis, SECOND};
 use super::observer::whose;
 use super::packet::pool_begin;
 use super::scenario::reserved_address;
+use super::server::Server;
 use super::words::binding;
 use super::world::World;
 
@@ -43,11 +43,10 @@ impl World<'_> {
             + 3 * u64::from(self.scenario.receive_timer)
             + 300;
         let latest = self.now + longest * SECOND;
-        let are_normal =
-            |world: &Self| world.servers.iter().all(|server| server.state() == Some(State::Normal));
+        let are_normal = |world: &Self| world.servers.iter().all(Server::is_normal);
         while !are_normal(self) && self.observer.failure.is_none() {
             if self.now >= latest {
-                let states = [0, 1].map(|side: usize| self.servers[side].state());
+                let states = self.servers.each_ref().map(Server::states);
                 let text = format!("after {longest} s without trouble the states are {states:?}");
                 self.observer.fail("back to NORMAL", self.now, text);
                 return;
@@ -155,7 +154,7 @@ impl World<'_> {
         let counts = self.servers[0].core.as_ref()?.table.counts(pool);
         let (free, backup) = (counts.free.cast_signed(), counts.backup.cast_signed());
         let all = free + backup;
-        let percent = i64::from(self.servers[0].settings().max_misbalance);
+        let percent = i64::from(self.servers[0].settings(0).max_misbalance);
         let most = 2 * ((all * percent + 99) / 100).max(1) + 2;
         (free.abs_diff(backup) > most.unsigned_abs())
             .then(|| format!("{free} free, {backup} backup, {percent} percent allowed"))

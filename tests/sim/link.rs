@@ -7,7 +7,7 @@ use dhcp_user::failover::{Dialect, Greeting};
 
 use super::clock::{Millis, SECOND};
 use super::random::Random;
-use super::scenario::Side;
+use super::scenario::{Relationship, Side};
 
 /// How long a greeting may take, as the product has it.
 const GREETING: Millis = 15 * SECOND;
@@ -32,6 +32,7 @@ pub(super) enum End {
 
 #[derive(Debug)]
 struct Connection {
+    relationship: Relationship,
     by: Side,
     /// None where it is closed.
     ends: [Option<End>; 2],
@@ -75,14 +76,18 @@ impl Link {
     }
 
     /// Which connection is that side's link.
-    pub(super) fn of(&self, side: Side) -> Option<u64> {
-        let is_link = |it: &Connection| matches!(it.ends[side], Some(End::Link(_)));
+    pub(super) fn of(&self, relationship: Relationship, side: Side) -> Option<u64> {
+        let is_link = |it: &Connection| {
+            it.relationship == relationship && matches!(it.ends[side], Some(End::Link(_)))
+        };
         Some(*self.connections.iter().find(|(_, it)| is_link(it))?.0)
     }
 
     /// A connection that this side has opened, and on which it greets.
-    pub(super) fn is_dialling(&self, side: Side) -> bool {
-        let greets = |it: &Connection| matches!(it.ends[side], Some(End::Greeting(..)));
+    pub(super) fn is_dialling(&self, relationship: Relationship, side: Side) -> bool {
+        let greets = |it: &Connection| {
+            it.relationship == relationship && matches!(it.ends[side], Some(End::Greeting(..)))
+        };
         self.connections.values().any(|it| it.by == side && greets(it))
     }
 
@@ -90,6 +95,11 @@ impl Link {
     pub(super) fn numbers(&self, side: Side) -> Vec<u64> {
         let has = |it: &Connection| it.ends[side].is_some();
         self.connections.iter().filter(|(_, it)| has(it)).map(|(number, _)| *number).collect()
+    }
+
+    /// In which relationship a connection is; nothing if it is gone.
+    pub(super) fn relationship(&self, number: u64) -> Option<Relationship> {
+        Some(self.connections.get(&number)?.relationship)
     }
 
     /// Connections on which that side has greeted for too long.
@@ -102,14 +112,20 @@ impl Link {
     }
 
     /// A new connection, if the network lets one be made.
-    pub(super) fn connect(&mut self, now: Millis, by: Side, ends: [Greeting; 2]) -> Option<u64> {
+    pub(super) fn connect(
+        &mut self,
+        now: Millis,
+        relationship: Relationship,
+        by: Side,
+        ends: [Greeting; 2],
+    ) -> Option<u64> {
         if !self.is_whole() {
             return None;
         }
         self.made += 1;
         let ends = ends.map(|greeting| Some(End::Greeting(Box::new(greeting), now)));
         let ways = [VecDeque::new(), VecDeque::new()];
-        self.connections.insert(self.made, Connection { by, ends, ways });
+        self.connections.insert(self.made, Connection { relationship, by, ends, ways });
         Some(self.made)
     }
 

@@ -45,7 +45,9 @@ pub use clock::{Clock, Millis};
 pub use observer::Failure;
 pub use sabotage::Sabotage;
 pub use said::Said;
-pub use scenario::{ClientPlan, Incident, NetworkPlan, Scenario, ServerPlan, Side, Time, Trouble};
+pub use scenario::{
+    ClientPlan, Incident, NetworkPlan, Relationship, Scenario, ServerPlan, Side, Time, Trouble,
+};
 pub use shrink::shrink;
 pub use subscribers::LimitPlan;
 use world::World;
@@ -105,12 +107,14 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
         format!("  primary    {}", small.servers[0]),
         format!("  secondary  {}", small.servers[1]),
         format!(
-            "  mclt {} s, receive-timer {} s, split {}, addresses of each network {:?}; of a \
-             thousand packets {} are lost and {} doubled",
+            "  {} relationships, mclt {} s, receive-timer {} s, split {}, addresses of each network \
+             {:?}, limits {:?}; of a thousand packets {} are lost and {} doubled",
+            small.relationships,
             small.mclt,
             small.receive_timer,
             small.split,
             small.pools,
+            small.limits,
             small.network.lost,
             small.network.doubled
         ),

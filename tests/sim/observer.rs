@@ -13,7 +13,7 @@ use dhcp_user::wire::failover::{State, Update};
 
 use super::clock::{Clock, Millis, SECOND};
 use super::packet::hardware;
-use super::scenario::{Scenario, Side, Time};
+use super::scenario::{Relationship, Scenario, Side, Time};
 use super::server::{Reply, Server};
 
 /// What two clocks that are kept by NTP, whole seconds, slow packets and a disk that holds a reply
@@ -69,7 +69,8 @@ pub(super) struct Known {
 #[derive(Debug)]
 pub(super) struct Observer {
     pub(super) claims: HashMap<Ipv4Addr, Vec<Claim>>,
-    pub(super) known: [Known; 2],
+    /// By relationship and side.
+    pub(super) known: [[Known; 2]; 2],
     pub(super) clocks: [Clock; 2],
     pub(super) mclt: u32,
     /// Both clocks are the true one: whole seconds must agree exactly.
@@ -77,10 +78,10 @@ pub(super) struct Observer {
     /// Since when, and until when, both servers were told that the other is down.
     pub(super) excused: Option<(Millis, Option<Millis>)>,
     pub(super) lost_disk: [Option<Millis>; 2],
-    /// In STARTUP because an operator resumed, and not for a restart.
-    pub(super) resumes: [bool; 2],
-    /// When each last told a client of a lease.
-    pub(super) served: [Option<Millis>; 2],
+    /// In STARTUP because an operator resumed, and not for a restart; by relationship and side.
+    pub(super) resumes: [[bool; 2]; 2],
+    /// When each last told a client of a lease; by relationship and side.
+    pub(super) served: [[Option<Millis>; 2]; 2],
     pub(super) failure: Option<Failure>,
     pub(super) exchanges: u64,
     pub(super) updates: u64,
@@ -91,14 +92,14 @@ impl Observer {
         let clocks = [scenario.servers[0].clock, scenario.servers[1].clock];
         Self {
             claims: HashMap::new(),
-            known: [Known::default(), Known::default()],
+            known: Default::default(),
             clocks,
             mclt: scenario.mclt,
             is_exact: clocks.iter().all(|clock| *clock == Clock::default()),
             excused: None,
             lost_disk: [None; 2],
-            resumes: [false; 2],
-            served: [None; 2],
+            resumes: [[false; 2]; 2],
+            served: [[None; 2]; 2],
             failure: None,
             exchanges: 0,
             updates: 0,
@@ -149,7 +150,8 @@ impl Observer {
     pub(super) fn replies(&mut self, now: Millis, server: &Server, reply: &Reply) {
         let Some((address, lease)) = &reply.lease else { return };
         let side = server.side;
-        self.served[side] = Some(now);
+        let relationship = server.relationship(*address);
+        self.served[relationship][side] = Some(now);
         let durable = server.disk.bindings.get(address);
         let is_kept = durable.is_some_and(|durable| {
             let same = whose(durable) == whose(lease) && durable.expires >= lease.expires;
@@ -175,7 +177,7 @@ impl Observer {
             );
         }
         if !reply.is_alone {
-            self.check_lead(now, side, *address, lease.expires, reply);
+            self.check_lead(now, (relationship, side), *address, lease.expires, reply);
         }
     }
 
@@ -183,12 +185,12 @@ impl Observer {
     fn check_lead(
         &mut self,
         now: Millis,
-        side: Side,
+        (relationship, side): (Relationship, Side),
         address: Ipv4Addr,
         expires: Stamp,
         reply: &Reply,
     ) {
-        let known = &self.known[side];
+        let known = &self.known[relationship][side];
         let of = |map: &HashMap<Ipv4Addr, Stamp>| map.get(&address).copied().unwrap_or(Stamp::ZERO);
         let (acknowledged, announced) = (of(&known.acknowledged), of(&known.announced));
         let base = reply.decided.max(acknowledged).max(announced);
@@ -281,12 +283,20 @@ impl Observer {
     }
 
     /// A server's state changes: what it may not skip (draft-12 §9.2, §9.6).
-    pub(super) fn moves(&mut self, now: Millis, server: &Server, from: State, to: State) {
+    pub(super) fn moves(
+        &mut self,
+        now: Millis,
+        server: &Server,
+        relationship: Relationship,
+        from: State,
+        to: State,
+    ) {
         let who = name(server.side);
-        let before = server.disk.states.first();
+        let before = server.disk.states[relationship].first();
         let must_stay =
             matches!(before, Some(State::Recover | State::RecoverWait | State::PartnerDown));
-        let is_restart = !std::mem::replace(&mut self.resumes[server.side], to == State::Startup);
+        let is_restart =
+            !std::mem::replace(&mut self.resumes[relationship][server.side], to == State::Startup);
         if (from, to) == (State::Startup, State::CommunicationsInterrupted)
             && must_stay
             && is_restart
@@ -295,7 +305,7 @@ impl Observer {
             self.fail("a restart changes no state", now, text);
         }
         // What it told clients when it was last up, its partner may not know (design, invariant 2).
-        let served = self.served[server.side].unwrap_or(0);
+        let served = self.served[relationship][server.side].unwrap_or(0);
         let wait = u64::from(self.mclt) * SECOND;
         if (from, to) == (State::RecoverWait, State::RecoverDone) && now + SLACK < served + wait {
             let text = format!("{who} has waited for {} s only", (now - served) / SECOND);
@@ -315,8 +325,14 @@ impl Observer {
     }
 
     /// A server answers though its state does not let it.
-    pub(super) fn answered_in(&mut self, now: Millis, server: &Server, client: u16) {
-        let Some(saved) = server.disk.saved else { return };
+    pub(super) fn answered_in(
+        &mut self,
+        now: Millis,
+        server: &Server,
+        relationship: Relationship,
+        client: u16,
+    ) {
+        let Some(saved) = server.disk.saved[relationship] else { return };
         let is_silent = matches!(
             saved.state,
             State::Recover
@@ -326,21 +342,26 @@ impl Observer {
                 | State::Shutdown
         );
         // The view follows the state by what is durable with it: nothing lies between the two.
-        if is_silent && server.state() == Some(saved.state) {
+        if is_silent && server.state(relationship) == Some(saved.state) {
             let text = format!("{} in {} answers client {client}", name(server.side), saved.state);
             self.fail("silent in this state", now, text);
         }
     }
 }
 
-/// Addresses that clients hold, and what is untold alone unless `all`.
-pub(super) fn held(server: &Server, all: bool) -> BTreeMap<Ipv4Addr, (u16, Stamp)> {
+/// Addresses of a relationship that clients hold, and what is untold alone unless `all`.
+pub(super) fn held(
+    server: &Server,
+    relationship: Relationship,
+    all: bool,
+) -> BTreeMap<Ipv4Addr, (u16, Stamp)> {
     let mut held = BTreeMap::new();
     let Some(core) = &server.core else { return held };
     core.table.for_each(|resource, binding| {
         let is_owed = all || binding.told != dhcp_user::lease::Told::Acknowledged;
         if let Some(client) = whose(binding).filter(|_| is_owed)
             && binding.status == BindingStatus::Active
+            && server.relationship(resource.ipv4()) == relationship
         {
             held.insert(resource.ipv4(), (client, binding.expires));
         }
@@ -348,7 +369,12 @@ pub(super) fn held(server: &Server, all: bool) -> BTreeMap<Ipv4Addr, (u16, Stamp
     held
 }
 
-/// A server as a trace names it.
+/// Which relationship a line of a trace is about, if it is not the first.
+pub(super) fn on(relationship: Relationship) -> &'static str {
+    ["", " (roles reversed)"][relationship]
+}
+
+/// A server as a trace names it: by its role in the first relationship.
 pub(super) fn name(side: Side) -> &'static str {
     ["primary", "secondary"][side]
 }

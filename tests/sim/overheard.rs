@@ -6,18 +6,26 @@ use dhcp_user::wire::failover::{Message, Update};
 
 use super::clock::Millis;
 use super::observer::{Observer, client_of, held, name, whose};
-use super::scenario::Side;
+use super::scenario::{Relationship, Side};
 use super::server::Server;
 
 impl Observer {
     /// A message leaves a server: what it tells must be durable.
-    pub(super) fn sends(&mut self, now: Millis, server: &Server, xid: u32, message: &Message) {
+    pub(super) fn sends(
+        &mut self,
+        now: Millis,
+        server: &Server,
+        relationship: Relationship,
+        xid: u32,
+        message: &Message,
+    ) {
         let side = server.side;
         match message {
             Message::State(report)
-                if !report.is_startup && !server.disk.states.contains(&report.state) =>
+                if !report.is_startup
+                    && !server.disk.states[relationship].contains(&report.state) =>
             {
-                let saved = server.disk.saved.map(|saved| saved.state);
+                let saved = server.disk.saved[relationship].map(|saved| saved.state);
                 let text =
                     format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
                 self.fail("durable before the STATE", now, text);
@@ -27,19 +35,21 @@ impl Observer {
                 for update in updates {
                     self.check_update(now, server, update);
                 }
-                self.known[side].under_way.insert(xid, updates.clone());
+                self.known[relationship][side].under_way.insert(xid, updates.clone());
             }
             Message::BindingAck(answers) => {
                 for answer in answers {
                     let taken = answer.rejection.is_none();
-                    let update = self.known[1 - side].under_way.get(&xid).and_then(|updates| {
+                    let theirs = &self.known[relationship][1 - side].under_way;
+                    let update = theirs.get(&xid).and_then(|updates| {
                         updates.iter().find(|update| update.address == answer.address)
                     });
                     if let Some(update) = update.filter(|_| taken).cloned() {
                         self.check_taken(now, server, &update);
-                        self.taken(side, &update);
+                        self.taken(relationship, side, &update);
                     }
-                    let expected = self.known[side].expected.remove(&(xid, answer.address));
+                    let expected = &mut self.known[relationship][side].expected;
+                    let expected = expected.remove(&(xid, answer.address));
                     if expected.is_some_and(|expected| expected != taken) {
                         let text = format!(
                             "{} {} {}, which another client has by its own records",
@@ -147,6 +157,7 @@ impl Observer {
         &mut self,
         now: Millis,
         servers: &[Server; 2],
+        relationship: Relationship,
         to: Side,
         xid: u32,
         message: &Message,
@@ -155,29 +166,37 @@ impl Observer {
         match message {
             Message::BindingUpdate(updates) => {
                 for update in updates {
-                    self.expect(now, server, xid, update);
+                    self.expect(now, server, relationship, xid, update);
                 }
             }
             Message::BindingAck(answers) => {
-                let updates = self.known[to].under_way.remove(&xid).unwrap_or_default();
+                let under_way = &mut self.known[relationship][to].under_way;
+                let updates = under_way.remove(&xid).unwrap_or_default();
                 for update in updates {
                     let answer = answers.iter().find(|answer| answer.address == update.address);
                     if answer.is_some_and(|answer| answer.rejection.is_none()) {
-                        self.acknowledged(to, &update);
+                        self.acknowledged(relationship, to, &update);
                     }
                 }
             }
             Message::UpdateRequest | Message::UpdateRequestAll => {
                 let all = *message == Message::UpdateRequestAll;
-                self.known[1 - to].asked_for = held(server, all);
+                self.known[relationship][1 - to].asked_for = held(server, relationship, all);
             }
-            Message::UpdateDone => self.check_done(now, servers, to),
+            Message::UpdateDone => self.check_done(now, servers, relationship, to),
             _ => {}
         }
     }
 
     /// The update is announced, and the accept table says what must become of it.
-    fn expect(&mut self, now: Millis, server: &Server, xid: u32, update: &Update) {
+    fn expect(
+        &mut self,
+        now: Millis,
+        server: &Server,
+        relationship: Relationship,
+        xid: u32,
+        update: &Update,
+    ) {
         let side = server.side;
         let own = server.binding(update.address);
         let stamp = self.clocks[side].at(now);
@@ -189,14 +208,16 @@ impl Observer {
                 && whose(own) != client_of(update)
         });
         // Two updates of one address that cross are another matter (spec §6.3).
-        let mut under_way = self.known[side].under_way.values().flatten();
+        let mut under_way = self.known[relationship][side].under_way.values().flatten();
         let crosses = under_way.any(|own| own.address == update.address);
         let rival = rival.filter(|_| !crosses);
         if rival.is_some() {
-            self.known[side].expected.insert((xid, update.address), side == 1);
+            let is_secondary = side != relationship;
+            let expected = &mut self.known[relationship][side].expected;
+            expected.insert((xid, update.address), is_secondary);
         }
         let announced = self.as_clock_of(now, side, update.potential.unwrap_or(Stamp::ZERO));
-        let known = &mut self.known[side];
+        let known = &mut self.known[relationship][side];
         if update.status == BindingStatus::Active {
             // Taken or not: the partner remembers what it has announced.
             let last = known.announced.entry(update.address).or_default();
@@ -208,11 +229,11 @@ impl Observer {
     }
 
     /// The server has taken the update: what was promised of a lease that is over counts no more.
-    fn taken(&mut self, side: Side, update: &Update) {
+    fn taken(&mut self, relationship: Relationship, side: Side, update: &Update) {
         if update.status == BindingStatus::Active {
             return;
         }
-        let known = &mut self.known[side];
+        let known = &mut self.known[relationship][side];
         known.acknowledged.remove(&update.address);
         let before = known.before_end.remove(&update.address);
         if known.announced.get(&update.address).copied() == before {
@@ -220,19 +241,26 @@ impl Observer {
         }
     }
 
-    fn acknowledged(&mut self, side: Side, update: &Update) {
+    fn acknowledged(&mut self, relationship: Relationship, side: Side, update: &Update) {
         let potential = update.potential.unwrap_or(Stamp::ZERO);
+        let known = &mut self.known[relationship][side];
         if update.status != BindingStatus::Active {
-            self.known[side].announced.remove(&update.address);
-            self.known[side].acknowledged.remove(&update.address);
+            known.announced.remove(&update.address);
+            known.acknowledged.remove(&update.address);
         }
-        let known = self.known[side].acknowledged.entry(update.address).or_default();
+        let known = known.acknowledged.entry(update.address).or_default();
         *known = potential.max(*known);
     }
 
     /// UPDDONE: what was asked for must be here.
-    fn check_done(&mut self, now: Millis, servers: &[Server; 2], to: Side) {
-        let asked_for = std::mem::take(&mut self.known[to].asked_for);
+    fn check_done(
+        &mut self,
+        now: Millis,
+        servers: &[Server; 2],
+        relationship: Relationship,
+        to: Side,
+    ) {
+        let asked_for = std::mem::take(&mut self.known[relationship][to].asked_for);
         for (address, (client, expires)) in asked_for {
             let theirs = servers[1 - to].binding(address);
             let still = theirs.is_some_and(|theirs| {
@@ -256,8 +284,8 @@ impl Observer {
     }
 
     /// The connection is gone, and all that was under way on it.
-    pub(super) fn disconnected(&mut self, side: Side) {
-        let known = &mut self.known[side];
+    pub(super) fn disconnected(&mut self, relationship: Relationship, side: Side) {
+        let known = &mut self.known[relationship][side];
         known.under_way.clear();
         known.expected.clear();
         known.asked_for.clear();

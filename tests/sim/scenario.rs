@@ -12,8 +12,11 @@ use super::random::Random;
 use super::said::Said;
 use super::subscribers::LimitPlan;
 
-/// Which of the two servers: the primary is 0.
+/// Which of the two servers: 0 is the primary of relationship 0, and 1 of relationship 1.
 pub type Side = usize;
+
+/// Which relationship, by its place in both configurations.
+pub type Relationship = usize;
 
 /// A plan for one run.
 #[derive(Clone, Debug)]
@@ -26,7 +29,9 @@ pub struct Scenario {
     pub servers: [ServerPlan; 2],
     /// Addresses of each network, at most 200.
     pub pools: Vec<u32>,
-    /// `mclt` in seconds, the primary's; the secondary's own is in its plan.
+    /// One that shares all networks; or two, each with a network, and the roles reversed.
+    pub relationships: usize,
+    /// `mclt` in seconds, of each primary; what a secondary's file says is in its plan.
     pub mclt: u32,
     /// receive-timer in seconds.
     pub receive_timer: u32,
@@ -150,6 +155,11 @@ pub enum Trouble {
 }
 
 impl Scenario {
+    /// In which relationship a network is shared.
+    pub(super) fn relationship(&self, network: usize) -> Relationship {
+        network % self.relationships
+    }
+
     /// The plan of a seed, of so many days.
     #[must_use]
     pub fn of(seed: u64, days: u32) -> Self {
@@ -181,6 +191,7 @@ impl Scenario {
             max_unacked: random.pick(&[1, 10, 100]),
             split: random.pick(&[0, 64, 128, 128, 256]) as u32,
             max_secs: random.pick(&[1, 3, 10]),
+            relationships: if random.chance(250) { 2 } else { 1 },
             safe_period: random.chance(50).then_some(7_200),
             limits: random.chance(300).then(|| limits(random)),
             network: NetworkPlan {

@@ -8,7 +8,7 @@ use dhcp_user::wire::failover::Message;
 use dhcp_user::wire::{Seconds, Stamp};
 
 use super::sabotage::Sabotage;
-use super::scenario::Side;
+use super::scenario::Relationship;
 use super::server::{Core, Out, Server};
 
 impl Sabotage {
@@ -21,13 +21,13 @@ impl Sabotage {
         }
     }
 
-    /// The service view as the workers of this side get it.
-    pub(super) fn view(self, mut view: View, side: Side) -> View {
+    /// The service view as workers get it.
+    pub(super) fn view(self, mut view: View, is_primary: bool) -> View {
         match self {
             Self::McltOffByOne => view.mclt = view.mclt.map(|mclt| Seconds(mclt.0 + 1)),
             Self::NoMclt => view.mclt = view.mclt.map(|_| Seconds(1_000_000)),
-            Self::PrimaryGivesBackup if side == 0 => view.owner = Owner::Secondary,
-            Self::SecondaryGivesFree if side == 1 => view.owner = Owner::Primary,
+            Self::PrimaryGivesBackup if is_primary => view.owner = Owner::Secondary,
+            Self::SecondaryGivesFree if !is_primary => view.owner = Owner::Primary,
             Self::TakenOverAtOnce => {
                 if let Some(takeover) = &mut view.takeover {
                     takeover.since = Stamp(1);
@@ -68,11 +68,11 @@ impl Sabotage {
 
 impl Server {
     /// Rule 5 the wrong way round: what this server says of an address counts for nothing.
-    pub(super) fn give_in(&self, message: &Message) {
-        let (Message::BindingUpdate(updates), Some(core), 0) = (message, &self.core, self.side)
-        else {
+    pub(super) fn give_in(&self, relationship: Relationship, message: &Message) {
+        let (Message::BindingUpdate(updates), Some(core)) = (message, &self.core) else { return };
+        if self.side != relationship {
             return;
-        };
+        }
         for update in updates.iter().filter(|update| update.status == BindingStatus::Active) {
             core.alter_if(
                 update.address,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 use dhcp_user::config::Config;
-use dhcp_user::failover::{Action, Alarm, Command, Endpoint, Event, Saved, Settings};
+use dhcp_user::failover::{Action, Alarm, Endpoint, Event, Saved, Settings};
 use dhcp_user::lease::{
     Binding, BindingStatus, Layout, Limits, Owner, PoolId, Table, Told, View, Views, WriterId,
     in_turn,
@@ -23,7 +23,7 @@ use super::configuration::configuration;
 use super::disk::{Disk, Record, Sequence};
 use super::packet::{Heard, Request, pool_begin, server_address};
 use super::sabotage::Sabotage;
-use super::scenario::{Scenario, Side};
+use super::scenario::{Relationship, Scenario, Side};
 
 /// The rings of the journal.
 const WORKER: u16 = 0;
@@ -46,7 +46,8 @@ pub(super) struct Server {
     pub(super) since: Millis,
     service: Service,
     config: Config,
-    settings: Settings,
+    /// Of each relationship.
+    settings: Vec<Settings>,
     sabotage: Option<Sabotage>,
 }
 
@@ -55,13 +56,14 @@ pub(super) struct Server {
 pub(super) struct Core {
     pub(super) table: Table,
     pub(super) views: Views,
-    pub(super) endpoint: Endpoint,
+    /// One for each relationship.
+    pub(super) endpoints: Vec<Endpoint>,
     pub(super) limits: Limits,
     work: Workspace,
-    /// Of the worker and of the endpoint.
+    /// Of the worker, the sweep and the endpoints.
     appended: [Sequence; 3],
     held: VecDeque<Held>,
-    outbox: VecDeque<(Sequence, Out)>,
+    outbox: VecDeque<(Sequence, Relationship, Out)>,
     actions: Vec<Action>,
 }
 
@@ -97,8 +99,8 @@ pub(super) enum Out {
 #[derive(Debug)]
 pub(super) enum Effect {
     Reply(Reply),
-    Send(u32, Message),
-    Close(Option<Rejection>),
+    Send(Relationship, u32, Message),
+    Close(Relationship, Option<Rejection>),
     Published,
 }
 
@@ -115,8 +117,13 @@ impl Server {
         let config = configuration(scenario, side, sabotage);
         let own = InterfaceAddress { address: server_address(side), prefix_len: 24 };
         let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
-        let pools = Layout::of(&config).pools().map(|(id, _)| id).collect();
-        let settings = Settings::of(&config.failover[0], &config.identity, pools);
+        let settings = config.failover.iter().zip(0..).map(|(relationship, place)| {
+            let networks = 0..scenario.pools.len();
+            let shared = networks.filter(|network| scenario.relationship(*network) == place);
+            let pools = shared.map(|network| PoolId(pool_begin(network).into())).collect();
+            Settings::of(relationship, &config.identity, pools)
+        });
+        let settings = settings.collect();
         Self {
             side,
             life: 0,
@@ -135,21 +142,37 @@ impl Server {
         self.core.is_some()
     }
 
-    pub(super) fn state(&self) -> Option<State> {
-        Some(self.core.as_ref()?.endpoint.state())
+    pub(super) fn state(&self, relationship: Relationship) -> Option<State> {
+        Some(self.core.as_ref()?.endpoints[relationship].state())
     }
 
-    pub(super) fn settings(&self) -> &Settings {
-        &self.settings
+    /// In all relationships; nothing if it is down.
+    pub(super) fn states(&self) -> Vec<State> {
+        let endpoints = self.core.iter().flat_map(|core| &core.endpoints);
+        endpoints.map(Endpoint::state).collect()
+    }
+
+    /// Whether it is up, and in NORMAL in all relationships.
+    pub(super) fn is_normal(&self) -> bool {
+        self.is_up() && self.states().iter().all(|state| *state == State::Normal)
+    }
+
+    pub(super) fn settings(&self, relationship: Relationship) -> &Settings {
+        &self.settings[relationship]
+    }
+
+    /// In which relationship an address is shared: its second octet is its network's.
+    pub(super) fn relationship(&self, address: Ipv4Addr) -> Relationship {
+        usize::from(address.octets()[1]) % self.settings.len()
     }
 
     pub(super) fn has_limits(&self) -> bool {
         !self.config.limits.is_empty()
     }
 
-    /// Whether what is published answers anybody at all.
-    pub(super) fn view(&self) -> Option<&View> {
-        self.core.as_ref()?.views.0.first()
+    /// What is published of a network.
+    pub(super) fn view(&self, network: usize) -> Option<&View> {
+        self.core.as_ref()?.views.0.get(network % self.settings.len())
     }
 
     pub(super) fn binding(&self, address: Ipv4Addr) -> Option<Binding> {
@@ -160,7 +183,7 @@ impl Server {
 
     /// Addresses of a network that this server may give to a new client.
     pub(super) fn available(&self, network: usize) -> u32 {
-        let (Some(core), Some(view)) = (&self.core, self.view()) else { return 0 };
+        let (Some(core), Some(view)) = (&self.core, self.view(network)) else { return 0 };
         let counts = core.table.counts(PoolId(pool_begin(network).into()));
         match view.owner {
             Owner::Primary => counts.free as u32,
@@ -176,7 +199,7 @@ impl Server {
     }
 
     /// Starts: from what the disk has.
-    pub(super) fn start(&mut self, time: Millis, alarms: &mut Vec<Alarm>) {
+    pub(super) fn start(&mut self, time: Millis, alarms: &mut Vec<(Relationship, Alarm)>) {
         let table = Table::new(Layout::of(&self.config));
         for (address, binding) in &self.disk.bindings {
             table.restore(*address, binding.clone());
@@ -184,29 +207,43 @@ impl Server {
         table.finish_restore(&in_turn);
         let limits = Limits::new();
         self.count_leases(&limits, &table);
-        let mut saved = self.disk.saved;
-        self.disk.states = saved.iter().map(|saved| saved.state).collect();
-        if self.is_broken(Sabotage::StateForgotten) {
-            saved = saved.map(|saved| Saved { state: State::CommunicationsInterrupted, ..saved });
-        }
-        let mut actions = Vec::new();
-        let now = self.clock.at(time);
-        let writer = WriterId(FAILOVER);
-        let endpoint = Endpoint::new(now, self.settings.clone(), saved, writer, &mut actions);
+        let states = |saved: Option<Saved>| saved.iter().map(|saved| saved.state).collect();
+        self.disk.states = self.disk.saved.map(states);
         self.life += 1;
         self.since = time;
         self.core = Some(Core {
             table,
-            views: Views(vec![View::SILENT]),
-            endpoint,
+            views: Views(vec![View::SILENT; self.settings.len()]),
+            endpoints: Vec::new(),
             limits,
             work: Workspace::new(WriterId(WORKER)),
             appended: [0; 3],
             held: VecDeque::new(),
             outbox: VecDeque::new(),
-            actions,
+            actions: Vec::new(),
         });
-        self.carry(alarms);
+        for relationship in 0..self.settings.len() {
+            self.found(relationship, time, alarms);
+        }
+    }
+
+    /// Makes the endpoint of a relationship: from what the disk has.
+    fn found(
+        &mut self,
+        relationship: Relationship,
+        time: Millis,
+        alarms: &mut Vec<(Relationship, Alarm)>,
+    ) {
+        let mut saved = self.disk.saved[relationship];
+        if self.is_broken(Sabotage::StateForgotten) {
+            saved = saved.map(|saved| Saved { state: State::CommunicationsInterrupted, ..saved });
+        }
+        let now = self.clock.at(time);
+        let settings = self.settings[relationship].clone();
+        let Some(core) = &mut self.core else { return };
+        let writer = WriterId(FAILOVER);
+        core.endpoints.push(Endpoint::new(now, settings, saved, writer, &mut core.actions));
+        self.carry(relationship, alarms);
     }
 
     /// Counts every lease that there is for its subscriber.
@@ -257,51 +294,68 @@ impl Server {
         let changed = !core.work.changes().is_empty();
         let rests_on =
             if changed || told.confirms { core.appended[usize::from(WORKER)] } else { 0 };
-        let is_alone = core.views.0[0].takeover.is_some();
+        let view = &core.views.0[usize::from(heard.address.octets()[1]) % core.views.0.len()];
+        let is_alone = view.takeover.is_some();
         let reply = Reply { client, octets, decided: now, lease, is_alone };
         core.held.push_back(Held { rests_on, since: time, reply });
         Handled::Answered
     }
 
-    /// Something for the endpoint.
-    pub(super) fn event(&mut self, time: Millis, event: Event<'_>, alarms: &mut Vec<Alarm>) {
+    /// Something for an endpoint.
+    pub(super) fn event(
+        &mut self,
+        time: Millis,
+        relationship: Relationship,
+        event: Event<'_>,
+        alarms: &mut Vec<(Relationship, Alarm)>,
+    ) {
         let mut now = self.clock.at(time);
         let is_lost = matches!(event, Event::LinkLost(_));
         let sabotage = self.sabotage;
-        let mclt = self.settings.mclt;
+        let mclt = self.settings[relationship].mclt;
+        let is_shared = |address: Ipv4Addr| self.relationship(address) == relationship;
+        let addresses = self.core.iter().flat_map(Core::addresses);
+        let addresses: Vec<_> = addresses.filter(|address| is_shared(*address)).collect();
         let Some(core) = &mut self.core else { return };
-        if sabotage == Some(Sabotage::NoRecoverWait) && core.endpoint.state() == State::RecoverWait
-        {
+        let state = core.endpoints[relationship].state();
+        if sabotage == Some(Sabotage::NoRecoverWait) && state == State::RecoverWait {
             now = now.after(mclt);
         }
         if is_lost && sabotage == Some(Sabotage::InFlightForgotten) {
-            for address in core.addresses() {
+            for address in addresses {
                 let forget = |binding: &mut Binding| binding.told = Told::Acknowledged;
                 core.alter_if(address, |binding| binding.told == Told::Sent, forget);
             }
         }
         if is_lost {
             // What it was to carry is nobody's any more.
-            core.outbox.retain(|(_, out)| matches!(out, Out::Publish(_)));
+            core.outbox
+                .retain(|(_, of, out)| *of != relationship || matches!(out, Out::Publish(_)));
         }
-        core.endpoint.handle(now, event, &core.table, &mut core.actions);
-        self.carry(alarms);
-        self.pump(time, alarms);
+        core.endpoints[relationship].handle(now, event, &core.table, &mut core.actions);
+        self.carry(relationship, alarms);
+        self.pump_one(relationship, time, alarms);
     }
 
-    pub(super) fn command(&mut self, time: Millis, command: Command, alarms: &mut Vec<Alarm>) {
-        self.event(time, Event::Command(command), alarms);
+    /// Has the endpoints tell what is untold.
+    pub(super) fn pump(&mut self, time: Millis, alarms: &mut Vec<(Relationship, Alarm)>) {
+        (0..self.settings.len()).for_each(|relationship| self.pump_one(relationship, time, alarms));
     }
 
-    /// Has the endpoint tell what is untold.
-    pub(super) fn pump(&mut self, time: Millis, alarms: &mut Vec<Alarm>) {
+    fn pump_one(
+        &mut self,
+        relationship: Relationship,
+        time: Millis,
+        alarms: &mut Vec<(Relationship, Alarm)>,
+    ) {
         let now = self.clock.at(time);
         loop {
             let Some(core) = &mut self.core else { return };
             let made = core.actions.len();
-            let more = core.endpoint.pump(now, &core.table, ROOM, &mut core.actions);
+            let Core { endpoints, table, actions, .. } = core;
+            let more = endpoints[relationship].pump(now, table, ROOM, actions);
             let has_made = core.actions.len() > made;
-            self.carry(alarms);
+            self.carry(relationship, alarms);
             if !(more && has_made) {
                 return;
             }
@@ -335,9 +389,9 @@ impl Server {
         sweep.changed > 0
     }
 
-    /// When the endpoint wants to hear that time has passed.
+    /// When an endpoint wants to hear that time has passed.
     pub(super) fn next_timeout(&self) -> Option<Stamp> {
-        self.core.as_ref()?.endpoint.next_timeout()
+        self.core.as_ref()?.endpoints.iter().filter_map(Endpoint::next_timeout).min()
     }
 
     /// What may leave now.
@@ -352,7 +406,7 @@ impl Server {
                 effects.push(Effect::Reply(held.reply));
             }
         }
-        while let Some((_, out)) = core.outbox.pop_front_if(|(rests_on, out)| {
+        while let Some((_, of, out)) = core.outbox.pop_front_if(|(rests_on, _, out)| {
             *rests_on <= durable || sabotage.is_some_and(|fault| fault.lets_go(out))
         }) {
             effects.push(match out {
@@ -360,12 +414,14 @@ impl Server {
                     if sabotage == Some(Sabotage::AcknowledgedWhenSent) {
                         core.acknowledge(&message);
                     }
-                    Effect::Send(xid, message)
+                    Effect::Send(of, xid, message)
                 }
-                Out::Close(why) => Effect::Close(why),
+                Out::Close(why) => Effect::Close(of, why),
                 Out::Publish(view) => {
-                    let broken = |fault: Sabotage| fault.view(view.clone(), side);
-                    core.views = Views(vec![sabotage.map_or_else(|| view.clone(), broken)]);
+                    core.views.0[of] = match sabotage {
+                        Some(fault) => fault.view(view, side == of),
+                        None => view,
+                    };
                     Effect::Published
                 }
             });
@@ -376,8 +432,8 @@ impl Server {
         self.sabotage == Some(fault)
     }
 
-    /// Carries out what the endpoint wants, in order, as far as that is possible before the disk.
-    fn carry(&mut self, alarms: &mut Vec<Alarm>) {
+    /// Carries out what an endpoint wants, in order, as far as that is possible before the disk.
+    fn carry(&mut self, relationship: Relationship, alarms: &mut Vec<(Relationship, Alarm)>) {
         let Some(core) = &mut self.core else { return };
         let writer = usize::from(FAILOVER);
         for action in std::mem::take(&mut core.actions) {
@@ -395,18 +451,19 @@ impl Server {
                     continue;
                 }
                 Action::Save(saved) => {
-                    core.appended[writer] = self.disk.append(FAILOVER, Record::Saved(saved));
+                    let record = Record::Saved(relationship, saved);
+                    core.appended[writer] = self.disk.append(FAILOVER, record);
                     continue;
                 }
                 Action::Alarm(alarm) => {
-                    alarms.push(alarm);
+                    alarms.push((relationship, alarm));
                     continue;
                 }
                 Action::Send(xid, message) => Out::Send(xid, message),
                 Action::Close(why) => Out::Close(why),
                 Action::Publish(view) => Out::Publish(view),
             };
-            core.outbox.push_back((core.appended[writer], out));
+            core.outbox.push_back((core.appended[writer], relationship, out));
         }
     }
 }

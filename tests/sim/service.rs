@@ -31,7 +31,7 @@ impl World<'_> {
                     client.stage,
                     Time(asking),
                     client.address,
-                    [self.servers[0].state(), self.servers[1].state()]
+                    self.servers.each_ref().map(|server| server.states())
                 );
                 self.observer.fail("every client is served", self.now, text);
             }
@@ -49,11 +49,14 @@ impl World<'_> {
                 && self.troubles.unreachable[side] == 0
                 && self.troubles.slow[side] == 0
         };
-        let both_normal =
-            (0..2).all(|side| reachable(side) && self.servers[side].state() == Some(State::Normal));
+        let both_normal = (0..2).all(|side| {
+            let state = self.servers[side].state(self.scenario.relationship(client.network));
+            reachable(side) && state == Some(State::Normal)
+        });
         (0..2).any(|side| {
             let server = &self.servers[side];
-            let Some(view) = server.view().filter(|_| reachable(side)) else { return false };
+            let view = server.view(client.network).filter(|_| reachable(side));
+            let Some(view) = view else { return false };
             let knows =
                 client.address.and_then(|address| server.binding(address)).is_some_and(|it| {
                     it.status == dhcp_user::lease::BindingStatus::Active

@@ -30,6 +30,11 @@ pub fn shrink(scenario: &Scenario, failure: &Failure, sabotage: Option<Sabotage>
         scenario.network.lost = 0;
         scenario.network.doubled = 0;
     });
+    shrinker.attempt(|scenario| scenario.limits = None);
+    shrinker.attempt(|scenario| scenario.relationships = 1);
+    for client in 0..shrinker.best.clients.len() {
+        shrinker.attempt(|scenario| scenario.clients[client].said = super::Said::default());
+    }
     for side in 0..2 {
         shrinker.attempt(|scenario| scenario.servers[side].clock = super::Clock::default());
     }

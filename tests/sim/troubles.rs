@@ -1,14 +1,14 @@
 //! Incidents as they begin, go on and end, and what servers owe meanwhile.
 
-use dhcp_user::failover::{Command, Lost};
+use dhcp_user::failover::{Command, Event as Happening, Lost};
 use dhcp_user::lease::BindingStatus;
 use dhcp_user::wire::failover::State;
 
 use super::clock::{MINUTE, Millis, SECOND};
-use super::observer::{name, whose};
+use super::observer::{name, on, whose};
 use super::packet::pool_begin;
 use super::random::Random;
-use super::scenario::{Scenario, Side, Trouble};
+use super::scenario::{Relationship, Scenario, Side, Trouble};
 use super::world::{Event, World};
 
 /// What is wrong now: how many incidents say so.
@@ -32,7 +32,7 @@ pub(super) struct Troubles {
     /// Since when the link could not be made, and not.
     parted: Option<Millis>,
     /// Since when a server is neither up and linked nor serving alone.
-    useless: [Option<Millis>; 2],
+    useless: [[Option<Millis>; 2]; 2],
     crashes: Random,
 }
 
@@ -49,7 +49,7 @@ impl Troubles {
             skipped: vec![false; scenario.incidents.len()],
             promised: vec![None; scenario.clients.len()],
             parted: None,
-            useless: [None; 2],
+            useless: [[None; 2]; 2],
             crashes: Random::new(scenario.seed, 5),
         }
     }
@@ -142,10 +142,12 @@ impl World<'_> {
     /// What an operator would not do, and what the protocol says nothing about, is left out.
     fn may_begin(&self, trouble: Trouble) -> bool {
         let is_well = |side: Side| {
-            let saved = self.servers[side].disk.saved.map(|saved| saved.state);
-            self.servers[side].is_up()
-                && matches!(saved, Some(State::Normal | State::CommunicationsInterrupted))
-                && self.servers[side].state() == saved
+            let server = &self.servers[side];
+            (0..self.scenario.relationships).all(|relationship| {
+                let saved = server.disk.saved[relationship].map(|saved| saved.state);
+                matches!(saved, Some(State::Normal | State::CommunicationsInterrupted))
+                    && server.state(relationship) == saved
+            })
         };
         match trouble {
             // What the other does not know is lost for good.
@@ -164,7 +166,9 @@ impl World<'_> {
     pub(super) fn proceed(&mut self, number: usize) {
         match self.scenario.incidents[number].what {
             Trouble::Stop(side) | Trouble::Shutdown(side) if self.servers[side].is_up() => {
-                self.hang_up(side, Lost::Asked);
+                for relationship in 0..self.scenario.relationships {
+                    self.hang_up(relationship, side, Lost::Asked);
+                }
                 for number in self.link.numbers(side) {
                     self.close(number, side);
                 }
@@ -231,21 +235,24 @@ impl World<'_> {
         if self.troubles.down[side] > 0 || self.servers[side].is_up() {
             return;
         }
-        let saved = |side: Side| self.servers[side].disk.saved.map(|saved| saved.state);
-        let was_taken_over =
-            saved(1 - side) == Some(State::PartnerDown) && saved(side) != Some(State::PartnerDown);
+        let was_taken_over = (0..self.scenario.relationships).any(|relationship| {
+            let is_alone = |side: Side| {
+                let saved = self.servers[side].disk.saved[relationship];
+                saved.is_some_and(|saved| saved.state == State::PartnerDown)
+            };
+            is_alone(1 - side) && !is_alone(side)
+        });
         if was_taken_over && !(self.link.is_whole() && self.servers[1 - side].is_up()) {
             self.after(30 * SECOND, Event::Start(side));
             return;
         }
         self.troubles.told_down[1 - side] = None;
         self.start(side);
-        if self.servers[side]
-            .disk
-            .saved
-            .is_some_and(|saved| matches!(saved.state, State::Paused | State::Shutdown))
-            && self.troubles.retired[side] <= 1
-        {
+        let is_held = |saved: &dhcp_user::failover::Saved| {
+            matches!(saved.state, State::Paused | State::Shutdown)
+        };
+        let was_held = self.servers[side].disk.saved.iter().flatten().any(is_held);
+        if was_held && self.troubles.retired[side] <= 1 {
             self.command(side, Command::Resume);
         }
     }
@@ -255,10 +262,15 @@ impl World<'_> {
             return;
         }
         self.say(|| format!("*** the operator of the {}: {command:?}", name(side)));
-        let mut alarms = Vec::new();
-        self.servers[side].command(self.now, command, &mut alarms);
-        self.heed(side, alarms);
-        self.settle(side);
+        for relationship in 0..self.scenario.relationships {
+            let is_meant = match command {
+                Command::Reset(address) => self.servers[side].relationship(address) == relationship,
+                _ => true,
+            };
+            if is_meant {
+                self.tell(relationship, side, Happening::Command(command));
+            }
+        }
     }
 
     fn crash(&mut self, side: Side, is_heard: bool) {
@@ -268,7 +280,9 @@ impl World<'_> {
         self.say(|| format!("{} crashes", name(side)));
         self.servers[side].stop();
         self.servers[side].disk.crash(&mut self.troubles.crashes);
-        self.observer.disconnected(side);
+        for relationship in 0..self.scenario.relationships {
+            self.observer.disconnected(relationship, side);
+        }
         for number in self.link.numbers(side) {
             if is_heard {
                 self.close(number, side);
@@ -285,42 +299,50 @@ impl World<'_> {
         } else {
             self.troubles.parted = None;
         }
-        for side in 0..2 {
-            let server = &self.servers[side];
-            let state = server.state();
-            let serves = matches!(
-                state,
-                Some(
-                    State::CommunicationsInterrupted
-                        | State::PartnerDown
-                        | State::ResolutionInterrupted
-                        | State::ConflictDone
-                        | State::Recover
-                        | State::RecoverWait
-                        | State::RecoverDone
-                )
+        for relationship in 0..self.scenario.relationships {
+            (0..2).for_each(|side| self.look_at_server(relationship, side));
+        }
+    }
+
+    fn look_at_server(&mut self, relationship: Relationship, side: Side) {
+        let state = self.servers[side].state(relationship);
+        let serves = matches!(
+            state,
+            Some(
+                State::CommunicationsInterrupted
+                    | State::PartnerDown
+                    | State::ResolutionInterrupted
+                    | State::ConflictDone
+                    | State::Recover
+                    | State::RecoverWait
+                    | State::RecoverDone
+            )
+        );
+        let is_held = state.is_none()
+            || self.troubles.retired[side] > 0
+            || matches!(state, Some(State::Paused | State::Shutdown));
+        let useless = &mut self.troubles.useless[relationship][side];
+        let Some(parted) = self.troubles.parted.filter(|_| !is_held && !serves) else {
+            *useless = None;
+            return;
+        };
+        if self.troubles.slow[side] > 0 {
+            *useless = None;
+            return;
+        }
+        let since = *useless.get_or_insert(self.now);
+        let patience = u64::from(self.scenario.receive_timer) * SECOND
+            + u64::from(self.scenario.servers[side].startup) * SECOND
+            + 2 * MINUTE;
+        if self.now - since.max(parted) > patience {
+            let text = format!(
+                "{}{} is in {} since {} s, and cannot reach its partner",
+                name(side),
+                on(relationship),
+                state.map_or("nothing", State::name),
+                (self.now - since) / SECOND
             );
-            let is_held = state.is_none()
-                || self.troubles.retired[side] > 0
-                || matches!(state, Some(State::Paused | State::Shutdown));
-            if is_held || serves || self.troubles.parted.is_none() || self.troubles.slow[side] > 0 {
-                self.troubles.useless[side] = None;
-                continue;
-            }
-            let since = *self.troubles.useless[side].get_or_insert(self.now);
-            let parted = self.troubles.parted.unwrap_or(self.now);
-            let patience = u64::from(self.scenario.receive_timer) * SECOND
-                + u64::from(self.scenario.servers[side].startup) * SECOND
-                + 2 * MINUTE;
-            if self.now - since.max(parted) > patience {
-                let text = format!(
-                    "{} is in {} since {} s, and cannot reach its partner",
-                    name(side),
-                    state.map_or("nothing", State::name),
-                    (self.now - since) / SECOND
-                );
-                self.observer.fail("a server alone serves", self.now, text);
-            }
+            self.observer.fail("a server alone serves", self.now, text);
         }
     }
 }

@@ -6,9 +6,9 @@ use dhcp_user::wire::failover::{Message, Packet};
 
 use super::clock::{Millis, SECOND};
 use super::link::{End, Item};
-use super::observer::name;
+use super::observer::{name, on};
 use super::sabotage::Sabotage;
-use super::scenario::Side;
+use super::scenario::{Relationship, Side};
 use super::world::{Event, World};
 
 /// Between two attempts to connect, as the product's default.
@@ -16,10 +16,17 @@ const RECONNECT: Millis = 5 * SECOND;
 
 impl World<'_> {
     /// What an endpoint says leaves on its link, if there is one.
-    pub(super) fn send(&mut self, side: Side, xid: u32, message: Message) {
-        let Some(number) = self.link.of(side) else { return };
-        self.say(|| format!("{} -> {} xid {xid}", name(side), super::words::message(&message)));
-        self.observer.sends(self.now, &self.servers[side], xid, &message);
+    pub(super) fn send(
+        &mut self,
+        relationship: Relationship,
+        side: Side,
+        xid: u32,
+        message: Message,
+    ) {
+        let Some(number) = self.link.of(relationship, side) else { return };
+        let on = on(relationship);
+        self.say(|| format!("{}{on} -> {} xid {xid}", name(side), super::words::message(&message)));
+        self.observer.sends(self.now, &self.servers[side], relationship, xid, &message);
         self.put_message(number, side, xid, message);
     }
 
@@ -52,26 +59,27 @@ impl World<'_> {
     }
 
     /// The link is closed here, and the endpoint told so.
-    pub(super) fn hang_up(&mut self, side: Side, why: Lost) {
-        let Some(number) = self.link.of(side) else { return };
+    pub(super) fn hang_up(&mut self, relationship: Relationship, side: Side, why: Lost) {
+        let Some(number) = self.link.of(relationship, side) else { return };
         self.close(number, side);
-        self.lost(side, why);
+        self.lost(relationship, side, why);
     }
 
     /// Every connection is reset.
     pub(super) fn reset(&mut self) {
-        let links = [0, 1].map(|side| self.link.of(side));
+        let ends = (0..self.scenario.relationships).flat_map(|it| [(it, 0), (it, 1)]);
+        let links: Vec<_> = ends.filter(|(it, side)| self.link.of(*it, *side).is_some()).collect();
         self.link.reset();
-        for side in (0..2).filter(|side| links[*side].is_some()) {
-            self.lost(side, Lost::Closed);
+        for (relationship, side) in links {
+            self.lost(relationship, side, Lost::Closed);
         }
     }
 
     /// The endpoint learns that its link is gone.
-    fn lost(&mut self, side: Side, why: Lost) {
-        self.say(|| format!("{} has lost the link: {why:?}", name(side)));
-        self.observer.disconnected(side);
-        self.tell(side, Happening::LinkLost(why));
+    fn lost(&mut self, relationship: Relationship, side: Side, why: Lost) {
+        self.say(|| format!("{}{} has lost the link: {why:?}", name(side), on(relationship)));
+        self.observer.disconnected(relationship, side);
+        self.tell(relationship, side, Happening::LinkLost(why));
     }
 
     /// Dials, if there is no link; again after a while.
@@ -81,15 +89,25 @@ impl World<'_> {
         for number in self.link.late(side, self.now) {
             self.close(number, side);
         }
-        let is_busy = self.link.of(side).is_some() || self.link.is_dialling(side);
+        for relationship in 0..self.scenario.relationships {
+            self.dial(relationship, side);
+        }
+    }
+
+    fn dial(&mut self, relationship: Relationship, side: Side) {
+        let is_busy =
+            self.link.of(relationship, side).is_some() || self.link.is_dialling(relationship, side);
         if is_busy || !self.servers[1 - side].is_up() {
             return;
         }
-        let greetings =
-            [0, 1].map(|side: Side| Greeting::new(self.servers[side].settings(), Tls::Off));
-        let Some(number) = self.link.connect(self.now, side, greetings) else { return };
+        let greetings = self.servers.each_ref().map(|server| {
+            let settings = server.settings(relationship);
+            Greeting::new(settings, Tls::Off)
+        });
+        let made = self.link.connect(self.now, relationship, side, greetings);
+        let Some(number) = made else { return };
         for end in 0..2 {
-            if self.link.of(end).is_some() {
+            if self.link.of(relationship, end).is_some() {
                 // One link at a time, and the first stays.
                 self.close(number, end);
             } else if let Some(End::Greeting(greeting, _)) = self.link.end(number, end) {
@@ -103,6 +121,7 @@ impl World<'_> {
     pub(super) fn arrive(&mut self, number: u64, from: Side) {
         let to = 1 - from;
         while let Some(item) = self.link.arrived(self.now, number, from) {
+            let Some(relationship) = self.link.relationship(number) else { return };
             let is_link = match self.link.end(number, to) {
                 _ if !self.servers[to].is_up() => continue,
                 None => {
@@ -118,11 +137,11 @@ impl World<'_> {
                 Item::Closed => {
                     self.link.close(number, to);
                     if is_link {
-                        self.lost(to, Lost::Closed);
+                        self.lost(relationship, to, Lost::Closed);
                     }
                 }
                 Item::Octets(octets) => match Packet::parse(&octets) {
-                    Ok(packet) if is_link => self.message(to, &packet),
+                    Ok(packet) if is_link => self.message(relationship, to, &packet),
                     Ok(packet) => self.greet(number, to, &packet),
                     Err(why) => {
                         let text = format!("{} reads {octets:?}: {why}", name(to));
@@ -153,19 +172,25 @@ impl World<'_> {
     }
 
     fn carry_said(&mut self, number: u64, side: Side, said: Said) {
+        let Some(relationship) = self.link.relationship(number) else { return };
         match said {
             Said::Send(messages) => self.put_all(number, side, messages),
-            Said::Done(..) if self.link.of(side).is_some() => self.close(number, side),
+            Said::Done(..) if self.link.of(relationship, side).is_some() => {
+                self.close(number, side);
+            }
             Said::Done(messages, greeted) => {
                 self.put_all(number, side, messages);
                 if let Some(end) = self.link.end(number, side) {
                     *end = End::Link(greeted.dialect);
                 }
-                for other in self.link.numbers(side).into_iter().filter(|other| *other != number) {
-                    self.close(other, side);
+                for other in self.link.numbers(side) {
+                    if other != number && self.link.relationship(other) == Some(relationship) {
+                        self.close(other, side);
+                    }
                 }
-                self.say(|| format!("{} has a link: connection {number}", name(side)));
-                self.tell(side, Happening::LinkUp(greeted));
+                let on = on(relationship);
+                self.say(|| format!("{}{on} has a link: connection {number}", name(side)));
+                self.tell(relationship, side, Happening::LinkUp(greeted));
             }
             Said::Refuse(messages, why) => {
                 self.say(|| format!("{} refuses the greeting: {why}", name(side)));
@@ -184,20 +209,21 @@ impl World<'_> {
         }
     }
 
-    fn message(&mut self, to: Side, packet: &Packet) {
-        self.observer.arrives(self.now, &self.servers, to, packet.xid, &packet.message);
+    fn message(&mut self, relationship: Relationship, to: Side, packet: &Packet) {
+        let Packet { xid, message, .. } = packet;
+        self.observer.arrives(self.now, &self.servers, relationship, to, *xid, message);
         if self.sabotage == Some(Sabotage::RuleFiveSwapped) {
-            self.servers[to].give_in(&packet.message);
+            self.servers[to].give_in(relationship, &packet.message);
         }
         let early = self.sabotage == Some(Sabotage::UpdateDoneEarly)
             && matches!(packet.message, Message::UpdateRequest | Message::UpdateRequestAll);
         if early {
-            self.send(to, packet.xid, Message::UpdateDone);
+            self.send(relationship, to, packet.xid, Message::UpdateDone);
         }
         let mut packet = packet.clone();
         if let Some(fault) = self.sabotage {
             fault.received(&mut packet.message);
         }
-        self.tell(to, Happening::Received(&packet));
+        self.tell(relationship, to, Happening::Received(&packet));
     }
 }

@@ -10,11 +10,11 @@ use dhcp_user::wire::failover::{Message, State};
 use super::client::{Client, Intent, Outcome, Turn};
 use super::clock::{Millis, SECOND};
 use super::link::Link;
-use super::observer::{Observer, name};
+use super::observer::{Observer, name, on};
 use super::packet::{Heard, Request};
 use super::random::Random;
 use super::sabotage::Sabotage;
-use super::scenario::{Scenario, Side, Time};
+use super::scenario::{Relationship, Scenario, Side, Time};
 use super::server::{Effect, Handled, Reply, Server};
 use super::subscribers::Subscriber;
 use super::troubles::Troubles;
@@ -155,7 +155,9 @@ impl<'a> World<'a> {
             Event::Tick(side, life) if self.lives(side, life) => {
                 if self.ticks[side].is_some_and(|time| time <= self.now) {
                     self.ticks[side] = None;
-                    self.tell(side, Happening::Tick);
+                    for relationship in 0..self.scenario.relationships {
+                        self.tell(relationship, side, Happening::Tick);
+                    }
                 }
             }
             Event::Pump(side, life) if self.lives(side, life) => {
@@ -203,9 +205,14 @@ impl<'a> World<'a> {
     }
 
     /// Tells an endpoint what happened, and carries out what it wants.
-    pub(super) fn tell(&mut self, side: Side, happening: Happening<'_>) {
+    pub(super) fn tell(
+        &mut self,
+        relationship: Relationship,
+        side: Side,
+        happening: Happening<'_>,
+    ) {
         let mut alarms = Vec::new();
-        self.servers[side].event(self.now, happening, &mut alarms);
+        self.servers[side].event(self.now, relationship, happening, &mut alarms);
         self.heed(side, alarms);
         self.settle(side);
     }
@@ -248,33 +255,33 @@ impl<'a> World<'a> {
         match effect {
             Effect::Published => {}
             Effect::Reply(reply) => self.reply_leaves(side, &reply),
-            Effect::Send(xid, message) => self.send(side, xid, message),
-            Effect::Close(why) => {
+            Effect::Send(of, xid, message) => self.send(of, side, xid, message),
+            Effect::Close(of, why) => {
                 if let Some(why) = why {
-                    self.send(side, 0, Message::Disconnect(Some(why)));
+                    self.send(of, side, 0, Message::Disconnect(Some(why)));
                 }
-                self.hang_up(side, Lost::Asked);
+                self.hang_up(of, side, Lost::Asked);
             }
         }
     }
 
     /// What an endpoint has to say to people.
-    pub(super) fn heed(&mut self, side: Side, alarms: Vec<Alarm>) {
-        for alarm in alarms {
-            self.say(|| format!("{} {alarm:?}", name(side)));
+    pub(super) fn heed(&mut self, side: Side, alarms: Vec<(Relationship, Alarm)>) {
+        for (relationship, alarm) in alarms {
+            self.say(|| format!("{}{} {alarm:?}", name(side), on(relationship)));
             if let Alarm::Moved { from, to, .. } = alarm {
-                self.moved(side, from, to);
+                self.moved(relationship, side, from, to);
             }
         }
     }
 
-    fn moved(&mut self, side: Side, from: State, to: State) {
-        self.observer.moves(self.now, &self.servers[side], from, to);
+    fn moved(&mut self, relationship: Relationship, side: Side, from: State, to: State) {
+        self.observer.moves(self.now, &self.servers[side], relationship, from, to);
         let other = &self.servers[1 - side];
-        let other_saved = other.disk.saved.map(|saved| saved.state);
+        let other_saved = other.disk.saved[relationship].map(|saved| saved.state);
         if from == State::Startup
             && other_saved == Some(State::PartnerDown)
-            && self.link.of(side).is_none()
+            && self.link.of(relationship, side).is_none()
             && to != State::Recover
         {
             // It cannot know that it was taken to be down: no operator may let it start so.
@@ -282,7 +289,7 @@ impl<'a> World<'a> {
         }
         if to == State::PartnerDown && from != State::Startup && other.is_up() {
             let may = matches!(
-                other.state(),
+                other.state(relationship),
                 Some(
                     State::Shutdown
                         | State::Paused
@@ -298,7 +305,7 @@ impl<'a> World<'a> {
                 self.observer.fail("PARTNER-DOWN only when told so", self.now, text);
             }
         }
-        if to == State::Normal && other.state() == Some(State::Normal) {
+        if to == State::Normal && self.servers.iter().all(Server::is_normal) {
             self.observer.agreed(self.now);
         }
     }
@@ -384,7 +391,12 @@ impl<'a> World<'a> {
         match handled {
             Handled::Silent("down") => return,
             Handled::Silent(why) => self.say(|| format!("{} is silent to {id}: {why}", name(side))),
-            Handled::Answered => self.observer.answered_in(self.now, &self.servers[side], id),
+            Handled::Answered => {
+                // It comes from its network's relay, or from an address there.
+                let server = &self.servers[side];
+                let relationship = server.relationship(request.arrival.source_ip);
+                self.observer.answered_in(self.now, server, relationship, id);
+            }
             Handled::Done => {}
         }
         let life = self.servers[side].life;

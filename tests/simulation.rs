@@ -13,7 +13,7 @@ use tandem_tests::sim::{self, Sabotage, Scenario};
 /// Seeds of a simulated day each.
 const SEEDS: u64 = 2_000;
 /// Seeds that a deliberate fault may take to be noticed.
-const PATIENCE: u64 = 400;
+const PATIENCE: u64 = 1_000;
 
 /// The first seed from `from` on, out of `count`, that breaks a promise; with a deliberate fault,
 /// the promise that it must break.

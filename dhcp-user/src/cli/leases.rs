@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{Failure, locate::Locate};
 use crate::control::ClientError;
-use crate::control::leases::{Filter, LeaseState, Subnet};
+use crate::control::filter::{Filter, Subnet};
+use crate::control::leases::LeaseState;
 
 /// Arguments of `tandem leases`.
 #[derive(Debug, clap::Args)]

@@ -23,8 +23,8 @@ use bytes::Bytes;
 use http_body::Frame;
 
 use super::command::{Details, Wish};
+use super::filter::Filter;
 use super::instance::Instance;
-use super::leases::Filter;
 use super::listing::Listing;
 use super::metrics;
 

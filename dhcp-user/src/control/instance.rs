@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 
 use super::clock::{self, rfc3339};
-use super::leases::{Filter, Subnets};
+use super::filter::Filter;
+use super::leases::Subnets;
 use super::listing::Listing;
 use super::partners::Partners;
 use super::relationship::Relationship;

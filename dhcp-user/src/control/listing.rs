@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::clock;
-use super::leases::{Filter, Subnets, write_line};
+use super::filter::Filter;
+use super::leases::{Subnets, write_line};
 use crate::lease::{ResourceId, Table};
 
 /// Slots looked at for one page: a millisecond's work or so, after which the control thread does

@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod command;
 pub mod escape;
+pub mod filter;
 pub mod instance;
 pub mod leases;
 pub mod listing;

@@ -7,7 +7,7 @@
 //!   restore   recovery                           index     client to addresses
 //!   adopt     a reload's layout                  queue     free addresses, oldest first
 //!   expiry    what time ends                     pool      the queues of one pool
-//!   counts    how full                           untold   what the partner must hear
+//!   counts    how full                           untold   what the partner must hear (bits)
 //!   ending    what time makes of a binding       view     what may be done with a partner
 //! resource  what the table numbers
 //! ```
@@ -16,6 +16,7 @@ mod adopt;
 mod allocate;
 mod available;
 mod binding;
+mod bits;
 mod client;
 mod counts;
 mod ending;

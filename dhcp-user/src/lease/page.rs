@@ -8,13 +8,13 @@ use std::array;
 use std::sync::OnceLock;
 
 use super::binding::{Binding, Told};
+use super::bits::{self, Bits};
 use super::ending::is_over;
 use super::layout::Range;
 use super::resource::ResourceId;
 use super::slot::Slot;
 use super::sync::Ordering::{AcqRel, Relaxed};
 use super::sync::{AtomicU32, AtomicU64};
-use super::untold::{self, Bits};
 use crate::wire::BindingStatus;
 use crate::wire::Stamp;
 
@@ -114,7 +114,7 @@ impl Directory {
         let (region, chunk) = place(resource);
         let Some(region) = self.regions[region].get() else { return };
         if let Some(untold) = region.chunks[chunk].get().map(|chunk| &chunk.untold) {
-            untold::mark(&region.untold, chunk as u32, untold, resource.0 % CHUNK);
+            bits::mark(&region.untold, chunk as u32, untold, resource.0 % CHUNK);
         }
     }
 
@@ -138,7 +138,7 @@ impl Directory {
             let at = |offset: u32| ResourceId(base + offset);
             let mut each = |offset| each(at(offset));
             let taken =
-                untold::take(&region.untold, number, &chunk.untold, within, budget, &mut each);
+                bits::take(&region.untold, number, &chunk.untold, within, budget, &mut each);
             if taken.next.is_some() {
                 return taken.next.map(at);
             }
@@ -225,7 +225,7 @@ impl Chunk {
     pub(super) fn knows_only(&self, first: u32, last: u32) -> bool {
         (0..)
             .zip(&self.known)
-            .all(|(number, word)| word.load(Relaxed) & !untold::mask(number, first, last) == 0)
+            .all(|(number, word)| word.load(Relaxed) & !bits::mask(number, first, last) == 0)
     }
 
     /// Says of the whole chunk what its slots hold, in the order of their addresses, and returns how

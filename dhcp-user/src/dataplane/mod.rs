@@ -22,6 +22,7 @@ mod packet_socket;
 mod port;
 mod probe;
 mod program;
+mod sockopt;
 mod start;
 mod vlan_stripping;
 mod wake;

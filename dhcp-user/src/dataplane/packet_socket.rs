@@ -9,6 +9,7 @@ use libc::sock_filter;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
 use super::classic;
+use super::sockopt::{get, set, set_bytes};
 
 /// Octets that may wait in one socket's queue.
 const RECEIVE_BUFFER: i32 = 4 << 20;
@@ -44,7 +45,7 @@ impl PacketSocket {
             let (id, unique) = group.map_or((0, FANOUT_UNIQUE_ID), |id| (id, 0));
             set(&socket.fd, libc::SOL_PACKET, PACKET_FANOUT, &(id | (flags | unique) << 16))?;
             if group.is_none() {
-                group = Some(get(&socket.fd, libc::SOL_PACKET, PACKET_FANOUT)? & 0xffff);
+                group = Some(get::<i32>(&socket.fd, libc::SOL_PACKET, PACKET_FANOUT)? & 0xffff);
                 attach(&socket.fd, libc::SOL_PACKET, PACKET_FANOUT_DATA, &mut classic::steer())?;
             }
             sockets.push(socket);
@@ -108,31 +109,4 @@ pub(super) fn hold_port(interface: &str) -> io::Result<OwnedFd> {
 fn attach(fd: &OwnedFd, level: i32, option: i32, program: &mut [sock_filter]) -> io::Result<()> {
     let program = libc::sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };
     set(fd, level, option, &program)
-}
-
-/// For options whose value, a pointer in it included, is valid for the length of the call.
-fn set<T>(fd: &OwnedFd, level: i32, option: i32, value: &T) -> io::Result<()> {
-    // SAFETY: a `T` is readable as so many octets; padding goes to the kernel, which ignores it.
-    let octets = unsafe {
-        std::slice::from_raw_parts(std::ptr::from_ref(value).cast::<u8>(), size_of::<T>())
-    };
-    set_bytes(fd, level, option, octets)
-}
-
-fn set_bytes(fd: &OwnedFd, level: i32, option: i32, value: &[u8]) -> io::Result<()> {
-    let len = value.len() as libc::socklen_t;
-    // SAFETY: `value` is readable for the length we name.
-    let result =
-        unsafe { libc::setsockopt(fd.as_raw_fd(), level, option, value.as_ptr().cast(), len) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-fn get(fd: &OwnedFd, level: i32, option: i32) -> io::Result<i32> {
-    let mut value = 0_i32;
-    let mut len = size_of::<i32>() as libc::socklen_t;
-    // SAFETY: `value` is writable for the length that `len` names.
-    let result = unsafe {
-        libc::getsockopt(fd.as_raw_fd(), level, option, (&raw mut value).cast(), &raw mut len)
-    };
-    if result == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
 }

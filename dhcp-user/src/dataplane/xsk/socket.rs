@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::XskError;
 use super::ring::{CompletionRing, FillRing, Memory, Parts, RING_LEN, RxRing, TxRing};
 use super::umem::Umem;
+use crate::dataplane::sockopt;
 
 /// One worker's way to one queue: its own RX and TX ring.
 #[derive(Debug)]
@@ -236,35 +237,13 @@ fn set<T>(
     call: &'static str,
     value: &T,
 ) -> Result<(), XskError> {
-    // SAFETY: `value` is readable for the size we name.
-    let result = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            level,
-            option,
-            std::ptr::from_ref(value).cast(),
-            size_of::<T>() as libc::socklen_t,
-        )
-    };
-    XskError::check(call, result).map(drop)
+    sockopt::set(fd, level, option, value).map_err(|source| XskError { call, source })
 }
 
 fn offsets(fd: BorrowedFd<'_>) -> Result<libc::xdp_mmap_offsets, XskError> {
-    // SAFETY: a structure of integers, for which all zeros is a value.
-    let mut offsets: libc::xdp_mmap_offsets = unsafe { std::mem::zeroed() };
-    let mut len = size_of::<libc::xdp_mmap_offsets>() as libc::socklen_t;
-    // SAFETY: `offsets` is writable for the size that `len` names.
-    let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_XDP,
-            libc::XDP_MMAP_OFFSETS,
-            (&raw mut offsets).cast(),
-            &raw mut len,
-        )
-    };
-    XskError::check("XDP_MMAP_OFFSETS", result)?;
-    Ok(offsets)
+    let call = "XDP_MMAP_OFFSETS";
+    sockopt::get(fd, libc::SOL_XDP, libc::XDP_MMAP_OFFSETS)
+        .map_err(|source| XskError { call, source })
 }
 
 fn parts(offsets: &libc::xdp_ring_offset) -> Parts {

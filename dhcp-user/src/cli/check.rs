@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use super::Failure;
 use crate::config::Config;
-use crate::config::model::Scope;
 
 /// Arguments of `tandem check`.
 #[derive(Debug, clap::Args)]
@@ -62,8 +61,8 @@ fn notes(config: &Config) -> Vec<String> {
     }
     if serves_bootp_with_a_partner(config) {
         notes.push(
-            "bootp in a shared subnet: such a client never renews, so that the MCLT does not bound \
-             what it holds; reserve its address"
+            "bootp in a shared subnet: such a client never renews, so that in its pools neither \
+             server ever uses what is the other's, in partner-down neither; reserve its address"
                 .to_owned(),
         );
     }
@@ -71,12 +70,10 @@ fn notes(config: &Config) -> Vec<String> {
 }
 
 fn serves_bootp_with_a_partner(config: &Config) -> bool {
-    let bootp = |scope: &Scope| scope.parameters.bootp == Some(true);
-    let wide = bootp(&config.global) || config.classes.iter().any(|class| bootp(&class.scope));
     config.networks.iter().any(|network| {
-        network.subnets.iter().filter(|subnet| subnet.failover.is_some()).any(|subnet| {
-            let pools = subnet.pools.iter().any(|pool| bootp(&pool.scope));
-            wide || bootp(&network.scope) || bootp(&subnet.scope) || pools
+        let mut shared = network.subnets.iter().filter(|subnet| subnet.failover.is_some());
+        shared.any(|subnet| {
+            subnet.pools.iter().any(|pool| config.serves_bootp(network, subnet, pool))
         })
     })
 }

@@ -65,6 +65,7 @@ pub(super) struct Pool {
     first: Ipv4Addr,
     last: Ipv4Addr,
     access: Access,
+    serves_bootp: bool,
     base: Base,
 }
 
@@ -101,7 +102,10 @@ impl Topology {
                 let scopes = [&config.global, &network.scope, &subnet.scope];
                 let first_pool = pools.len();
                 let relationship = subnet.failover;
-                let new = |pool| Pool::new(pool, relationship, &scopes);
+                let new = |pool| {
+                    let serves_bootp = config.serves_bootp(network, subnet, pool);
+                    Pool::new(pool, relationship, serves_bootp, &scopes)
+                };
                 pools.extend(subnet.pools.iter().map(new));
                 subnets.push(Subnet {
                     network: index,
@@ -302,7 +306,17 @@ impl Pool {
         self.relationship
     }
 
-    fn new(pool: &model::Pool, relationship: Option<u16>, outer: &[&model::Scope; 3]) -> Self {
+    /// Whether some BOOTP client may get an address here.
+    pub(super) fn serves_bootp(&self) -> bool {
+        self.serves_bootp
+    }
+
+    fn new(
+        pool: &model::Pool,
+        relationship: Option<u16>,
+        serves_bootp: bool,
+        outer: &[&model::Scope; 3],
+    ) -> Self {
         let [global, network, subnet] = outer;
         Self {
             id: PoolId::of(pool),
@@ -310,6 +324,7 @@ impl Pool {
             first: pool.first,
             last: pool.last,
             access: pool.access.clone(),
+            serves_bootp,
             base: Base::of(&[global, network, subnet, &pool.scope]),
         }
     }

@@ -63,6 +63,18 @@ pub struct Config {
     pub failover: Vec<Relationship>,
 }
 
+impl Config {
+    /// Whether some BOOTP client may get an address of this pool: as its levels have it, or a class,
+    /// which goes before them. What a reservation says is its client's alone.
+    #[must_use]
+    pub(crate) fn serves_bootp(&self, network: &Network, subnet: &Subnet, pool: &Pool) -> bool {
+        let levels = [&pool.scope, &subnet.scope, &network.scope, &self.global];
+        let by_level = levels.into_iter().find_map(|scope| scope.parameters.bootp);
+        let by_class = || self.classes.iter().any(|it| it.scope.parameters.bootp == Some(true));
+        by_level == Some(true) || by_class()
+    }
+}
+
 /// Ways in which real clients bend RFC 2131. Defaults are dhcpd's behaviour.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the file")]

@@ -10,7 +10,7 @@ use super::exchange::Exchange;
 use super::partner::other;
 use crate::lease::{Binding, BindingStatus, Owner, PoolId, Seen, Told, View};
 use crate::server::DropReason;
-use crate::server::network::Site;
+use crate::server::network::{Pool, Site};
 use crate::wire::Stamp;
 
 /// Free addresses of one pool that are looked at for one client. Only during a reload, when table
@@ -60,8 +60,11 @@ struct Claim<'a> {
     is_its: bool,
     /// The address is reserved for the client: either server may give it (draft-12 §5.13).
     is_reserved: bool,
-    /// A BOOTP client never comes back, so it has none of the partner's (draft-12 §5.14).
+    /// The client speaks BOOTP, and never comes back: what it gets, it has for ever.
     is_bootp: bool,
+    /// Such clients get addresses there, the partner's of the partner, perhaps without our knowing:
+    /// what is the partner's is never ours, whatever its state (draft-12 §5.14).
+    serves_bootp: bool,
 }
 
 impl Claim<'_> {
@@ -73,6 +76,10 @@ impl Claim<'_> {
             return if self.may_give(None) { Standing::Open } else { Standing::Partners };
         };
         match binding.status {
+            // It would keep for ever what the partner takes to be over with the lease that it knows of.
+            Active | Expired | Released if self.is_its && self.outstays(binding) => {
+                Standing::Partners
+            }
             Active if binding.expires > self.now => {
                 if self.is_its {
                     Standing::Held
@@ -107,7 +114,15 @@ impl Claim<'_> {
     fn may_give(&self, binding: Option<&Binding>) -> bool {
         let owner = binding.map_or(Owner::Primary, Binding::owner);
         let is_own = || owner == self.view.owner || self.view.mclt.is_none();
-        self.is_reserved || self.view.may_give(self.now, binding) && (!self.is_bootp || is_own())
+        self.is_reserved
+            || self.view.may_give(self.now, binding) && (!self.serves_bootp || is_own())
+    }
+
+    /// Whether going on with this lease takes it past what the MCLT can bound. An address that is kept
+    /// for the client is nobody else's.
+    fn outstays(&self, binding: &Binding) -> bool {
+        let has_bounds = self.view.mclt.is_some() && !self.is_reserved;
+        self.is_bootp && has_bounds && binding.expires != Stamp::NEVER
     }
 }
 
@@ -170,6 +185,7 @@ impl<'a> Exchange<'a> {
             is_its: client.is_some_and(|client| client.key() == self.key),
             is_reserved: self.is_reserved(address),
             is_bootp: self.is_bootp(),
+            serves_bootp: site.pool.is_some_and(Pool::serves_bootp),
         };
         let standing = claim.standing(seen.binding());
         Candidate { address, site, standing, seen, taken_from: None }
@@ -222,14 +238,13 @@ impl<'a> Exchange<'a> {
         let pools = topology.pools_at(self.place).map(|index| topology.pool(index));
         let pools = pools.filter(|pool| pool.permits(self.members)).filter_map(|pool| {
             let view = self.views.of(pool.relationship());
-            self.admit_to(pool.relationship(), view).is_ok().then_some((pool.id(), view))
+            self.admit_to(pool.relationship(), view).is_ok().then_some((pool, view))
         });
-        let own = pools.clone().find_map(|(pool, view)| self.take_from(pool, view.owner));
+        let own = pools.clone().find_map(|(pool, view)| self.take_from(pool.id(), view.owner));
         own.or_else(|| {
-            // A BOOTP client never comes back, so it has none of these (draft-12 §5.14).
             let mut down =
-                pools.filter(|(_, view)| !self.is_bootp() && view.is_taken_over(self.now));
-            down.find_map(|(pool, view)| self.take_from(pool, other(view.owner)))
+                pools.filter(|(pool, view)| view.is_taken_over(self.now) && !pool.serves_bootp());
+            down.find_map(|(pool, view)| self.take_from(pool.id(), other(view.owner)))
         })
     }
 

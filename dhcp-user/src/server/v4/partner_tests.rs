@@ -252,21 +252,50 @@ fn of_our_own_and_the_partners_our_own_go_first() {
     assert!(server.lease(&client(6)).octets()[3] < 15);
 }
 
-/// draft-12 §5.14: a BOOTP client keeps its address for ever, and nothing tells when it left.
+/// draft-12 §5.14: the partner may have given it to a BOOTP client, which keeps it for ever, and
+/// nobody would ever hear of it.
 #[test]
-fn a_bootp_client_never_gets_an_address_of_the_partners() {
+fn where_bootp_clients_are_served_what_is_the_partners_is_never_anybody_elses() {
+    let class = "[[class]]\nname = \"old\"\nmatch = { vendor-class = \"old\" }\nbootp = true";
+    for toml in [format!("bootp = true\n{SMALL}"), format!("{SMALL}\n{class}")] {
+        let mut server = Server::partnered(&toml, view(Owner::Secondary));
+        (17..20).for_each(|last| server.change(ip(last), |it| it.status = BindingStatus::Backup));
+        down(&mut server);
+        server.pass(MCLT + 1);
+        assert_eq!(server.exhaust(1), 3);
+        assert_eq!(reason(&mut server, &client(9).discover()), Some(DropReason::NoAddress));
+        let partners = Some(DropReason::PartnersAddress);
+        assert_eq!(reason(&mut server, &client(9).rebinding(ip(10))), partners);
+        assert_eq!(reason(&mut server, &client(9).ciaddr(ip(10))), Some(DropReason::BootpOff));
+    }
+}
+
+#[test]
+fn a_bootp_client_has_one_of_our_own_for_ever_and_the_partner_is_told() {
     let mut server = Server::partnered(&format!("bootp = true\n{SMALL}"), view(Owner::Secondary));
     server.change(ip(19), |binding| binding.status = BindingStatus::Backup);
-    down(&mut server);
-    server.pass(MCLT + 1);
     let own = server.hear(&client(1));
     assert_eq!(own.yiaddr(), ip(19));
     let binding = &own.changes[0].binding;
     assert!(binding.flags.bootp);
     assert_eq!((binding.expires, binding.told), (Stamp::NEVER, Told::Unsent));
+    assert_eq!(server.hear(&client(1)).yiaddr(), ip(19), "at every start");
     assert_eq!(reason(&mut server, &client(2)), Some(DropReason::BootpOff));
-    assert_eq!(reason(&mut server, &client(2).ciaddr(ip(10))), Some(DropReason::BootpOff));
-    assert_eq!(server.hear(&client(2).discover()).kind(), Some(MessageType::Offer));
+}
+
+/// Its lease is over for the partner once the MCLT is, and the address may then be another's.
+#[test]
+fn a_client_that_had_a_lease_gets_another_address_by_bootp_and_does_not_keep_that_one() {
+    let reserved = "[[reservation4]]\nhw-address = \"02:00:00:00:00:03\"\naddress = \"10.0.0.12\"";
+    let toml = format!("bootp = true\n{SMALL}\n{reserved}");
+    let mut server = Server::partnered(&toml, view(Owner::Primary));
+    let leased = server.lease(&client(1));
+    assert_ne!(server.hear(&client(1).ciaddr(leased)).yiaddr(), leased);
+    let released = server.lease(&client(2));
+    server.hear(&client(2).releasing(released));
+    assert_ne!(server.hear(&client(2)).yiaddr(), released);
+    assert_eq!(server.lease(&client(3)), ip(12));
+    assert_eq!(server.hear(&client(3)).yiaddr(), ip(12), "kept for it");
 }
 
 /// draft-12 §5.13.

@@ -2,11 +2,14 @@
 //! `cargo xtask bench` gathers.
 
 mod allocation;
+mod contestant;
 mod failover;
 mod figure;
+mod load;
 mod loading;
 mod memory;
 mod micro;
+mod pktgen;
 mod precedence;
 mod resident;
 mod rig;
@@ -43,6 +46,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Subject {
+    /// The load generator by itself
+    Pktgen(pktgen::Arguments),
     /// Packets a second through the server, as a share of what a bare reflector does
     Throughput,
     /// Octets a lease
@@ -81,10 +86,11 @@ enum Subject {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     precedence::take();
-    match arguments.subject {
+    match &arguments.subject {
+        Subject::Pktgen(load) => pktgen::run(&arguments, load),
         Subject::Throughput => throughput::measure(&arguments),
-        Subject::Memory { leases } => memory::measure(leases),
-        Subject::Start { leases } => start::measure(&arguments, leases),
+        Subject::Memory { leases } => memory::measure(*leases),
+        Subject::Start { leases } => start::measure(&arguments, *leases),
         Subject::Loading => loading::measure(&arguments.directory),
         Subject::Allocation => allocation::measure(arguments.quick),
         Subject::Attached => failover::attached(&arguments),
@@ -92,6 +98,6 @@ fn main() -> Result<()> {
         Subject::Resynchronisation => failover::resynchronisation(&arguments),
         Subject::Takeover => failover::takeover(&arguments),
         Subject::Micro => micro::measure(&arguments),
-        Subject::Index { map } => micro::measure_index(map),
+        Subject::Index { map } => micro::measure_index(*map),
     }
 }

@@ -10,7 +10,8 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::Arguments;
 use crate::figure::Figure;
-use crate::rig::{Expect, Rig, Template};
+use crate::load::{Access, Act};
+use crate::rig::Rig;
 use crate::state::STRANGERS;
 use crate::throughput::fresh;
 
@@ -22,20 +23,20 @@ pub(crate) fn measure(arguments: &Arguments, leases: u32) -> Result<()> {
     let repetitions = if arguments.quick { 1 } else { 3 };
     let settings = fresh(arguments, "start", leases)?;
     let rig = Rig::new(arguments.divert.clone());
-    let mut generator = rig.generator(64)?;
+    let mut generator = rig.generator()?;
     for cache in [Cache::Cold, Cache::Warm] {
         let (mut offered, mut acknowledged) = (Vec::new(), Vec::new());
         for number in 0..repetitions {
             cache.prepare(&settings.state_dir())?;
             let start = Instant::now();
             let server = rig.launch(settings.clone());
-            let mut first = |template: &Template, expect, client| {
-                let took = generator.first_answer(template, expect, client, start);
+            let mut first = |act, client| {
+                let took = generator.first_answer(act, Access::Direct, client, start);
                 took.map(|took| took.as_secs_f64())
             };
             // A stranger needs an address found; who comes back needs its lease found.
-            offered.push(first(&Template::discover(), Expect::Offer, STRANGERS + number)?);
-            acknowledged.push(first(&Template::renewal(), Expect::Ack, number)?);
+            offered.push(first(Act::Discover, STRANGERS + number)?);
+            acknowledged.push(first(Act::Renew, number)?);
             server.stop();
         }
         let say = |what: &str, values| {

@@ -25,23 +25,34 @@ pub(crate) const PARTNER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
 pub(crate) const POOL: (Ipv4Addr, Ipv4Addr) =
     (Ipv4Addr::new(10, 1, 0, 0), Ipv4Addr::new(10, 250, 255, 255));
 
+/// The router that everybody's way to the server leads through, in networks that have one.
+pub(crate) const ROUTER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 254);
+
+/// The first relay: in the subnet, outside the pool.
+pub(crate) const RELAY: Ipv4Addr = Ipv4Addr::new(10, 251, 0, 0);
+
 /// Clients from this number on hold no lease.
 pub(crate) const STRANGERS: u32 = 1 << 30;
 
 /// Half a day: T1 has come for every lease.
 const AGO: u32 = 43_200;
 
-/// What the server is told, but for `state-dir`.
+/// What the server is told, but for `state-dir`: one worker in native mode, and all of the pool.
 pub(crate) fn configuration() -> String {
-    let (first, last) = POOL;
+    let interface = format!("dataplane = \"xdp\"\nworkers = [{SERVER_CORE}]");
+    configuration_with(&interface, POOL.1.to_bits() - POOL.0.to_bits() + 1)
+}
+
+/// The same with other keys of the interface and so many addresses.
+pub(crate) fn configuration_with(interface: &str, addresses: u32) -> String {
+    let (first, last) = (POOL.0, address(addresses - 1));
     format!(
         r#"
 lease-time = "24h"
 
 [[interface]]
 name = "eth0"
-dataplane = "xdp"
-workers = [{SERVER_CORE}]
+{interface}
 
 [[subnet4]]
 subnet = "10.0.0.0/8"

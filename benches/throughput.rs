@@ -10,8 +10,10 @@ use serde_json::Value;
 use tandem_tests::lab::Settings;
 
 use crate::Arguments;
+use crate::contestant::{Reflector, emptied};
 use crate::figure::Figure;
-use crate::rig::{Expect, Outcome, Rig, Template};
+use crate::load::{Act, Arrival, Clients, Outcome, Plan};
+use crate::rig::Rig;
 use crate::state::{self, STRANGERS};
 
 /// Requests under way, each of another client: enough that a flush has many to make durable.
@@ -24,26 +26,21 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
     let settings = fresh(arguments, "throughput", leases)?;
     let rig = Rig::new(arguments.divert.clone());
-    let mut generator = rig.generator(WINDOW)?;
+    let mut generator = rig.generator()?;
+    let plan = |act| Plan::only(act, Arrival::Window(WINDOW), times);
     let (mut reflected, mut offers, mut acks) = (Vec::new(), Vec::new(), Vec::new());
     let mut driver = String::new();
     for _ in 0..repetitions {
         {
-            let _reflector = rig.reflector()?;
-            let (template, clients) = (Template::discover(), (0..leases).cycle());
-            reflected.push(generator.run(&template, Expect::Reflection, WINDOW, clients, times)?);
+            let _reflector = Reflector::start(&rig)?;
+            let mut clients = Clients::new(0..leases);
+            reflected.push(generator.run(&plan(Act::Reflect), &mut clients)?);
         }
         let server = rig.server(settings.clone());
-        let strangers = STRANGERS..;
-        offers.push(generator.run(
-            &Template::discover(),
-            Expect::Offer,
-            WINDOW,
-            strangers,
-            times,
-        )?);
-        let clients = (0..leases).cycle();
-        acks.push(generator.run(&Template::renewal(), Expect::Ack, WINDOW, clients, times)?);
+        let mut strangers = Clients::new(STRANGERS..u32::MAX);
+        offers.push(generator.run(&plan(Act::Discover), &mut strangers)?);
+        let mut holders = Clients::holding(leases);
+        acks.push(generator.run(&plan(Act::Renew), &mut holders)?);
         driver = driver_of(&server.status());
         server.stop();
     }
@@ -56,7 +53,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
 fn say(name: &str, outcomes: &[Outcome], limit: Option<&[Outcome]>, driver: &str) {
     let each = |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).collect::<Vec<_>>();
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
-    let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong).sum();
+    let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong.sum()).sum();
     let note = format!("{lost} lost, {wrong} wrong; {driver}, {WINDOW} under way");
     Figure::new(name, "packets/s", each(&|outcome| outcome.rate)).note(note).say();
     for quantile in [0.5, 0.99] {
@@ -80,13 +77,8 @@ fn driver_of(status: &Value) -> String {
 
 /// A server's settings in an empty directory of this name, with the leases of this many clients.
 pub(crate) fn fresh(arguments: &Arguments, name: &str, leases: u32) -> Result<Settings> {
-    let directory = arguments.directory.join(name);
-    match fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => fs::create_dir_all(&directory)?,
-    }
+    let directory = emptied(&arguments.directory, name)?;
     let binary: PathBuf = fs::canonicalize(&arguments.server)?;
-    let directory = fs::canonicalize(directory)?;
     let settings = Settings { directory, configuration: state::configuration(), binary };
     state::write(&settings.state_dir(), leases)?;
     Ok(settings)

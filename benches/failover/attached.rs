@@ -12,7 +12,8 @@ use tandem_tests::lab::{Host, Server};
 use super::duo::{self, Disk};
 use crate::Arguments;
 use crate::figure::Figure;
-use crate::rig::{Expect, Outcome, Rig, SERVER_CORE, Template};
+use crate::load::{Act, Arrival, Clients, Outcome, Plan};
+use crate::rig::{Rig, SERVER_CORE};
 
 /// Requests under way, each of another client.
 const WINDOW: usize = 1024;
@@ -29,11 +30,11 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         if arguments.quick { (1, 1_000_000, 2.5) } else { (5, 1_000_000, 2.5) };
     let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
     let rig = Rig::new(arguments.divert.clone());
-    let mut generator = rig.generator(WINDOW)?;
+    let mut generator = rig.generator()?;
     let host = rig.partner();
     let mut run = || {
-        let clients = (0..leases).cycle();
-        generator.run(&Template::renewal(), Expect::Ack, WINDOW, clients, times)
+        let plan = Plan::only(Act::Renew, Arrival::Window(WINDOW), times);
+        generator.run(&plan, &mut Clients::holding(leases))
     };
     let (mut alone, mut attached) = (Vec::new(), Vec::new());
     let (mut behind, mut drained) = (Vec::new(), Vec::new());
@@ -97,7 +98,7 @@ fn watched(server: &Server, run: impl FnOnce() -> Result<Outcome>) -> Result<(Ou
 
 fn say(which: &str, outcomes: &[Outcome]) {
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
-    let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong).sum();
+    let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong.sum()).sum();
     let name = format!("REQUEST to durable ACK, {which}");
     let rates = outcomes.iter().map(|outcome| outcome.rate).collect();
     let note = format!("{lost} lost, {wrong} wrong; {WINDOW} under way");

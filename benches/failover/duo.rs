@@ -1,7 +1,6 @@
 //! Two Tandem servers as benches start them.
 
 use std::fs;
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,8 @@ use serde_json::Value;
 use tandem_tests::lab::{Host, Server, Settings};
 
 use crate::Arguments;
-use crate::state::{self, POOL};
+use crate::contestant::emptied;
+use crate::state;
 
 /// relationship-name.
 const NAME: &str = "bench";
@@ -38,21 +38,7 @@ pub(super) enum Disk {
 /// leased there is nothing to balance, but each server then answers the other's clients too, which
 /// could give them nothing.
 pub(super) fn configuration(interface: &str, addresses: u32, host: Option<Host>) -> String {
-    let (first, last) = (POOL.0, state::address(addresses - 1));
-    let alone = format!(
-        r#"
-lease-time = "24h"
-
-[[interface]]
-name = "eth0"
-{interface}
-
-[[subnet4]]
-subnet = "10.0.0.0/8"
-pools = ["{first}-{last}"]
-options = {{ routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.53", "10.0.0.54"] }}
-"#
-    );
+    let alone = state::configuration_with(interface, addresses);
     alone + &host.map(relationship).unwrap_or_default()
 }
 
@@ -84,23 +70,13 @@ pub(super) fn settings(
     configuration: String,
     disk: Disk,
 ) -> Result<Settings> {
-    let directory = empty(arguments, name)?;
+    let directory = emptied(&arguments.directory, name)?;
     let settings =
         Settings { directory, configuration, binary: fs::canonicalize(&arguments.server)? };
     if let Disk::InNormal(leases, told) = disk {
         state::write_with(&settings.state_dir(), leases, told, Some(NAME))?;
     }
     Ok(settings)
-}
-
-/// An empty directory of this name on the disk that is measured.
-pub(super) fn empty(arguments: &Arguments, name: &str) -> Result<PathBuf> {
-    let directory = arguments.directory.join(name);
-    match fs::remove_dir_all(&directory) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-        _ => fs::create_dir_all(&directory)?,
-    }
-    Ok(fs::canonicalize(directory)?)
 }
 
 /// How the server's relationship is, a second ago at the most; null at its very start.

@@ -10,6 +10,7 @@ use tandem_tests::lab::{Dhcpd, Host, Pair, Relationship, Server};
 
 use super::duo::{self, Disk};
 use crate::Arguments;
+use crate::contestant::emptied;
 use crate::figure::Figure;
 use crate::state;
 
@@ -76,7 +77,7 @@ fn dhcpd(arguments: &Arguments, pair: &Pair, leases: u32) -> Result<f64> {
         ..Relationship::default()
     };
     let make = |host: Host| -> Result<Dhcpd> {
-        let directory = duo::empty(arguments, &format!("dhcpd-{host:?}"))?;
+        let directory = emptied(&arguments.directory, &format!("dhcpd-{host:?}"))?;
         Ok(Dhcpd::new(pair.host(host), directory, &relationship.dhcpd(host)))
     };
     let (mut server, mut newcomer) = (make(Host::A)?, make(Host::B)?);

@@ -12,7 +12,8 @@ use dhcp_user::server::{
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::frame::Frame;
 
-use crate::rig::Template;
+use crate::load::{Access, Fields, Stage, Template};
+use crate::rig::TARGET;
 use crate::state::{self, STRANGERS};
 
 const LEASES: u32 = 1 << 20;
@@ -40,30 +41,31 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
         number = (number + STRIDE) % LEASES;
         number
     };
-    let (discover, renewal) = (Template::discover(), Template::renewal());
-    let mut frame = discover.octets().to_vec();
+    let template = |stage| Template::new(stage, Access::Direct, TARGET);
+    let (discover, renewal) = (template(Stage::Discover), template(Stage::Renew));
+    let mut frame = vec![0; 1514];
     group.bench_function("DISCOVER, holder of a lease", |b| {
         b.iter(|| {
-            discover.patch(&mut frame, next(), 1);
-            black_box(server.answers(&frame))
+            let len = discover.fill(&mut frame, Fields::of(next()));
+            black_box(server.answers(&frame[..len]))
         });
     });
     let mut stranger = STRANGERS;
     group.bench_function("DISCOVER, stranger", |b| {
         b.iter(|| {
             stranger += 1;
-            discover.patch(&mut frame, stranger, 1);
-            black_box(server.answers(&frame))
+            let len = discover.fill(&mut frame, Fields::of(stranger));
+            black_box(server.answers(&frame[..len]))
         });
     });
-    let mut frame = renewal.octets().to_vec();
     group.bench_function("REQUEST, renewing", |b| {
         b.iter(|| {
-            renewal.patch(&mut frame, next(), 1);
-            black_box(server.answers(&frame))
+            let len = renewal.fill(&mut frame, Fields::of(next()));
+            black_box(server.answers(&frame[..len]))
         });
     });
-    assert!(server.answers(&frame), "what was measured was answered");
+    let len = renewal.fill(&mut frame, Fields::of(0));
+    assert!(server.answers(&frame[..len]), "what was measured was answered");
     group.finish();
 }
 

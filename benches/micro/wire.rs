@@ -8,15 +8,18 @@ use dhcp_user::wire::dhcpv4::{Message, MessageType, Scratch, Writer};
 use dhcp_user::wire::frame::{Envelope, Frame};
 use dhcp_user::wire::option::code;
 
-use crate::rig::{HEADERS_LEN, Template};
+use crate::load::{Access, Fields, HEADERS_LEN, Stage, Template};
+use crate::rig::TARGET;
 use crate::state;
 
 /// `wire/v4`, in packets.
 pub(super) fn benchmarks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wire/v4");
     group.throughput(Throughput::Elements(1));
-    let discover = Template::discover();
-    let octets = discover.octets();
+    let mut frame = vec![0; 1514];
+    let discover = Template::new(Stage::Discover, Access::Direct, TARGET);
+    let len = discover.fill(&mut frame, Fields::of(0));
+    let octets = &frame[..len];
     group.bench_function("parse frame", |b| {
         b.iter(|| Frame::parse(black_box(octets)).map(|frame| frame.payload.len()));
     });

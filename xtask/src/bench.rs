@@ -5,15 +5,14 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 use std::{fs, thread};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use crate::step::{announce, execute, output};
-use crate::{Outcome, ebpf, workspace};
+use crate::step::{announce, output};
+use crate::{Outcome, measurements, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -44,11 +43,7 @@ enum Subject {
 
 /// Builds, measures, prints and writes.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    ebpf::try_build();
-    announce("building the server and the measurements", || {
-        execute(&mut workspace::cargo(["build", "--release", "--package", "dhcp-user"]))?;
-        execute(&mut workspace::cargo(["build", "--release", "--package", "tandem-benches"]))
-    })?;
+    measurements::build()?;
     let directory = workspace::root().join("target/bench");
     fs::create_dir_all(&directory)?;
     let mut figures = Vec::new();
@@ -105,12 +100,8 @@ impl Subject {
 
 /// Runs one measurement; its figures are its lines of JSON.
 fn measure(arguments: &[&str], quick: bool, directory: &Path) -> Result<Vec<Value>> {
-    let release = workspace::root().join("target/release");
-    let mut command: Command = workspace::command(release.join("tandem-bench"));
+    let mut command = measurements::command(directory);
     command.args(arguments).args(quick.then_some("--quick"));
-    command.arg("--server").arg(release.join("tandem"));
-    command.arg("--divert").arg(workspace::divert());
-    command.arg("--directory").arg(directory);
     let said = output(&mut command)?;
     let lines = said.lines().filter(|line| line.starts_with('{'));
     lines.map(|line| serde_json::from_str(line).context("a figure")).collect()

@@ -3,7 +3,9 @@
 mod bench;
 mod ebpf;
 mod lab;
+mod measurements;
 mod packages;
+mod pktgen;
 mod run;
 mod server;
 mod setup;
@@ -38,6 +40,8 @@ enum Command {
     Test(test::Arguments),
     /// Take the measurements, and write them to target/bench
     Bench(bench::Arguments),
+    /// Put a load on a server, and say what came of it; `--help` for what it can be
+    Pktgen(pktgen::Arguments),
     /// Run a simulated pair of servers under as many seeds as wanted, and explain what fails
     Simulate(simulate::Arguments),
     /// Check what no compiler does: who imports whom, where unsafe code lives, licenses
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Pktgen(arguments) => pktgen::run(&arguments),
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Tidy => tidy::run(),
     };

@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 
-use super::end::End;
-use super::{SERVER_CORE, pin};
+use anyhow::Result;
+
+use crate::load::{End, pin};
+use crate::rig::{Rig, SERVER_CORE};
 
 /// Packets taken at a time, as the server does.
 const BATCH: usize = 64;
+/// The longest sleep.
+const NAP_NS: u64 = 1_000_000;
 
 /// A thread that turns every packet around. Dropping it stops it.
 pub(crate) struct Reflector {
@@ -17,11 +21,13 @@ pub(crate) struct Reflector {
 }
 
 impl Reflector {
-    pub(super) fn start(end: End) -> Self {
+    /// Starts it in the server's place.
+    pub(crate) fn start(rig: &Rig) -> Result<Self> {
+        let end = rig.server_end()?;
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::spawn(move || reflect(end, &told));
-        Self { stop, thread: Some(thread) }
+        Ok(Self { stop, thread: Some(thread) })
     }
 }
 
@@ -51,7 +57,7 @@ fn reflect(mut end: End, stop: &AtomicBool) {
         }
         end.send(&mut leaving);
         if idle {
-            end.wait();
+            end.wait(NAP_NS);
         }
     }
 }

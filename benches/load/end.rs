@@ -1,4 +1,5 @@
-//! One end of the pair on AF_XDP: the program that diverts everything, and a socket.
+//! One end of a wire on AF_XDP: the program that diverts everything, and a socket; and the core of whoever
+//! serves it.
 
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
@@ -12,12 +13,13 @@ use dhcp_user::dataplane::xsk::{Bound, Frame, Packet, Queue, RING_LEN, Socket, U
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 /// Octets of a frame.
 const FRAME_LEN: u32 = 2048;
 
 /// A socket that gets all that arrives at one interface.
-pub(super) struct End {
+pub(crate) struct End {
     socket: Socket,
     queue: Queue,
     umem: Arc<Umem>,
@@ -28,8 +30,9 @@ pub(super) struct End {
 }
 
 impl End {
-    /// Opens queue 0 of `interface` in the calling thread's network namespace, in native mode.
-    pub(super) fn open(interface: &str, object: &Path) -> Result<Self> {
+    /// Opens queue 0 of `interface` in the calling thread's network namespace, in native mode, or in
+    /// generic mode where its driver has none.
+    pub(crate) fn open(interface: &str, object: &Path) -> Result<Self> {
         let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
         let index = name_to_index(&any, interface).context("the interface's number")?;
         let mut program = Ebpf::load_file(object)
@@ -37,7 +40,8 @@ impl End {
         let xdp: &mut Xdp =
             program.program_mut(dhcp_ebpf::DIVERT).context("the object's program")?.try_into()?;
         xdp.load()?;
-        xdp.attach_to_if_index(index, XdpMode::Driver)?;
+        let native = xdp.attach_to_if_index(index, XdpMode::Driver);
+        native.or_else(|_| xdp.attach_to_if_index(index, XdpMode::Skb))?;
         // As many as fill the fill ring and the TX ring, and as many again on their way.
         let (umem, spare) = Umem::new(4 * RING_LEN, FRAME_LEN)?;
         let bound = Bound::new(index, 0, 1, &umem, true)?;
@@ -50,36 +54,36 @@ impl End {
     }
 
     /// Frames to send from; they come back by [`reap`](Self::reap).
-    pub(super) fn lend(&mut self, count: usize) -> Vec<Frame> {
+    pub(crate) fn lend(&mut self, count: usize) -> Vec<Frame> {
         self.spare.split_off(self.spare.len() - count)
     }
 
-    pub(super) fn octets_mut<'f>(&'f self, frame: &'f mut Frame) -> &'f mut [u8] {
+    pub(crate) fn octets_mut<'f>(&'f self, frame: &'f mut Frame) -> &'f mut [u8] {
         self.umem.octets_mut(frame)
     }
 
     /// Takes what has arrived, `most` packets at the most.
-    pub(super) fn receive(&mut self, most: usize, into: &mut Vec<Packet>) {
+    pub(crate) fn receive(&mut self, most: usize, into: &mut Vec<Packet>) {
         into.extend(self.socket.rx.receive().take(most));
     }
 
     /// Takes back a frame that was received.
-    pub(super) fn release(&mut self, frame: Frame) {
+    pub(crate) fn release(&mut self, frame: Frame) {
         self.spare.push(frame);
     }
 
     /// Frames whose packets were sent.
-    pub(super) fn reap(&mut self, into: &mut Vec<Frame>) {
+    pub(crate) fn reap(&mut self, into: &mut Vec<Frame>) {
         into.extend(self.queue.completion.reap());
     }
 
     /// The same, where what is sent was received: they are released.
-    pub(super) fn reap_received(&mut self) {
+    pub(crate) fn reap_received(&mut self) {
         self.spare.extend(self.queue.completion.reap());
     }
 
     /// Hands released frames to the kernel.
-    pub(super) fn tend(&mut self) {
+    pub(crate) fn tend(&mut self) {
         let mut filled = false;
         {
             let mut filling = self.queue.fill.fill();
@@ -97,7 +101,7 @@ impl End {
     }
 
     /// Sends `packets`; what the ring has no room for stays.
-    pub(super) fn send(&mut self, packets: &mut Vec<Packet>) {
+    pub(crate) fn send(&mut self, packets: &mut Vec<Packet>) {
         if !packets.is_empty() {
             let mut sending = self.socket.tx.send();
             while let Some(packet) = packets.pop() {
@@ -119,11 +123,19 @@ impl End {
         }
     }
 
-    /// Sleeps until something arrives, or a millisecond.
-    pub(super) fn wait(&self) {
-        let timeout = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    /// Sleeps until something arrives, or so many nanoseconds, which are less than a second.
+    pub(crate) fn wait(&self, most_ns: u64) {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: most_ns as _ };
         let fd = self.socket.fd();
         // Whatever it says, the caller looks at the rings next.
         let _ = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&timeout));
     }
+}
+
+/// Has the calling thread run on this core alone.
+pub(crate) fn pin(core: usize) {
+    let mut cores = CpuSet::new();
+    cores.set(core);
+    // On a machine with one core everything runs there anyway.
+    let _ = sched_setaffinity(None, &cores);
 }

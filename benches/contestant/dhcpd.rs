@@ -1,0 +1,38 @@
+//! ISC dhcpd, which flushes each lease before it answers.
+
+use anyhow::Result;
+use tandem_tests::lab::Process;
+
+use super::{Contestant, Ground, Running, versioned};
+
+/// It and its settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Dhcpd;
+
+impl Contestant for Dhcpd {
+    fn name(&self) -> String {
+        versioned("ISC dhcpd", "dhcpd", "--version", "")
+    }
+
+    fn note(&self) -> &'static str {
+        "one thread; each ACK is on disk before it leaves"
+    }
+
+    fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
+        let (first, last) = ground.pool();
+        // A threshold of 0: every REQUEST is a lease of its full time and a record.
+        let configuration = format!(
+            "authoritative;\nddns-update-style none;\nping-check false;\n\
+             default-lease-time 86400;\nmax-lease-time 86400;\ndhcp-cache-threshold 0;\n\
+             subnet 10.0.0.0 netmask 255.0.0.0 {{\n  range {first} {last};\n  \
+             option routers 10.0.0.1;\n  option domain-name-servers 10.0.0.53, 10.0.0.54;\n}}\n"
+        );
+        let file = ground.write("dhcpd.conf", &configuration)?;
+        let leases = ground.write("leases", "")?;
+        let mut command = ground.host().command("dhcpd");
+        // Without `-d`: it would write lines about every message.
+        command.args(["-4", "-f", "-q", "-cf"]).arg(file).arg("-lf").arg(leases);
+        command.arg("-pf").arg(ground.directory.join("pid")).arg("eth0");
+        Ok(Box::new(Process::start(&mut command, &ground.directory.join("dhcpd.log"))))
+    }
+}

@@ -1,0 +1,152 @@
+//! Who is measured, a file each; all of them on the rig's host, before the same clients.
+
+mod dhcpd;
+mod dnsmasq;
+mod kea;
+mod reflector;
+mod tandem;
+
+pub(crate) use reflector::Reflector;
+pub(crate) use tandem::Tandem;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use tandem_tests::lab::{Namespace, Process, Server};
+
+use crate::load::Access;
+use crate::rig::{Rig, SERVER_CORE};
+use crate::state::{self, POOL};
+
+/// What a server is started on.
+pub(crate) struct Ground<'r> {
+    pub(crate) rig: &'r Rig,
+    /// Its own, and empty: on the disk that is measured.
+    pub(crate) directory: PathBuf,
+    /// So many addresses are in its pool, from the first of [`POOL`] on.
+    pub(crate) addresses: u32,
+    /// How clients reach it, where that is a setting of the server.
+    pub(crate) access: Access,
+    /// Tandem's binary.
+    pub(crate) binary: PathBuf,
+}
+
+/// A server that can be started.
+pub(crate) trait Contestant {
+    /// As the tables have it.
+    fn name(&self) -> String;
+
+    /// What one must know beside its numbers.
+    fn note(&self) -> &'static str;
+
+    /// Starts it with no leases. It answers soon, or its log says why not.
+    ///
+    /// # Errors
+    /// If its files cannot be written.
+    fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>>;
+}
+
+/// A server that runs, until it is dropped.
+pub(crate) trait Running {
+    /// What it has said.
+    fn log(&self) -> String;
+}
+
+impl Running for Process {
+    fn log(&self) -> String {
+        self.output()
+    }
+}
+
+impl Running for Server {
+    fn log(&self) -> String {
+        self.output()
+    }
+}
+
+/// All of them, by the names that the command line has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Who {
+    /// Tandem, XDP in native mode, one worker
+    Tandem,
+    /// The same with two workers
+    TandemTwo,
+    /// XDP in generic mode, one worker
+    TandemGeneric,
+    /// Without XDP, one worker
+    TandemSocket,
+    /// Native mode, one worker, and answers do not wait for the disk
+    TandemUnflushed,
+    /// Kea: kea-dhcp4, multi-threaded, memfile
+    Kea,
+    /// ISC dhcpd
+    Dhcpd,
+    /// dnsmasq
+    Dnsmasq,
+}
+
+impl Who {
+    pub(crate) fn contestant(self) -> Box<dyn Contestant> {
+        let tandem = |dataplane, workers: &[usize]| {
+            Box::new(Tandem { dataplane, workers: workers.to_vec(), is_durable: true })
+        };
+        match self {
+            Self::Tandem => tandem("xdp", &[SERVER_CORE]),
+            Self::TandemTwo => tandem("xdp", &[SERVER_CORE, 0]),
+            Self::TandemGeneric => tandem("xdp-generic", &[SERVER_CORE]),
+            Self::TandemSocket => tandem("socket", &[SERVER_CORE]),
+            Self::TandemUnflushed => {
+                let workers = vec![SERVER_CORE];
+                Box::new(Tandem { dataplane: "xdp", workers, is_durable: false })
+            }
+            Self::Kea => Box::new(kea::Kea),
+            Self::Dhcpd => Box::new(dhcpd::Dhcpd),
+            Self::Dnsmasq => Box::new(dnsmasq::Dnsmasq),
+        }
+    }
+}
+
+impl Ground<'_> {
+    fn host(&self) -> &Namespace {
+        self.rig.host()
+    }
+
+    /// First and last address of the pool.
+    fn pool(&self) -> (Ipv4Addr, Ipv4Addr) {
+        (POOL.0, state::address(self.addresses - 1))
+    }
+
+    /// Writes a file to its directory; its path.
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.directory.join(name);
+        fs::write(&path, text).with_context(|| path.display().to_string())?;
+        Ok(path)
+    }
+}
+
+/// A program's name with its version, which it says after this flag, and what more there is to say.
+fn versioned(name: &str, program: &str, flag: &str, rest: &str) -> String {
+    let said = Command::new(program).arg(flag).output().map(|output| {
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).into_owned();
+        said.split(|c: char| c.is_whitespace() || c == '-')
+            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains('.'))
+            .map(str::to_owned)
+    });
+    let version = said.ok().flatten().unwrap_or_else(|| "of unknown version".to_owned());
+    format!("{name} {version}{rest}")
+}
+
+/// An empty directory of this name below `parent`.
+pub(crate) fn emptied(parent: &Path, name: &str) -> Result<PathBuf> {
+    let directory = parent.join(name);
+    match fs::remove_dir_all(&directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+        _ => fs::create_dir_all(&directory)?,
+    }
+    Ok(fs::canonicalize(directory)?)
+}

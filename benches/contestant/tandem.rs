@@ -1,0 +1,59 @@
+//! Ourselves.
+
+use anyhow::Result;
+use tandem_tests::lab::{Server, Settings};
+
+use super::{Contestant, Ground, Running};
+use crate::state;
+
+/// A Tandem that serves its interface in one way.
+#[derive(Clone, Debug)]
+pub(crate) struct Tandem {
+    /// The key's value.
+    pub(crate) dataplane: &'static str,
+    /// Cores.
+    pub(crate) workers: Vec<usize>,
+    pub(crate) is_durable: bool,
+}
+
+impl Tandem {
+    /// All of its configuration but `state-dir`.
+    pub(crate) fn configuration(&self, addresses: u32) -> String {
+        let interface = format!("dataplane = {:?}\nworkers = {:?}", self.dataplane, self.workers);
+        let journal = format!("\n[journal]\ndurable = {}\n", self.is_durable);
+        state::configuration_with(&interface, addresses) + &journal
+    }
+}
+
+impl Contestant for Tandem {
+    fn name(&self) -> String {
+        let way = match self.dataplane {
+            "xdp" => "XDP native",
+            "xdp-generic" => "XDP generic",
+            _ => "sockets",
+        };
+        let workers = match self.workers.len() {
+            1 => "one worker".to_owned(),
+            count => format!("{count} workers"),
+        };
+        let unflushed = if self.is_durable { "" } else { ", NOT FLUSHED" };
+        format!("Tandem, {way}, {workers}{unflushed}")
+    }
+
+    fn note(&self) -> &'static str {
+        if self.is_durable {
+            "each ACK is on disk before it leaves"
+        } else {
+            "`journal.durable = false`: for comparison with Kea only"
+        }
+    }
+
+    fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
+        let settings = Settings {
+            directory: ground.directory.clone(),
+            configuration: self.configuration(ground.addresses),
+            binary: ground.binary.clone(),
+        };
+        Ok(Box::new(Server::launch(ground.host(), settings)))
+    }
+}

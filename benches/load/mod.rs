@@ -1,0 +1,27 @@
+//! The load: clients by the million on one AF_XDP socket, each of which does what a DHCP client does
+//! and holds the server to what it was told.
+//!
+//! - [`plan`]: what clients do, how they reach the server, when they come
+//! - [`template`], [`answer`]: octets out and in
+//! - [`clients`]: who holds which address
+//! - [`under_way`]: exchanges that wait for an answer
+//! - [`outcome`]: what came of it
+//! - [`generator`]: the loop
+//! - [`end`]: the socket
+
+mod answer;
+mod clients;
+mod end;
+mod generator;
+mod outcome;
+mod pace;
+mod plan;
+mod template;
+mod under_way;
+
+pub(crate) use clients::Clients;
+pub(crate) use end::{End, pin};
+pub(crate) use generator::Generator;
+pub(crate) use outcome::Outcome;
+pub(crate) use plan::{Access, Act, Arrival, Mix, Plan, Target};
+pub(crate) use template::{Fields, HEADERS_LEN, Stage, Template};

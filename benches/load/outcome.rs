@@ -1,0 +1,85 @@
+//! What came of a run.
+
+use hdrhistogram::Histogram;
+
+/// The longest time that is told from a longer one: a minute.
+const LONGEST_NS: u64 = 60_000_000_000;
+
+/// Counts and times. Counts of what went wrong have the warm-up in them.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// Acts that ended well, a second.
+    pub(crate) rate: f64,
+    /// Begun while it was measured, by clients whose turn had come.
+    pub(crate) begun: u64,
+    /// Acts that ended for want of an answer.
+    pub(crate) lost: u64,
+    /// Answers that must not be.
+    pub(crate) wrong: Wrong,
+    /// Refused with a NAK.
+    pub(crate) refused: u64,
+    /// Not begun although it was time: every client, or every transaction number, was under way.
+    pub(crate) left_out: u64,
+    /// Whole acts, from the time at which they were meant to begin, in nanoseconds.
+    pub(crate) latency: Histogram<u64>,
+    /// DISCOVER to OFFER, from the time at which the DISCOVER was meant to leave.
+    pub(crate) offer: Histogram<u64>,
+    /// REQUEST to ACK, likewise; a REQUEST that follows an OFFER is meant to leave as that comes.
+    pub(crate) ack: Histogram<u64>,
+    /// How late we were ourselves: from the time at which an act was meant to begin to handing its
+    /// first packet to the kernel. It is part of the others.
+    pub(crate) own_delay: Histogram<u64>,
+}
+
+/// Answers that must not be, by what is wrong.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Wrong {
+    /// Another client's hardware address.
+    pub(crate) client: u64,
+    /// Not the address that the client holds or was offered, or none of the pool's.
+    pub(crate) address: u64,
+    /// An address that somebody else has.
+    pub(crate) given_twice: u64,
+    /// A lease time that is none, or T1 and T2 that do not fit it.
+    pub(crate) times: u64,
+    /// A message of a kind that answers nothing asked.
+    pub(crate) kind: u64,
+}
+
+impl Wrong {
+    pub(crate) fn sum(&self) -> u64 {
+        let Self { client, address, given_twice, times, kind } = self;
+        client + address + given_twice + times + kind
+    }
+}
+
+impl Outcome {
+    pub(super) fn new() -> Self {
+        let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("three digits");
+        Self {
+            rate: 0.0,
+            begun: 0,
+            lost: 0,
+            wrong: Wrong::default(),
+            refused: 0,
+            left_out: 0,
+            latency: histogram(),
+            offer: histogram(),
+            ack: histogram(),
+            own_delay: histogram(),
+        }
+    }
+
+    /// From here on it counts.
+    pub(super) fn begin_measuring(&mut self) {
+        self.begun = 0;
+        for times in [&mut self.latency, &mut self.offer, &mut self.ack, &mut self.own_delay] {
+            times.reset();
+        }
+    }
+
+    /// A quantile of whole acts, in microseconds.
+    pub(crate) fn latency_us(&self, quantile: f64) -> f64 {
+        self.latency.value_at_quantile(quantile) as f64 / 1e3
+    }
+}

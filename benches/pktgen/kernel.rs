@@ -1,0 +1,67 @@
+//! The kernel's own pktgen (Linux `networking/pktgen.rst`): datagrams of a DISCOVER's length to the
+//! server's port, as fast as the driver takes them.
+//!
+//! The module writes a payload of its own, with its magic number where `op` would be, so no server
+//! answers it: the flood measures what a server's door stands, before it looks at a message.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::Arguments;
+use crate::load::{Access, Fields, Stage, Target, Template};
+
+/// This thread's network namespace as the module shows it.
+const FOLDER: &str = "/proc/thread-self/net/pktgen";
+/// The module's first thread.
+const THREAD: &str = "kpktgend_0";
+
+/// Floods, and prints what the module counted.
+pub(super) fn flood(load: &Arguments, target: &Target) -> Result<()> {
+    if !Path::new(FOLDER).exists() {
+        // Whether or not it can be loaded, the folder tells.
+        let _ = Command::new("modprobe").arg("pktgen").status();
+    }
+    ensure!(
+        Path::new(FOLDER).exists(),
+        "this kernel has no pktgen module (CONFIG_NET_PKTGEN); without --kernel the load comes over \
+         AF_XDP and needs none"
+    );
+    let interface = load.interface.as_deref().context("an interface")?;
+    let mut octets = vec![0; 1514];
+    let len =
+        Template::new(Stage::Discover, Access::Direct, *target).fill(&mut octets, Fields::of(0));
+    // A rate says how many there will be; without one the time is the module's, to send as many.
+    let count = (load.seconds * load.rate.unwrap_or(1e6)).ceil();
+    write(THREAD, "rem_device_all")?;
+    write(THREAD, &format!("add_device {interface}"))?;
+    let settings = [
+        format!("count {count}"),
+        // Without the checksum, which the module counts apart.
+        format!("pkt_size {len}"),
+        format!("dst_mac {}", target.mac),
+        format!("src_mac {}", target.own_mac),
+        format!("src_mac_count {}", load.clients),
+        format!("dst {}", target.address),
+        "udp_src_min 68".to_owned(),
+        "udp_src_max 68".to_owned(),
+        "udp_dst_min 67".to_owned(),
+        "udp_dst_max 67".to_owned(),
+        load.rate.map_or_else(|| "delay 0".to_owned(), |rate| format!("ratep {rate:.0}")),
+    ];
+    settings.iter().try_for_each(|setting| write(interface, setting))?;
+    // Returns when all are sent.
+    let flooded = write("pgctrl", "start");
+    let said = fs::read_to_string(Path::new(FOLDER).join(interface))?;
+    write(THREAD, "rem_device_all")?;
+    flooded?;
+    println!("{}", said.trim());
+    Ok(())
+}
+
+fn write(file: &str, line: &str) -> Result<()> {
+    let path = Path::new(FOLDER).join(file);
+    fs::write(&path, format!("{line}\n")).with_context(|| format!("{}: {line}", path.display()))
+}

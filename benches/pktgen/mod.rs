@@ -1,0 +1,236 @@
+//! The load generator as a command: against a server that it starts beside itself, or against one
+//! that is there.
+
+mod kernel;
+mod report;
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use dhcp_user::wire::MacAddr;
+use rustix::net::netdevice::name_to_index;
+use rustix::net::{AddressFamily, SocketType, socket};
+
+use crate::contestant::{Ground, Reflector, Running, Who, emptied};
+use crate::load::{Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, Plan, Target};
+use crate::rig::{Rig, TARGET};
+use crate::state::POOL;
+
+/// What is asked of it.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Start this server on a host of its own, with nothing leased
+    #[arg(long, value_enum, default_value = "tandem", conflicts_with = "interface")]
+    against: Who,
+    /// A reflector in its place: what the generator and the kernel can do
+    #[arg(long, conflicts_with_all = ["interface", "against"])]
+    reflector: bool,
+    /// Ask a server that is there, through this interface of the calling network namespace, which
+    /// sees nothing else meanwhile
+    #[arg(long, requires = "server_address")]
+    interface: Option<String>,
+    /// The address of the server that is there
+    #[arg(long, value_name = "ADDRESS")]
+    server_address: Option<Ipv4Addr>,
+    /// Its Ethernet address, or that of the router on the way; broadcast if it is not said
+    #[arg(long, value_name = "MAC", value_parser = mac)]
+    server_mac: Option<MacAddr>,
+    /// First and last address that it may give
+    #[arg(long, value_name = "FIRST-LAST", value_parser = pool)]
+    pool: Option<(Ipv4Addr, Ipv4Addr)>,
+
+    /// How many clients there are
+    #[arg(long, default_value_t = 100_000)]
+    clients: u32,
+    /// They are behind so many relays, which add option 82; 0: on the server's link
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=65_536))]
+    relays: u32,
+    /// The first relay's address; the others follow
+    #[arg(long, value_name = "ADDRESS", default_value_t = TARGET.relay)]
+    first_relay: Ipv4Addr,
+
+    /// Share of whole exchanges: DISCOVER, OFFER, REQUEST, ACK
+    #[arg(long, default_value_t = 1)]
+    exchanges: u32,
+    /// Share of DISCOVERs whose clients do not go on
+    #[arg(long, default_value_t = 0)]
+    discovers: u32,
+    /// Share of renewals, by unicast
+    #[arg(long, default_value_t = 0)]
+    renewals: u32,
+    /// Share of RELEASEs
+    #[arg(long, default_value_t = 0)]
+    releases: u32,
+
+    /// So many under way at any time: as fast as the server answers
+    #[arg(long, default_value_t = 256, conflicts_with = "rate")]
+    window: usize,
+    /// So many a second, whatever the server does
+    #[arg(long)]
+    rate: Option<f64>,
+    /// They come independently of each other, not at equal distances
+    #[arg(long, requires = "rate")]
+    random: bool,
+    /// The last rate of so many --steps, which begin at --rate and are equally far apart
+    #[arg(long, requires = "rate")]
+    to: Option<f64>,
+    /// How many rates
+    #[arg(long, requires = "to", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    steps: u32,
+    /// Seconds of each
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// Seconds before each that do not count
+    #[arg(long, default_value_t = 0.5)]
+    warm_up: f64,
+
+    /// Flood with the kernel's own pktgen, which reads no answers
+    #[arg(long, requires = "interface")]
+    kernel: bool,
+    /// One JSON object, in place of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Sends, and prints what came of it.
+pub(crate) fn run(arguments: &crate::Arguments, load: &Arguments) -> Result<()> {
+    ensure!(
+        load.clients > 0 && load.window > 0 && load.seconds > 0.0 && load.warm_up >= 0.0,
+        "no clients, no window or no time"
+    );
+    ensure!(
+        load.rate.into_iter().chain(load.to).all(|rate| (1e-3..1e9).contains(&rate)),
+        "a rate is more than nothing and less than a thousand million"
+    );
+    if load.kernel {
+        return kernel::flood(load, &load.target()?);
+    }
+    let outcomes = match &load.interface {
+        Some(interface) => {
+            let end = End::open(interface, &arguments.divert)?;
+            load.drive(&mut Generator::new(end, load.target()?))?
+        }
+        None => against_its_own(arguments, load)?,
+    };
+    if load.json {
+        report::json(&outcomes)
+    } else {
+        report::table(&outcomes)
+    }
+    Ok(())
+}
+
+/// A server on a host made for it.
+fn against_its_own(arguments: &crate::Arguments, load: &Arguments) -> Result<Vec<Step>> {
+    let rig = Rig::new(fs::canonicalize(&arguments.divert).context("the divert object")?);
+    let mut generator = rig.generator()?;
+    if load.reflector {
+        let _reflector = Reflector::start(&rig)?;
+        return load.drive(&mut generator);
+    }
+    let contestant = load.against.contestant();
+    let (first, last) = POOL;
+    // As much again as there are clients, so that a server has a choice.
+    let addresses = load.clients.saturating_mul(2).min(last.to_bits() - first.to_bits() + 1);
+    let ground = Ground {
+        rig: &rig,
+        directory: emptied(&arguments.directory, "pktgen")?,
+        addresses,
+        access: load.access(),
+        binary: fs::canonicalize(&arguments.server).context("the server")?,
+    };
+    let server = contestant.start(&ground)?;
+    eprintln!("{}: {}", contestant.name(), contestant.note());
+    await_answer(&mut generator, &*server, load.access())?;
+    load.drive(&mut generator)
+}
+
+/// Waits until the server answers a client.
+pub(crate) fn await_answer(
+    generator: &mut Generator,
+    server: &dyn Running,
+    access: Access,
+) -> Result<Duration> {
+    let first = generator.first_answer(Act::Discover, access, u32::MAX, Instant::now());
+    first.with_context(|| server.log())
+}
+
+/// What came of one rate.
+pub(crate) struct Step {
+    arrival: Arrival,
+    outcome: Outcome,
+}
+
+impl Arguments {
+    fn access(&self) -> Access {
+        match self.relays {
+            0 => Access::Direct,
+            relays => Access::Relays(relays),
+        }
+    }
+
+    fn target(&self) -> Result<Target> {
+        let (Some(interface), Some(address)) = (&self.interface, self.server_address) else {
+            return Ok(Target { relay: self.first_relay, ..TARGET });
+        };
+        let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+        name_to_index(&any, interface).context("the interface")?;
+        let own = fs::read_to_string(format!("/sys/class/net/{interface}/address"))?;
+        Ok(Target {
+            address,
+            mac: self.server_mac.unwrap_or(MacAddr::BROADCAST),
+            own_mac: mac(own.trim()).map_err(anyhow::Error::msg)?,
+            relay: self.first_relay,
+        })
+    }
+
+    /// The rates, one after the other.
+    fn arrivals(&self) -> Vec<Arrival> {
+        let open = |rate| if self.random { Arrival::Random(rate) } else { Arrival::Even(rate) };
+        match (self.rate, self.to) {
+            (None, _) => vec![Arrival::Window(self.window)],
+            (Some(rate), None) => vec![open(rate)],
+            (Some(rate), Some(to)) => {
+                let step = (to - rate) / f64::from(self.steps - 1);
+                (0..self.steps).map(|number| open(rate + f64::from(number) * step)).collect()
+            }
+        }
+    }
+
+    fn drive(&self, generator: &mut Generator) -> Result<Vec<Step>> {
+        let mut clients = Clients::of_pool(0..self.clients, self.pool.unwrap_or(POOL));
+        let mix = if self.reflector {
+            Mix::only(Act::Reflect)
+        } else {
+            Mix::new([self.discovers, self.exchanges, self.renewals, self.releases])
+        };
+        ensure!(mix.sum() > 0, "all shares are zero");
+        let steps = self.arrivals().into_iter().map(|arrival| {
+            let plan = Plan {
+                mix,
+                access: self.access(),
+                arrival,
+                warm_up: Duration::from_secs_f64(self.warm_up),
+                measured: Duration::from_secs_f64(self.seconds),
+            };
+            Ok(Step { arrival, outcome: generator.run(&plan, &mut clients)? })
+        });
+        steps.collect()
+    }
+}
+
+fn mac(text: &str) -> Result<MacAddr, String> {
+    let octets: Result<Vec<u8>, _> =
+        text.split(':').map(|octet| u8::from_str_radix(octet, 16)).collect();
+    let octets = octets.ok().and_then(|octets| octets.try_into().ok());
+    octets.map(MacAddr).ok_or_else(|| format!("{text} is no Ethernet address"))
+}
+
+fn pool(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
+    let ends = text.split_once('-').and_then(|(first, last)| {
+        Some((first.parse::<Ipv4Addr>().ok()?, last.parse::<Ipv4Addr>().ok()?))
+    });
+    ends.filter(|(first, last)| first <= last).ok_or_else(|| format!("{text} is no range"))
+}

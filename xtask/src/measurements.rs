@@ -1,0 +1,28 @@
+//! The program that measures, built and given what it needs.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::step::{announce, execute};
+use crate::{ebpf, workspace};
+
+/// Builds the server, the XDP objects where that can be, and what measures them.
+pub(crate) fn build() -> Result<()> {
+    ebpf::try_build();
+    announce("building the server and the measurements", || {
+        execute(&mut workspace::cargo(["build", "--release", "--package", "dhcp-user"]))?;
+        execute(&mut workspace::cargo(["build", "--release", "--package", "tandem-benches"]))
+    })
+}
+
+/// A command of it, whose state and logs go to `directory`.
+pub(crate) fn command(directory: &Path) -> Command {
+    let release = workspace::root().join("target/release");
+    let mut command = workspace::command(release.join("tandem-bench"));
+    command.arg("--server").arg(release.join("tandem"));
+    command.arg("--divert").arg(workspace::divert());
+    command.arg("--directory").arg(directory);
+    command
+}

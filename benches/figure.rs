@@ -1,4 +1,4 @@
-//! A figure as it is handed to `cargo xtask bench`: one line of JSON.
+//! A figure, and a point of a plot, as they are handed to `cargo xtask bench`: one line of JSON.
 
 use serde::Serialize;
 
@@ -37,6 +37,25 @@ impl Figure {
         Self { note: note.into(), ..self }
     }
 
+    /// Prints it.
+    pub(crate) fn say(&self) {
+        println!("{}", serde_json::to_string(self).expect("numbers and text serialize"));
+    }
+}
+
+/// A point of a plot: one line of JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct Point<'a> {
+    /// Which plot.
+    pub(crate) plot: &'a str,
+    /// Which line of it.
+    pub(crate) series: &'a str,
+    /// What it has in common with its like of other repetitions, whose median is shown.
+    pub(crate) group: String,
+    pub(crate) at: [f64; 2],
+}
+
+impl Point<'_> {
     /// Prints it.
     pub(crate) fn say(&self) {
         println!("{}", serde_json::to_string(self).expect("numbers and text serialize"));

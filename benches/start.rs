@@ -16,7 +16,7 @@ use crate::state::STRANGERS;
 use crate::throughput::fresh;
 
 /// The limit with 10 million leases.
-const LIMIT_S: f64 = 5.0;
+const LIMIT_S: f64 = 3.0;
 
 /// Measures and prints it, and the part of it that is loading.
 pub(crate) fn measure(arguments: &Arguments, leases: u32) -> Result<()> {

@@ -34,8 +34,11 @@ pub(crate) const RELAY: Ipv4Addr = Ipv4Addr::new(10, 251, 0, 0);
 /// Clients from this number on hold no lease.
 pub(crate) const STRANGERS: u32 = 1 << 30;
 
+/// Asks first, to see whether a server answers; it has nothing, and nobody else has its number.
+pub(crate) const NEWCOMER: u32 = u32::MAX - 2;
+
 /// Half a day: T1 has come for every lease.
-const AGO: u32 = 43_200;
+pub(crate) const AGO: u32 = 43_200;
 
 /// What the server is told, but for `state-dir`: one worker in native mode, and all of the pool.
 pub(crate) fn configuration() -> String {

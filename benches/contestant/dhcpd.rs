@@ -28,7 +28,14 @@ impl Contestant for Dhcpd {
              option routers 10.0.0.1;\n  option domain-name-servers 10.0.0.53, 10.0.0.54;\n}}\n"
         );
         let file = ground.write("dhcpd.conf", &configuration)?;
-        let leases = ground.write("leases", "")?;
+        let leases = ground.write_leases("leases", "", |lease| {
+            format!(
+                "lease {} {{\n  starts epoch {};\n  ends epoch {};\n  cltt epoch {};\n  \
+                 binding state active;\n  next binding state free;\n  \
+                 rewind binding state free;\n  hardware ethernet {};\n}}\n",
+                lease.address, lease.since, lease.until, lease.since, lease.mac
+            )
+        })?;
         let mut command = ground.host().command("dhcpd");
         // Without `-d`: it would write lines about every message.
         command.args(["-4", "-f", "-q", "-cf"]).arg(file).arg("-lf").arg(leases);

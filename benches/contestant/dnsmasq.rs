@@ -20,6 +20,9 @@ impl Contestant for Dnsmasq {
 
     fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
         let (first, last) = ground.pool();
+        let leases = ground.write_leases("leases", "", |lease| {
+            format!("{} {} {} * *\n", lease.until, lease.mac, lease.address)
+        })?;
         let path = |name: &str| ground.directory.join(name).display().to_string();
         let mut command = ground.host().command("dnsmasq");
         command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-ping"]);
@@ -27,7 +30,7 @@ impl Contestant for Dnsmasq {
         command.args(["--dhcp-authoritative", "--dhcp-option=6,10.0.0.53,10.0.0.54"]);
         command.arg(format!("--dhcp-range={first},{last},255.0.0.0,24h"));
         command.arg(format!("--dhcp-lease-max={}", ground.addresses));
-        command.arg(format!("--dhcp-leasefile={}", path("leases")));
+        command.arg(format!("--dhcp-leasefile={}", leases.display()));
         command.arg(format!("--pid-file={}", path("pid")));
         command.arg(format!("--log-facility={}", path("dnsmasq.log")));
         Ok(Box::new(Process::start(&mut command, &ground.directory.join("output.log"))))

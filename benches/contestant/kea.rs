@@ -8,6 +8,9 @@ use super::{Contestant, Ground, Running, versioned};
 use crate::load::Access;
 use crate::state;
 
+/// Its lease file.
+const LEASES: &str = "leases.csv";
+
 /// It and its settings, which are the fastest that answer each client with a lease of its full time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kea;
@@ -22,6 +25,12 @@ impl Contestant for Kea {
     }
 
     fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
+        // As Kea 2.2 has it; other versions take what they know of it.
+        let head = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,\
+                    hostname,state,user_context\n";
+        ground.write_leases(LEASES, head, |lease| {
+            format!("{},{},,86400,{},1,0,0,,0,\n", lease.address, lease.mac, lease.until)
+        })?;
         let configuration = json!({ "Dhcp4": dhcp4(ground) }).to_string();
         let file = ground.write("kea-dhcp4.conf", &configuration)?;
         let mut command = ground.host().command("kea-dhcp4");
@@ -44,7 +53,7 @@ fn dhcp4(ground: &Ground<'_>) -> Value {
         "lease-database": {
             "type": "memfile",
             "persist": true,
-            "name": ground.directory.join("leases.csv"),
+            "name": ground.directory.join(LEASES),
             "lfc-interval": 0,
         },
         "valid-lifetime": 86_400,
@@ -53,6 +62,7 @@ fn dhcp4(ground: &Ground<'_>) -> Value {
         // Without a threshold for caching, every REQUEST is a lease of its full time and a record.
         "authoritative": true,
         "subnet4": [{
+            "id": 1,
             "subnet": "10.0.0.0/8",
             "pools": [{ "pool": format!("{first} - {last}") }],
             "option-data": [

@@ -9,18 +9,21 @@ mod tandem;
 pub(crate) use reflector::Reflector;
 pub(crate) use tandem::Tandem;
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufWriter, Write as _};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
+use dhcp_user::wire::MacAddr;
 use tandem_tests::lab::{Namespace, Process, Server};
 
-use crate::load::Access;
+use crate::load::{Access, Act, Generator};
 use crate::rig::{Rig, SERVER_CORE};
-use crate::state::{self, POOL};
+use crate::state::{self, AGO, POOL};
 
 /// What a server is started on.
 pub(crate) struct Ground<'r> {
@@ -29,6 +32,8 @@ pub(crate) struct Ground<'r> {
     pub(crate) directory: PathBuf,
     /// So many addresses are in its pool, from the first of [`POOL`] on.
     pub(crate) addresses: u32,
+    /// So many clients hold the addresses of their numbers when it starts.
+    pub(crate) leases: u32,
     /// How clients reach it, where that is a setting of the server.
     pub(crate) access: Access,
     /// Tandem's binary.
@@ -43,7 +48,7 @@ pub(crate) trait Contestant {
     /// What one must know beside its numbers.
     fn note(&self) -> &'static str;
 
-    /// Starts it with no leases. It answers soon, or its log says why not.
+    /// Writes the leases and starts it. It answers soon, or its log says why not.
     ///
     /// # Errors
     /// If its files cannot be written.
@@ -110,9 +115,41 @@ impl Who {
     }
 }
 
+/// A lease, half over, as a contestant's file has it; times in seconds since 1970.
+struct HeldLease {
+    address: Ipv4Addr,
+    mac: MacAddr,
+    since: u64,
+    until: u64,
+}
+
 impl Ground<'_> {
     fn host(&self) -> &Namespace {
         self.rig.host()
+    }
+
+    /// Writes a line or more for each lease to a file of its directory; its path.
+    fn write_leases(
+        &self,
+        name: &str,
+        head: &str,
+        line: impl Fn(&HeldLease) -> String,
+    ) -> Result<PathBuf> {
+        let path = self.directory.join(name);
+        let mut file = BufWriter::new(File::create(&path)?);
+        file.write_all(head.as_bytes())?;
+        let now = u64::from(state::now().0);
+        for client in 0..self.leases {
+            let lease = HeldLease {
+                address: state::address(client),
+                mac: MacAddr(state::mac(client)),
+                since: now - u64::from(AGO),
+                until: now + u64::from(AGO),
+            };
+            file.write_all(line(&lease).as_bytes())?;
+        }
+        file.into_inner().map_err(|error| error.into_error())?.sync_all()?;
+        Ok(path)
     }
 
     /// First and last address of the pool.
@@ -126,6 +163,22 @@ impl Ground<'_> {
         fs::write(&path, text).with_context(|| path.display().to_string())?;
         Ok(path)
     }
+}
+
+/// Starts a contestant and waits until it answers a client that has nothing; with how long that took.
+///
+/// # Errors
+/// If it does not; with what it said.
+pub(crate) fn start(
+    contestant: &dyn Contestant,
+    ground: &Ground<'_>,
+    generator: &mut Generator,
+) -> Result<(Box<dyn Running>, Duration)> {
+    let server = contestant.start(ground)?;
+    let begun = Instant::now();
+    let took = generator.first_answer(Act::Discover, ground.access, state::NEWCOMER, begun);
+    let took = took.with_context(|| format!("{}\n{}", contestant.name(), server.log()))?;
+    Ok((server, took))
 }
 
 /// A program's name with its version, which it says after this flag, and what more there is to say.

@@ -54,6 +54,7 @@ impl Contestant for Tandem {
             configuration: self.configuration(ground.addresses),
             binary: ground.binary.clone(),
         };
+        state::write(&settings.state_dir(), ground.leases)?;
         Ok(Box::new(Server::launch(ground.host(), settings)))
     }
 }

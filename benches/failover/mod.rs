@@ -3,11 +3,13 @@
 
 mod attached;
 mod duo;
+mod pairs;
 mod resynchronisation;
 mod takeover;
 mod updates;
 
 pub(crate) use attached::measure as attached;
+pub(crate) use pairs::measure as pairs;
 pub(crate) use resynchronisation::measure as resynchronisation;
 pub(crate) use takeover::measure as takeover;
 pub(crate) use updates::measure as updates;

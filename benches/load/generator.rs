@@ -39,6 +39,18 @@ const OFFER: u8 = 2;
 const ACK: u8 = 5;
 const NAK: u8 = 6;
 
+/// The client that floods has nothing under way, and this number is the last that anybody else gets.
+const FLOODER_XID: u32 = u32::MAX;
+const FLOODER: Exchange = Exchange {
+    act: Act::Discover,
+    client: u32::MAX - 1,
+    is_requested: false,
+    address: Ipv4Addr::UNSPECIFIED,
+    server: Ipv4Addr::UNSPECIFIED,
+    begun_ns: 0,
+    intended_ns: 0,
+};
+
 /// The clients' host.
 pub(crate) struct Generator {
     end: End,
@@ -56,8 +68,9 @@ struct Run<'c> {
     clients: &'c mut Clients,
     /// By [`Stage`].
     templates: [Template; 4],
-    /// One bit for each address: offered in this run to one who did not go on.
-    offered: Vec<u64>,
+    /// For each address the number after the client's that it was offered to in this run and that did
+    /// not go on, or 0.
+    offered: Vec<u32>,
     outcome: Outcome,
     done: u64,
 }
@@ -127,6 +140,8 @@ impl Generator {
         let mut pace = Pace::new(plan.arrival);
         let mut random = SmallRng::seed_from_u64(2);
         let shares = plan.mix.sum();
+        let mut flood = plan.flood.map(|rate| Pace::new(Arrival::Even(rate)));
+        let mut flooded = 0;
         let mut begun: Option<(Instant, u64)> = None;
         let patience_ns = PATIENCE.as_nanos() as u64;
         run.outcome.rate = loop {
@@ -161,8 +176,14 @@ impl Generator {
                     None => run.outcome.left_out += 1,
                 }
             }
+            if let Some(flood) = &mut flood {
+                while self.frames.len() > BATCH && flood.due(now_ns, 0).is_some() {
+                    self.ask(run, Stage::Discover, FLOODER_XID, &FLOODER);
+                    flooded += 1;
+                }
+            }
             self.end.send(&mut self.leaving);
-            if !self.take_answers(run, start) {
+            if !self.take_answers(run, start) && flood.is_none() {
                 let until_ns = pace.next_ns().map(|next| next.saturating_sub(now_ns));
                 let nap_ns = until_ns.unwrap_or(NAP_NS).min(NAP_NS);
                 if nap_ns > 0 {
@@ -170,6 +191,7 @@ impl Generator {
                 }
             }
         };
+        run.outcome.flooded = f64::from(flooded) / start.elapsed().as_secs_f64();
         // What is under way comes in, or is lost.
         let late = Instant::now();
         while self.under_way.len() > 0 && late.elapsed() < PATIENCE {
@@ -258,7 +280,7 @@ impl<'c> Run<'c> {
     fn new(access: Access, target: Target, clients: &'c mut Clients) -> Self {
         let stages = [Stage::Discover, Stage::Request, Stage::Renew, Stage::Release];
         let templates = stages.map(|stage| Template::new(stage, access, target));
-        let offered = vec![0; clients.addresses().div_ceil(64)];
+        let offered = vec![0; clients.addresses()];
         Self { clients, templates, offered, outcome: Outcome::new(), done: 0 }
     }
 
@@ -311,7 +333,7 @@ impl<'c> Run<'c> {
                     wrong.times += 1;
                     return false;
                 }
-                if act == Act::Discover && !self.is_offered_once(answer.yiaddr) {
+                if act == Act::Discover && !self.is_offered_once(answer.yiaddr, client) {
                     self.outcome.wrong.given_twice += 1;
                     return false;
                 }
@@ -346,12 +368,11 @@ impl<'c> Run<'c> {
         }
     }
 
-    fn is_offered_once(&mut self, address: Ipv4Addr) -> bool {
+    /// Whether no other client was offered this address in this run.
+    fn is_offered_once(&mut self, address: Ipv4Addr, client: u32) -> bool {
         let Some(number) = self.clients.number(address) else { return false };
-        let bit = 1 << (number % 64);
-        let is_first = self.offered[number / 64] & bit == 0;
-        self.offered[number / 64] |= bit;
-        is_first
+        let before = std::mem::replace(&mut self.offered[number], client + 1);
+        before == 0 || before == client + 1
     }
 
     /// Nothing changed for the client, and its turn comes again.

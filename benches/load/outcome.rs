@@ -20,6 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) refused: u64,
     /// Not begun although it was time: every client, or every transaction number, was under way.
     pub(crate) left_out: u64,
+    /// DISCOVERs of the client that floods, a second.
+    pub(crate) flooded: f64,
     /// Whole acts, from the time at which they were meant to begin, in nanoseconds.
     pub(crate) latency: Histogram<u64>,
     /// DISCOVER to OFFER, from the time at which the DISCOVER was meant to leave.
@@ -54,7 +56,7 @@ impl Wrong {
 }
 
 impl Outcome {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("three digits");
         Self {
             rate: 0.0,
@@ -63,6 +65,7 @@ impl Outcome {
             wrong: Wrong::default(),
             refused: 0,
             left_out: 0,
+            flooded: 0.0,
             latency: histogram(),
             offer: histogram(),
             ack: histogram(),
@@ -76,6 +79,16 @@ impl Outcome {
         for times in [&mut self.latency, &mut self.offer, &mut self.ack, &mut self.own_delay] {
             times.reset();
         }
+    }
+
+    /// How many did not get what they asked for.
+    pub(crate) fn failed(&self) -> u64 {
+        self.lost + self.wrong.sum() + self.refused + self.left_out
+    }
+
+    /// Whether everybody got it.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.failed() == 0
     }
 
     /// A quantile of whole acts, in microseconds.

@@ -5,8 +5,11 @@ mod journal;
 mod lease;
 mod server;
 mod wire;
+mod work;
 
 pub(crate) use index::{Map, measure as measure_index};
+pub(crate) use server::Server;
+pub(crate) use work::{Part, count as count_instructions, work};
 
 use std::fs;
 use std::path::Path;

@@ -21,7 +21,7 @@ const LEASES: u32 = 1 << 20;
 const STRIDE: u32 = 611_953;
 
 /// A server without wire and disk.
-struct Server {
+pub(crate) struct Server {
     service: Service,
     table: Table,
     limits: Limits,
@@ -33,7 +33,7 @@ struct Server {
 
 /// `server/v4`, in packets.
 pub(super) fn benchmarks(criterion: &mut Criterion) {
-    let mut server = Server::new();
+    let mut server = Server::new(LEASES);
     let mut group = criterion.benchmark_group("server/v4");
     group.throughput(Throughput::Elements(1));
     let mut number = 0;
@@ -70,13 +70,14 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
 }
 
 impl Server {
-    fn new() -> Self {
+    /// One that holds the leases of so many clients.
+    pub(crate) fn new(leases: u32) -> Self {
         let config = state::config().expect("our own configuration");
         let own = InterfaceAddress { address: state::SERVER, prefix_len: 8 };
         let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
         let table = Table::new(Layout::of(&config));
         let now = state::now();
-        for number in 0..LEASES {
+        for number in 0..leases {
             table.restore(state::address(number), state::lease(number, now));
         }
         table.finish_restore(&in_turn);
@@ -87,7 +88,7 @@ impl Server {
     }
 
     /// Whether there is a reply to the request in `frame`.
-    fn answers(&mut self, frame: &[u8]) -> bool {
+    pub(crate) fn answers(&mut self, frame: &[u8]) -> bool {
         let Self { service, table, limits, views, work, now, reply } = self;
         let Ok(frame) = Frame::parse(frame) else { return false };
         let arrival = Arrival {

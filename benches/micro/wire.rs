@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput};
 use dhcp_user::wire::Seconds;
 use dhcp_user::wire::dhcpv4::{Message, MessageType, Scratch, Writer};
-use dhcp_user::wire::frame::{Envelope, Frame};
+use dhcp_user::wire::frame::{Envelope, Frame, VlanTags};
 use dhcp_user::wire::option::code;
 
 use crate::load::{Access, Fields, HEADERS_LEN, Stage, Template};
@@ -36,24 +36,28 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
         b.iter(|| write_reply(black_box(&request), &mut reply[HEADERS_LEN..]));
     });
     let len = write_reply(&request, &mut reply[HEADERS_LEN..]);
-    let frame = Frame::parse(octets).expect("our own frame");
-    let envelope = Envelope {
-        source: frame.destination,
-        destination: frame.source,
-        tags: frame.tags,
-        source_ip: state::SERVER,
-        destination_ip: state::address(0),
-        source_port: 67,
-        destination_port: 68,
-    };
+    let envelope = envelope();
     group.bench_function("seal frame", |b| {
         b.iter(|| black_box(&envelope).seal(&mut reply, len));
     });
     group.finish();
 }
 
+/// Whom the reply is from and for.
+pub(super) fn envelope() -> Envelope {
+    Envelope {
+        source: TARGET.mac,
+        destination: TARGET.own_mac,
+        tags: VlanTags::NONE,
+        source_ip: TARGET.address,
+        destination_ip: state::address(0),
+        source_port: 67,
+        destination_port: 68,
+    }
+}
+
 /// An OFFER as most clients get it.
-fn write_reply(request: &Message<'_>, buffer: &mut [u8]) -> usize {
+pub(super) fn write_reply(request: &Message<'_>, buffer: &mut [u8]) -> usize {
     let mut writer = Writer::reply(buffer, request);
     writer.yiaddr(state::address(0));
     let day = Seconds(86_400).0;

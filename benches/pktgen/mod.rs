@@ -6,14 +6,14 @@ mod report;
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use dhcp_user::wire::MacAddr;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
 
-use crate::contestant::{Ground, Reflector, Running, Who, emptied};
+use crate::contestant::{self, Ground, Reflector, Who, emptied};
 use crate::load::{Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, Plan, Target};
 use crate::rig::{Rig, TARGET};
 use crate::state::POOL;
@@ -138,23 +138,13 @@ fn against_its_own(arguments: &crate::Arguments, load: &Arguments) -> Result<Vec
         rig: &rig,
         directory: emptied(&arguments.directory, "pktgen")?,
         addresses,
+        leases: 0,
         access: load.access(),
         binary: fs::canonicalize(&arguments.server).context("the server")?,
     };
-    let server = contestant.start(&ground)?;
     eprintln!("{}: {}", contestant.name(), contestant.note());
-    await_answer(&mut generator, &*server, load.access())?;
+    let (_server, _) = contestant::start(&*contestant, &ground, &mut generator)?;
     load.drive(&mut generator)
-}
-
-/// Waits until the server answers a client.
-pub(crate) fn await_answer(
-    generator: &mut Generator,
-    server: &dyn Running,
-    access: Access,
-) -> Result<Duration> {
-    let first = generator.first_answer(Act::Discover, access, u32::MAX, Instant::now());
-    first.with_context(|| server.log())
 }
 
 /// What came of one rate.
@@ -214,6 +204,7 @@ impl Arguments {
                 arrival,
                 warm_up: Duration::from_secs_f64(self.warm_up),
                 measured: Duration::from_secs_f64(self.seconds),
+                flood: None,
             };
             Ok(Step { arrival, outcome: generator.run(&plan, &mut clients)? })
         });

@@ -1,0 +1,227 @@
+//! A pair of ours, a pair of Kea's and a pair of dhcpd's before the same clients, both servers and their
+//! clients on one machine.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use dhcp_user::wire::MacAddr;
+use serde_json::{Value, json};
+use tandem_tests::lab::{Dhcpd, Host, Namespace, Pair, Process, Relationship, Server, Settings};
+
+use super::duo;
+use crate::Arguments;
+use crate::contestant::{Running, emptied};
+use crate::figure::Figure;
+use crate::load::{Access, Act, Arrival, Clients, End, Generator, Plan, Target};
+use crate::search::highest_loss_free;
+use crate::state::NEWCOMER;
+
+/// On the servers' link: whoever is to answer them hears them all.
+const CLIENTS: u32 = 10_000;
+const POOL: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 77, 16, 0), Ipv4Addr::new(10, 77, 143, 255));
+/// The clients' own host.
+const LOAD: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
+const WINDOW: usize = 256;
+/// A pair that does not serve by then does not.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Where Kea's hooks are, on whatever architecture.
+const LIBRARIES: &str = "/usr/lib";
+
+/// Which pair.
+#[derive(Clone, Copy, Debug)]
+enum Make {
+    Tandem,
+    Kea,
+    Dhcpd,
+}
+
+/// Measures and prints it.
+pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
+    let (repetitions, steps, milliseconds) =
+        if arguments.quick { (1, 5, 500) } else { (3, 7, 1_500) };
+    let times = [300, milliseconds].map(Duration::from_millis);
+    let pair = Pair::new("pairs");
+    let host = pair.site.host("load", &LOAD.to_string());
+    let end = host.inside(|| End::open("eth0", &arguments.divert))?;
+    let broadcast = MacAddr::BROADCAST;
+    let target =
+        Target { address: Host::A.address(), mac: broadcast, own_mac: broadcast, relay: LOAD };
+    let mut generator = Generator::new(end, target);
+    let makes = [Make::Tandem, Make::Kea, Make::Dhcpd];
+    let mut found: [[Vec<f64>; 2]; 3] = Default::default();
+    for _ in 0..repetitions {
+        for (make, [rates, late]) in makes.into_iter().zip(&mut found) {
+            match one(arguments, &pair, &mut generator, make, steps, times) {
+                Ok((rate, p99)) => {
+                    rates.push(rate);
+                    late.push(p99);
+                }
+                Err(error) => eprintln!("note: a pair of {make:?} is not measured: {error:#}"),
+            }
+        }
+    }
+    for (make, [rates, late]) in makes.into_iter().zip(&found) {
+        let name = format!("a pair, DORA, highest loss-free rate: {make:?}");
+        Figure::new(name, "exchanges/s", rates.clone()).note(make.note()).say();
+        let name = format!("a pair, DORA, p99 at half of it: {make:?}");
+        Figure::new(name, "µs", late.clone()).say();
+    }
+    for (other, name) in [(1, "Kea's"), (2, "dhcpd's")] {
+        let ratio = found[0][0].iter().zip(&found[other][0]).map(|(mine, other)| mine / other);
+        Figure::new(format!("a pair, DORA, Tandem's rate / {name}"), "×", ratio.collect()).say();
+    }
+    Ok(())
+}
+
+/// The highest rate, and microseconds at half of it.
+fn one(
+    arguments: &Arguments,
+    pair: &Pair,
+    generator: &mut Generator,
+    make: Make,
+    steps: u32,
+    times: [Duration; 2],
+) -> Result<(f64, f64)> {
+    let servers = make.start(arguments, pair)?;
+    let first = generator.first_answer(Act::Discover, Access::Direct, NEWCOMER, Instant::now());
+    first.with_context(|| servers.iter().map(|server| server.log()).collect::<String>())?;
+    let mut clients = Clients::of_pool(0..CLIENTS, POOL);
+    let mut run = |arrival| generator.run(&Plan::only(Act::Exchange, arrival, times), &mut clients);
+    let sustained = run(Arrival::Window(WINDOW))?.rate;
+    let highest = highest_loss_free(sustained, steps, &mut run)?;
+    let p99 = if highest > 0.0 { run(Arrival::Even(highest / 2.0))?.latency_us(0.99) } else { 0.0 };
+    Ok((highest, p99))
+}
+
+impl Make {
+    fn note(self) -> &'static str {
+        match self {
+            Self::Tandem => {
+                "each server half of the clients, durable; the partner is told afterwards"
+            }
+            Self::Kea => {
+                "hot standby, multi-threaded, own listeners: one answers when the other knows"
+            }
+            Self::Dhcpd => {
+                "each server half of the clients, durable; the partner is told afterwards"
+            }
+        }
+    }
+
+    /// Starts both; they serve when this returns, or soon.
+    fn start(self, arguments: &Arguments, pair: &Pair) -> Result<Vec<Box<dyn Running>>> {
+        let relationship = Relationship {
+            first: POOL.0,
+            last: POOL.1,
+            lease_s: 86_400,
+            mclt_s: 3_600,
+            receive_timer_s: 20,
+            max_unacked: 100,
+            ..Relationship::default()
+        };
+        let directory = |host| emptied(&arguments.directory, &format!("pair-{host:?}"));
+        match self {
+            Self::Tandem => {
+                let start = |host| -> Result<Server> {
+                    let settings = Settings {
+                        directory: directory(host)?,
+                        configuration: relationship.tandem(host),
+                        binary: fs::canonicalize(&arguments.server)?,
+                    };
+                    Ok(Server::start(pair.host(host), settings))
+                };
+                let servers = [start(Host::A)?, start(Host::B)?];
+                for server in &servers {
+                    duo::await_normal(server)?;
+                    duo::await_drained(server)?;
+                }
+                Ok(servers.map(|server| Box::new(server) as Box<dyn Running>).into())
+            }
+            Self::Kea => Host::BOTH
+                .into_iter()
+                .map(|host| Ok(Box::new(kea(pair.host(host), host, directory(host)?)?) as _))
+                .collect(),
+            Self::Dhcpd => {
+                let start = |host| -> Result<Dhcpd> {
+                    let configuration = relationship.dhcpd(host);
+                    let mut dhcpd = Dhcpd::new(pair.host(host), directory(host)?, &configuration);
+                    dhcpd.start(pair.host(host));
+                    Ok(dhcpd)
+                };
+                let mut servers = [start(Host::A)?, start(Host::B)?];
+                servers.iter_mut().for_each(|dhcpd| dhcpd.expect_state(&["normal"], PATIENCE));
+                Ok(servers.map(|dhcpd| Box::new(dhcpd) as Box<dyn Running>).into())
+            }
+        }
+    }
+}
+
+impl Running for Dhcpd {
+    fn log(&self) -> String {
+        self.output()
+    }
+}
+
+/// One of Kea's two. With listeners of its own it needs no control agent, and is faster.
+fn kea(namespace: &Namespace, host: Host, directory: PathBuf) -> Result<Process> {
+    let hooks = hooks()?;
+    let hook = |name: &str| hooks.join(name).display().to_string();
+    let peer = |host: Host, role: &str| {
+        let url = format!("http://{}:8005/", host.failover_address());
+        json!({ "name": format!("{host:?}"), "url": url, "role": role, "auto-failover": true })
+    };
+    let availability = json!({
+        "this-server-name": format!("{host:?}"),
+        "mode": "hot-standby",
+        "heartbeat-delay": 1_000,
+        "max-response-delay": 20_000,
+        "max-unacked-clients": 0,
+        "multi-threading": {
+            "enable-multi-threading": true,
+            "http-dedicated-listener": true,
+        },
+        "peers": [peer(Host::A, "primary"), peer(Host::B, "standby")],
+    });
+    let configuration: Value = json!({ "Dhcp4": {
+        "interfaces-config": { "interfaces": ["eth0"], "dhcp-socket-type": "raw" },
+        "multi-threading": { "enable-multi-threading": true },
+        "lease-database": {
+            "type": "memfile",
+            "persist": true,
+            "name": directory.join("leases.csv"),
+            "lfc-interval": 0,
+        },
+        "control-socket": { "socket-type": "unix", "socket-name": directory.join("control") },
+        "valid-lifetime": 86_400,
+        "authoritative": true,
+        "hooks-libraries": [
+            { "library": hook("libdhcp_lease_cmds.so") },
+            { "library": hook("libdhcp_ha.so"), "parameters": { "high-availability": [availability] } },
+        ],
+        "subnet4": [{
+            "id": 1,
+            "subnet": "10.77.0.0/16",
+            "pools": [{ "pool": format!("{} - {}", POOL.0, POOL.1) }],
+        }],
+        "loggers": [{
+            "name": "kea-dhcp4",
+            "output_options": [{ "output": "stdout" }],
+            "severity": "WARN",
+        }],
+    }});
+    let file = directory.join("kea-dhcp4.conf");
+    fs::write(&file, configuration.to_string())?;
+    let mut command = namespace.command("kea-dhcp4");
+    command.arg("-c").arg(file);
+    command.env("KEA_PIDFILE_DIR", &directory).env("KEA_LOCKFILE_DIR", &directory);
+    Ok(Process::start(&mut command, &directory.join("kea.log")))
+}
+
+fn hooks() -> Result<PathBuf> {
+    let folders = fs::read_dir(LIBRARIES)?.filter_map(Result::ok);
+    let mut folders = folders.map(|entry| entry.path().join("kea/hooks"));
+    folders.find(|folder| folder.join("libdhcp_ha.so").exists()).context("Kea's hooks")
+}

@@ -1,0 +1,65 @@
+//! Two workers on two queues against one, with the load of one relay, which arrives on one queue.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::Arguments;
+use crate::contestant::{self, Ground, Who, emptied};
+use crate::cores::Cores;
+use crate::figure::Figure;
+use crate::load::{Access, Act, Arrival, Clients, Mix, Plan};
+use crate::rig::Rig;
+
+const LEASES: u32 = 1_000_000;
+const WINDOW: usize = 1024;
+const QUEUES: u32 = 2;
+const WHO: [(Who, &str); 2] = [(Who::Tandem, "one worker"), (Who::TandemTwo, "two workers")];
+const ACTS: [(Act, &str); 2] =
+    [(Act::Exchange, "durable DORA"), (Act::Discover, "DISCOVER to OFFER")];
+
+/// Measures both and prints the figures.
+pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
+    let (repetitions, milliseconds) = if arguments.quick { (1, 700) } else { (5, 1_500) };
+    let [warm_up, measured] = [300, milliseconds].map(Duration::from_millis);
+    let rig = Rig::with_queues(arguments.divert.clone(), QUEUES);
+    let mut generator = rig.generator()?;
+    let mut found: [[Vec<f64>; 2]; 2] = Default::default();
+    let mut spent: [[String; 2]; 2] = Default::default();
+    for _ in 0..repetitions {
+        for (number, (who, _)) in WHO.into_iter().enumerate() {
+            let ground = Ground {
+                rig: &rig,
+                directory: emptied(&arguments.directory, "workers")?,
+                addresses: 2 * LEASES,
+                leases: LEASES,
+                access: Access::Relays(1),
+                binary: fs::canonicalize(&arguments.server)?,
+            };
+            let (_server, _) = contestant::start(&*who.contestant(), &ground, &mut generator)?;
+            for (which, (act, _)) in ACTS.into_iter().enumerate() {
+                let mut clients = Clients::holding(LEASES);
+                let mix = Mix::only(act);
+                let (access, arrival) = (ground.access, Arrival::Window(WINDOW));
+                let plan = Plan { mix, access, arrival, warm_up, measured, flood: None };
+                let before = Cores::now()?;
+                let rate = generator.run(&plan, &mut clients)?.rate;
+                spent[number][which] = before.until(&Cores::now()?);
+                found[number][which].push(rate);
+            }
+        }
+    }
+    for (which, (_, what)) in ACTS.iter().enumerate() {
+        for (number, (_, words)) in WHO.iter().enumerate() {
+            let name = format!("{what}, one relay, two queues, {words}");
+            let spent = std::mem::take(&mut spent[number][which]);
+            Figure::new(name, "acts/s", found[number][which].clone()).note(spent).say();
+        }
+        let ratio = found[1][which].iter().zip(&found[0][which]).map(|(two, one)| two / one);
+        Figure::new(format!("{what}, one relay, two workers / one"), "×", ratio.collect())
+            .note("the generator has core 0, beside the second worker")
+            .say();
+    }
+    Ok(())
+}

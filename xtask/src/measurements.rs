@@ -17,10 +17,23 @@ pub(crate) fn build() -> Result<()> {
     })
 }
 
+/// Which of its builds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Build {
+    /// With the server's allocator.
+    Fast,
+    /// With one that counts.
+    Counted,
+}
+
 /// A command of it, whose state and logs go to `directory`.
-pub(crate) fn command(directory: &Path) -> Command {
+pub(crate) fn command(build: Build, directory: &Path) -> Command {
     let release = workspace::root().join("target/release");
-    let mut command = workspace::command(release.join("tandem-bench"));
+    let name = match build {
+        Build::Fast => "tandem-bench",
+        Build::Counted => "tandem-bench-counted",
+    };
+    let mut command = workspace::command(release.join(name));
     command.arg("--server").arg(release.join("tandem"));
     command.arg("--divert").arg(workspace::divert());
     command.arg("--directory").arg(directory);

@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::fs;
 
+use crate::measurements::{self, Build};
 use crate::step::execute;
-use crate::{Outcome, measurements, workspace};
+use crate::{Outcome, setup, workspace};
 
 #[derive(clap::Args)]
 #[command(disable_help_flag = true)]
@@ -16,8 +17,9 @@ pub(crate) struct Arguments {
 
 /// Builds it and lets it send.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    setup::peers();
     measurements::build()?;
     let directory = workspace::root().join("target/bench");
     fs::create_dir_all(&directory)?;
-    execute(measurements::command(&directory).arg("pktgen").args(&arguments.load))
+    execute(measurements::command(Build::Fast, &directory).arg("pktgen").args(&arguments.load))
 }

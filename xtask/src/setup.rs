@@ -5,7 +5,7 @@ use crate::workspace::has_program;
 use crate::{Outcome, ebpf, packages};
 
 /// Packages that tests and the lab drive, and what each is for.
-const PEERS: [(&str, &str); 17] = [
+const PEERS: [(&str, &str); 18] = [
     ("isc-dhcp-client", "dhclient, a client"),
     ("udhcpc", "a client"),
     ("dhcpcd5", "a client"),
@@ -15,6 +15,7 @@ const PEERS: [(&str, &str); 17] = [
     ("kea-admin", "perfdhcp, a load"),
     ("dnsmasq-base", "a server to compare with"),
     ("tshark", "a second opinion on what is on the wire"),
+    ("valgrind", "instructions of each part, counted"),
     ("strace", "faults put below the server, at its system calls"),
     ("iproute2", "network namespaces"),
     ("procps", "sysctl, to set a namespace up"),

@@ -39,7 +39,7 @@ pub struct Tally {
     pub lost: u64,
     /// RELEASEs sent.
     pub released: u64,
-    /// The longest lease given to a client that held none.
+    /// The longest lease given to a client that held none, and had got none without knowing.
     pub longest_first: Duration,
 }
 
@@ -58,6 +58,8 @@ pub struct Load {
     busy: HashSet<Mac>,
     /// Since when a client asks in vain, which it says in `secs`.
     trying: HashMap<Mac, Instant>,
+    /// Clients that were not answered in time once: what they got then they do not know of.
+    unheard: HashSet<Mac>,
     /// Whose server identifier the last ACK carried.
     granted_by: HashMap<Mac, Ipv4Addr>,
     next_xid: u32,
@@ -100,6 +102,7 @@ impl Load {
             under_way: HashMap::new(),
             busy: HashSet::new(),
             trying: HashMap::new(),
+            unheard: HashSet::new(),
             granted_by: HashMap::new(),
             next_xid: 1,
             pause: Duration::ZERO,
@@ -137,10 +140,11 @@ impl Load {
             let late = |exchange: &Exchange| now - exchange.asked >= PATIENCE;
             for (_, exchange) in self.under_way.extract_if(|_, exchange| late(exchange)) {
                 self.busy.remove(&exchange.client);
+                self.unheard.insert(exchange.client);
                 tally.lost += 1;
             }
         }
-        self.under_way.clear();
+        self.unheard.extend(self.under_way.drain().map(|(_, exchange)| exchange.client));
         self.busy.clear();
         Ok(tally)
     }
@@ -275,7 +279,8 @@ impl Load {
                 {
                     self.granted_by.insert(exchange.client, *server);
                 }
-                if self.ledger.held(exchange.client).is_none() {
+                let is_new = !self.unheard.contains(&exchange.client);
+                if is_new && self.ledger.held(exchange.client).is_none() {
                     tally.longest_first = tally.longest_first.max(lease);
                 }
                 let held = self.ledger.held(exchange.client).filter(|_| exchange.renewal);

@@ -20,7 +20,7 @@ use dhcp_user::wire::{Seconds, Stamp};
 
 const MCLT: Seconds = Seconds(100);
 /// Past every timer: receive, startup and MCLT.
-const LONG: Seconds = Seconds(1_000);
+const LONG: Seconds = Seconds(150);
 /// Messages on their way to one side: beyond that a path is not followed.
 const QUEUE: usize = 8;
 /// Messages and timers that good weather may take.
@@ -57,6 +57,8 @@ enum Step {
     Wait,
     Restart(usize),
     Forget(usize),
+    /// One stands still for long.
+    Sleep(usize),
     Command(usize, Command),
 }
 
@@ -171,9 +173,14 @@ impl Pair {
         }
     }
 
-    /// Both hear that time has passed.
-    fn wait(&mut self, until: Stamp, table: &Table) {
-        self.now = until;
+    /// These hear that time has passed, each time that they want to, and in the end both do.
+    fn wait(&mut self, until: Stamp, awake: &[usize], table: &Table) {
+        while self.now < until {
+            let wanted = awake.iter().filter_map(|side| self.ends[*side].next_timeout()).min();
+            let soon = self.now.after(Seconds(1));
+            self.now = wanted.unwrap_or(until).clamp(soon, until);
+            awake.iter().for_each(|side| self.tell(*side, Event::Tick, table));
+        }
         (0..2).for_each(|side| self.tell(side, Event::Tick, table));
     }
 
@@ -191,7 +198,11 @@ impl Pair {
             }
             Step::Wait => {
                 self.left.times -= 1;
-                self.wait(self.now.after(LONG), table);
+                self.wait(self.now.after(LONG), &[0, 1], table);
+            }
+            Step::Sleep(side) => {
+                self.left.restarts -= 1;
+                self.wait(self.now.after(LONG), &[1 - side], table);
             }
             Step::Restart(side) | Step::Forget(side) => {
                 self.left.restarts -= 1;
@@ -217,7 +228,7 @@ impl Pair {
                 steps.push(Step::Deliver(side));
             }
             if self.left.restarts > 0 {
-                steps.extend([Step::Restart(side), Step::Forget(side)]);
+                steps.extend([Step::Restart(side), Step::Forget(side), Step::Sleep(side)]);
             }
             if self.left.commands > 0 {
                 let commands =
@@ -263,7 +274,7 @@ impl Pair {
                 None => {
                     let next = pair.ends.iter().filter_map(Endpoint::next_timeout).min();
                     let soon = pair.now.after(Seconds(1));
-                    pair.wait(next.unwrap_or(soon).max(soon), table);
+                    pair.wait(next.unwrap_or(soon).max(soon), &[0, 1], table);
                 }
             }
         }

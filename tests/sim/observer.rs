@@ -73,13 +73,19 @@ pub(super) struct Observer {
     pub(super) known: [[Known; 2]; 2],
     pub(super) clocks: [Clock; 2],
     pub(super) mclt: u32,
+    /// How long a server may stand still and go on as if nothing had been.
+    patience: Millis,
     /// Both clocks are the true one: whole seconds must agree exactly.
     pub(super) is_exact: bool,
     /// Since when, and until when, both servers were told that the other is down.
     pub(super) excused: Option<(Millis, Option<Millis>)>,
     pub(super) lost_disk: [Option<Millis>; 2],
-    /// In STARTUP because an operator resumed, and not for a restart; by relationship and side.
+    /// In STARTUP because an operator resumed or it slept, and not for a restart; by relationship and
+    /// side.
     pub(super) resumes: [[bool; 2]; 2],
+    /// Has slept for longer than the partner waits for it, and has not listened since; by relationship
+    /// and side.
+    pub(super) overslept: [[bool; 2]; 2],
     /// When each last told a client of a lease; by relationship and side.
     pub(super) served: [[Option<Millis>; 2]; 2],
     pub(super) failure: Option<Failure>,
@@ -95,10 +101,12 @@ impl Observer {
             known: Default::default(),
             clocks,
             mclt: scenario.mclt,
+            patience: u64::from(scenario.receive_timer + 11) * SECOND,
             is_exact: clocks.iter().all(|clock| *clock == Clock::default()),
             excused: None,
             lost_disk: [None; 2],
             resumes: [[false; 2]; 2],
+            overslept: [[false; 2]; 2],
             served: [[None; 2]; 2],
             failure: None,
             exchanges: 0,
@@ -152,6 +160,11 @@ impl Observer {
         let side = server.side;
         let relationship = server.relationship(*address);
         self.served[relationship][side] = Some(now);
+        if self.overslept[relationship][side] {
+            let text = format!("{} tells client {} of {address}", name(side), reply.client);
+            let about = (*address, Some(reply.client));
+            self.fail_about("listen before serving after a sleep", now, about, text);
+        }
         let durable = server.disk.bindings.get(address);
         let is_kept = durable.is_some_and(|durable| {
             let same = whose(durable) == whose(lease) && durable.expires >= lease.expires;
@@ -277,6 +290,13 @@ impl Observer {
         }
     }
 
+    /// A server goes on after it has stood still for so long.
+    pub(super) fn sleeps(&mut self, side: Side, lasts: Millis) {
+        // Its clock may follow another one meanwhile, an eighth slower.
+        let has_overslept = lasts * 7 / 8 > self.patience;
+        self.overslept.iter_mut().for_each(|sides| sides[side] = has_overslept);
+    }
+
     /// An operator frees an address, whoever has it.
     pub(super) fn frees(&mut self, address: Ipv4Addr) {
         self.claims.remove(&address);
@@ -292,6 +312,7 @@ impl Observer {
         to: State,
     ) {
         let who = name(server.side);
+        self.overslept[relationship][server.side] &= from != State::Startup;
         let before = server.disk.states[relationship].first();
         let must_stay =
             matches!(before, Some(State::Recover | State::RecoverWait | State::PartnerDown));

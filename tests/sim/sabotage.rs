@@ -50,11 +50,15 @@ pub enum Sabotage {
     PartnersUncounted,
     /// A subscriber may have one lease more than its limit.
     LimitOffByOne,
+    /// Workers go by a view that has run out.
+    OldView,
+    /// An endpoint that stood still does not notice.
+    SleepUnnoticed,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::AckBeforeFlush,
         Self::BindingAckBeforeFlush,
         Self::StateBeforeFlush,
@@ -77,6 +81,8 @@ impl Sabotage {
         Self::SaidLost,
         Self::PartnersUncounted,
         Self::LimitOffByOne,
+        Self::OldView,
+        Self::SleepUnnoticed,
     ];
 
     /// The promise that it breaks: what is to notice it.
@@ -99,6 +105,7 @@ impl Sabotage {
             Self::NoRecoverWait => "RECOVER-WAIT lasts the MCLT",
             Self::UpdateDoneEarly => "all is sent before UPDDONE",
             Self::NeverSilent => "silent in this state",
+            Self::OldView | Self::SleepUnnoticed => "listen before serving after a sleep",
             Self::RuleFiveSwapped => "of two clients the primary's has the address",
             Self::InFlightForgotten | Self::Untold | Self::SaidLost => "both agree once quiet",
             Self::PartnersUncounted => "limits count what is leased",

@@ -146,6 +146,9 @@ pub enum Trouble {
     Noise,
     /// This server's machine loses power; the operator of the other says that it is down.
     Alone(Side),
+    /// A server stands still, its process stopped or its machine asleep; the operator of the other may
+    /// say that it is down. Then it goes on where it was.
+    Sleep(Side),
     /// The servers are parted, and both are told that the other is down: the protocol has no help.
     BothAlone,
     /// An operator frees this address (of its network).
@@ -288,7 +291,8 @@ fn trouble(random: &mut Random, pools: &[u32]) -> Trouble {
         70..75 => Trouble::SlowDisk(side),
         75..81 => Trouble::Unreachable(side),
         81..84 => Trouble::Noise,
-        84..94 => Trouble::Alone(side),
+        84..90 => Trouble::Alone(side),
+        90..94 => Trouble::Sleep(side),
         94..97 => {
             let network = random.below(pools.len() as u64) as usize;
             Trouble::Free(network, random.below(u64::from(pools[network])) as u32)

@@ -3,6 +3,7 @@
 //! Nothing leaves before all that its writer appended ahead of it is durable: a worker's replies,
 //! and of the endpoint's actions the messages, the end of the connection and the service view.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
@@ -16,7 +17,7 @@ use dhcp_user::server::{
     Answer, InterfaceAddress, InterfaceAddresses, Service, Workspace, World as Surroundings,
 };
 use dhcp_user::wire::Stamp;
-use dhcp_user::wire::failover::{Message, Rejection, State};
+use dhcp_user::wire::failover::{Message, Packet, Rejection, State};
 
 use super::clock::{Clock, Millis};
 use super::configuration::configuration;
@@ -65,6 +66,8 @@ pub(super) struct Core {
     held: VecDeque<Held>,
     outbox: VecDeque<(Sequence, Relationship, Out)>,
     actions: Vec<Action>,
+    /// When each endpoint was told something last.
+    last: Vec<Stamp>,
 }
 
 #[derive(Debug)]
@@ -221,6 +224,7 @@ impl Server {
             held: VecDeque::new(),
             outbox: VecDeque::new(),
             actions: Vec::new(),
+            last: self.settings.iter().map(|_| self.clock.at(time)).collect(),
         });
         for relationship in 0..self.settings.len() {
             self.found(relationship, time, alarms);
@@ -262,9 +266,12 @@ impl Server {
         let sabotage = self.sabotage;
         let Some(core) = &mut self.core else { return Handled::Silent("down") };
         let Core { table, views, limits, work, .. } = core;
-        let world = Surroundings { now, service: &self.service, table, limits, views };
+        let old = sabotage == Some(Sabotage::OldView);
+        let views = if old { Cow::Borrowed(&*views) } else { views.at(now) };
+        let world = Surroundings { now, service: &self.service, table, limits, views: &views };
         let mut buffer = [0; 1472];
         let answer = world.answer(&request.arrival, &request.octets, work, &mut buffer);
+        let alone: Vec<_> = views.0.iter().map(|view| view.takeover.is_some()).collect();
         for change in core.work.changes() {
             let record = Record::Binding(change.address, recorded(sabotage, &change.binding));
             core.appended[usize::from(WORKER)] = self.disk.append(WORKER, record);
@@ -294,8 +301,7 @@ impl Server {
         let changed = !core.work.changes().is_empty();
         let rests_on =
             if changed || told.confirms { core.appended[usize::from(WORKER)] } else { 0 };
-        let view = &core.views.0[usize::from(heard.address.octets()[1]) % core.views.0.len()];
-        let is_alone = view.takeover.is_some();
+        let is_alone = alone[usize::from(heard.address.octets()[1]) % alone.len()];
         let reply = Reply { client, octets, decided: now, lease, is_alone };
         core.held.push_back(Held { rests_on, since: time, reply });
         Handled::Answered
@@ -309,7 +315,7 @@ impl Server {
         event: Event<'_>,
         alarms: &mut Vec<(Relationship, Alarm)>,
     ) {
-        let mut now = self.clock.at(time);
+        let now = self.clock.at(time);
         let is_lost = matches!(event, Event::LinkLost(_));
         let sabotage = self.sabotage;
         let mclt = self.settings[relationship].mclt;
@@ -319,8 +325,14 @@ impl Server {
         let Some(core) = &mut self.core else { return };
         let state = core.endpoints[relationship].state();
         if sabotage == Some(Sabotage::NoRecoverWait) && state == State::RecoverWait {
-            now = now.after(mclt);
+            // As if the partner went on talking through the whole wait.
+            let ends = now.after(mclt);
+            core.live_through(relationship, now, ends, Some(Message::Contact));
         }
+        if sabotage == Some(Sabotage::SleepUnnoticed) {
+            core.live_through(relationship, core.last[relationship], now, None);
+        }
+        core.last[relationship] = now;
         if is_lost && sabotage == Some(Sabotage::InFlightForgotten) {
             for address in addresses {
                 let forget = |binding: &mut Binding| binding.told = Told::Acknowledged;
@@ -371,7 +383,8 @@ impl Server {
         let (disk, service) = (&mut self.disk, &self.service);
         let mut freed = Vec::new();
         let writer = WriterId(MAINTENANCE);
-        let sweep = table.expire(now, usize::MAX, writer, views, &mut |resource, old, binding| {
+        let views = views.at(now);
+        let sweep = table.expire(now, usize::MAX, writer, &views, &mut |resource, old, binding| {
             if old.status == BindingStatus::Active {
                 service.uncount_lease(limits, old);
             }
@@ -474,6 +487,23 @@ impl Core {
         let mut addresses = Vec::new();
         self.table.for_each(|resource, _| addresses.push(resource.ipv4()));
         addresses
+    }
+
+    /// Has an endpoint see all the time between two moments, hearing this or nothing: a deliberate
+    /// fault.
+    fn live_through(
+        &mut self,
+        relationship: Relationship,
+        from: Stamp,
+        to: Stamp,
+        heard: Option<Message>,
+    ) {
+        for time in (from.0..to.0).step_by(5).map(Stamp) {
+            let packet = heard.clone().map(|message| Packet { time, xid: 0, message });
+            let event = packet.as_ref().map_or(Event::Tick, Event::Received);
+            let Self { endpoints, table, actions, .. } = self;
+            endpoints[relationship].handle(time, event, table, actions);
+        }
     }
 }
 

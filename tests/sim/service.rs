@@ -45,7 +45,7 @@ impl World<'_> {
             return false;
         }
         let reachable = |side: Side| {
-            self.servers[side].is_up()
+            self.is_awake(side)
                 && self.troubles.unreachable[side] == 0
                 && self.troubles.slow[side] == 0
         };

@@ -8,7 +8,7 @@ use super::clock::{MINUTE, Millis, SECOND};
 use super::observer::{name, on, whose};
 use super::packet::pool_begin;
 use super::random::Random;
-use super::scenario::{Relationship, Scenario, Side, Trouble};
+use super::scenario::{Incident, Relationship, Scenario, Side, Trouble};
 use super::world::{Event, World};
 
 /// What is wrong now: how many incidents say so.
@@ -19,6 +19,8 @@ pub(super) struct Troubles {
     pub(super) noise: u32,
     /// Why a server is not up.
     pub(super) down: [u32; 2],
+    /// Stands still until then.
+    pub(super) asleep: [Option<Millis>; 2],
     /// Out of service by an operator's will.
     pub(super) retired: [u32; 2],
     /// Both were told that the other is down, and it was not.
@@ -43,6 +45,7 @@ impl Troubles {
             slow: [0; 2],
             noise: 0,
             down: [0; 2],
+            asleep: [None; 2],
             retired: [0; 2],
             both_alone: false,
             told_down: [None; 2],
@@ -62,11 +65,16 @@ impl Troubles {
     /// Whether nothing is wrong any more.
     pub(super) fn are_over(&self) -> bool {
         let all = [self.unreachable, self.slow, self.down, self.retired];
-        self.noise == 0 && all.iter().all(|counts| *counts == [0; 2])
+        self.noise == 0 && self.asleep == [None; 2] && all.iter().all(|counts| *counts == [0; 2])
     }
 }
 
 impl World<'_> {
+    /// Whether a server is up and does something.
+    pub(super) fn is_awake(&self, side: Side) -> bool {
+        self.servers[side].is_up() && self.troubles.asleep[side].is_none()
+    }
+
     pub(super) fn begin(&mut self, number: usize) {
         let incident = self.scenario.incidents[number].clone();
         let may = self.may_begin(incident.what);
@@ -122,6 +130,14 @@ impl World<'_> {
                 self.crash(side, half.is_multiple_of(2));
                 self.after(half.min(MINUTE), Event::Proceed(number));
             }
+            Trouble::Sleep(side) => {
+                self.troubles.asleep[side] = Some(self.now + incident.lasts);
+                // By the look of it, it is dead.
+                if half.is_multiple_of(2) {
+                    let missed = u64::from(self.scenario.receive_timer) * SECOND;
+                    self.after(missed + half.min(MINUTE), Event::Proceed(number));
+                }
+            }
             Trouble::BothAlone => {
                 [0, 1].into_iter().for_each(|side| self.link.mute(side));
                 self.after(half.min(5 * MINUTE), Event::Proceed(number));
@@ -129,7 +145,7 @@ impl World<'_> {
             Trouble::Free(network, index) => {
                 let first = pool_begin(network).to_bits();
                 let address = std::net::Ipv4Addr::from_bits(first + index);
-                if let Some(side) = (0..2).find(|side| self.servers[*side].is_up()) {
+                if let Some(side) = (0..2).find(|side| self.is_awake(*side)) {
                     self.observer.frees(address);
                     self.command(side, Command::Reset(address));
                 }
@@ -143,16 +159,19 @@ impl World<'_> {
     fn may_begin(&self, trouble: Trouble) -> bool {
         let is_well = |side: Side| {
             let server = &self.servers[side];
-            (0..self.scenario.relationships).all(|relationship| {
+            let are_well = (0..self.scenario.relationships).all(|relationship| {
                 let saved = server.disk.saved[relationship].map(|saved| saved.state);
                 matches!(saved, Some(State::Normal | State::CommunicationsInterrupted))
                     && server.state(relationship) == saved
-            })
+            });
+            are_well && self.is_awake(side)
         };
         match trouble {
+            // A server that sleeps does not hear of it, nor that it was one.
+            Trouble::Reset => self.troubles.asleep == [None; 2],
             // What the other does not know is lost for good.
             Trouble::LoseDisk(_) => is_well(0) && is_well(1),
-            Trouble::Alone(side) => is_well(side) && is_well(1 - side),
+            Trouble::Alone(side) | Trouble::Sleep(side) => is_well(side) && is_well(1 - side),
             Trouble::BothAlone => is_well(0) && is_well(1),
             Trouble::Shutdown(side)
             | Trouble::Withdraw(side)
@@ -180,9 +199,19 @@ impl World<'_> {
             Trouble::Alone(side) => {
                 let other = 1 - side;
                 let is_down = !self.servers[side].is_up() && self.troubles.down[side] > 0;
-                if is_down && self.servers[other].is_up() {
+                if is_down && self.is_awake(other) {
                     self.troubles.told_down[other] = Some(self.now);
                     self.command(other, Command::PartnerDown);
+                }
+            }
+            Trouble::Sleep(side) => {
+                let other = 1 - side;
+                let states = self.servers[other].states();
+                let is_missed = states.iter().all(|it| *it == State::CommunicationsInterrupted);
+                if is_missed && self.troubles.asleep[side].is_some() && self.is_awake(other) {
+                    self.troubles.told_down[other] = Some(self.now);
+                    self.command(other, Command::PartnerDown);
+                    self.troubles.told_down[other] = None;
                 }
             }
             Trouble::BothAlone => {
@@ -197,7 +226,14 @@ impl World<'_> {
     }
 
     pub(super) fn end(&mut self, number: usize) {
-        let what = self.scenario.incidents[number].what;
+        let Incident { what, lasts, .. } = self.scenario.incidents[number];
+        if let Trouble::Pause(side) = what
+            && let Some(wakes) = self.troubles.asleep[side]
+        {
+            // Nobody answers the operator before.
+            self.at(wakes, Event::End(number));
+            return;
+        }
         self.say(|| format!("*** {what:?} is over"));
         match what {
             Trouble::Apart | Trouble::BothAlone => {
@@ -220,6 +256,12 @@ impl World<'_> {
             Trouble::SlowDisk(side) => self.troubles.slow[side] -= 1,
             Trouble::Unreachable(side) => self.troubles.unreachable[side] -= 1,
             Trouble::Noise => self.troubles.noise -= 1,
+            // It may have been killed meanwhile.
+            Trouble::Sleep(side) if self.troubles.asleep[side] == Some(self.now) => {
+                self.troubles.asleep[side] = None;
+                self.observer.sleeps(side, lasts);
+            }
+            Trouble::Sleep(_) => {}
             Trouble::Reset | Trouble::Free(..) | Trouble::Resynchronise(_) => {}
         }
     }
@@ -242,7 +284,7 @@ impl World<'_> {
             };
             is_alone(1 - side) && !is_alone(side)
         });
-        if was_taken_over && !(self.link.is_whole() && self.servers[1 - side].is_up()) {
+        if was_taken_over && !(self.link.is_whole() && self.is_awake(1 - side)) {
             self.after(30 * SECOND, Event::Start(side));
             return;
         }
@@ -258,7 +300,7 @@ impl World<'_> {
     }
 
     pub(super) fn command(&mut self, side: Side, command: Command) {
-        if !self.servers[side].is_up() {
+        if !self.is_awake(side) {
             return;
         }
         self.say(|| format!("*** the operator of the {}: {command:?}", name(side)));
@@ -279,6 +321,8 @@ impl World<'_> {
         }
         self.say(|| format!("{} crashes", name(side)));
         self.servers[side].stop();
+        self.troubles.asleep[side] = None;
+        self.observer.overslept.iter_mut().for_each(|sides| sides[side] = false);
         self.servers[side].disk.crash(&mut self.troubles.crashes);
         for relationship in 0..self.scenario.relationships {
             self.observer.disconnected(relationship, side);
@@ -294,7 +338,7 @@ impl World<'_> {
 
     /// Whether a server that is up, and that nobody holds back, does its work.
     pub(super) fn look_at_servers(&mut self) {
-        if !self.link.is_whole() || (0..2).any(|side| !self.servers[side].is_up()) {
+        if !self.link.is_whole() || (0..2).any(|side| !self.is_awake(side)) {
             self.troubles.parted.get_or_insert(self.now);
         } else {
             self.troubles.parted = None;
@@ -318,7 +362,7 @@ impl World<'_> {
                     | State::RecoverDone
             )
         );
-        let is_held = state.is_none()
+        let is_held = !self.is_awake(side)
             || self.troubles.retired[side] > 0
             || matches!(state, Some(State::Paused | State::Shutdown));
         let useless = &mut self.troubles.useless[relationship][side];

@@ -97,7 +97,7 @@ impl World<'_> {
     fn dial(&mut self, relationship: Relationship, side: Side) {
         let is_busy =
             self.link.of(relationship, side).is_some() || self.link.is_dialling(relationship, side);
-        if is_busy || !self.servers[1 - side].is_up() {
+        if is_busy || !self.is_awake(1 - side) {
             return;
         }
         let greetings = self.servers.each_ref().map(|server| {

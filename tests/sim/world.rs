@@ -44,6 +44,22 @@ pub(super) enum Event {
     Look,
 }
 
+impl Event {
+    /// Which server it happens to.
+    fn side(&self) -> Option<Side> {
+        match self {
+            Self::Request(side, ..)
+            | Self::Flushed(side, _)
+            | Self::Tick(side, _)
+            | Self::Pump(side, _)
+            | Self::Sweep(side, _)
+            | Self::Connect(side, _) => Some(*side),
+            Self::Arrive(_, from) => Some(1 - from),
+            _ => None,
+        }
+    }
+}
+
 /// An event, its time, and a number that keeps the order of those of one time.
 struct Due(Millis, u64, Event);
 
@@ -134,6 +150,11 @@ impl<'a> World<'a> {
             }
             let Some(Reverse(Due(time, _, event))) = self.due.pop() else { break };
             self.now = time;
+            if let Some(wakes) = event.side().and_then(|side| self.troubles.asleep[side]) {
+                // Sockets and timers keep it until then.
+                self.at(wakes, event);
+                continue;
+            }
             self.steps += 1;
             if self.steps > MOST_STEPS {
                 self.observer.fail("no circles", time, format!("still {event:?}"));

@@ -103,7 +103,9 @@ impl Caretaker {
         let Some(_counting) = instance.limits.hold(service.generation()) else {
             return false; // a reload counts leases anew
         };
+        let now = clock.now();
         let views = instance.views.load();
+        let views = views.at(now);
         let changed = &mut |resource: ResourceId, old: &Binding, new: &Binding| {
             if old.status == BindingStatus::Active {
                 service.uncount_lease(&instance.limits, old);
@@ -111,7 +113,7 @@ impl Caretaker {
             // A change that is not written is made again after a restart, by the same clock.
             let _ = appender.append(resource.ipv4(), new);
         };
-        let sweep = instance.table.expire(clock.now(), budget, WriterId::SWEEP, &views, changed);
+        let sweep = instance.table.expire(now, budget, WriterId::SWEEP, &views, changed);
         !sweep.done
     }
 

@@ -114,6 +114,7 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let service = shared.service.load();
         let views = shared.views.load();
+        let views = views.at(now.stamp);
         let world = World {
             now: now.stamp,
             service: &service,

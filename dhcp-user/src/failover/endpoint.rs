@@ -44,7 +44,9 @@ pub struct Endpoint {
     /// Bit h set: the primary serves clients with hash h.
     pub(super) buckets: [u64; 4],
     pub(super) updates: Updates,
-    published: Option<View>,
+    pub(super) published: Option<View>,
+    /// When something happened here last, be it that time passed.
+    pub(super) awake: Stamp,
     /// Whether the partner had nothing left to give at the last look, and when that was.
     starved: (bool, Stamp),
     /// Whether both were in NORMAL at the last look.
@@ -108,6 +110,7 @@ impl Endpoint {
             buckets: settings.buckets,
             updates: Updates::new(&settings, writer, found.owes_all),
             published: None,
+            awake: now,
             starved: (false, Stamp::ZERO),
             both_normal: false,
             has_left: false,
@@ -121,7 +124,7 @@ impl Endpoint {
         if saved.is_none() {
             endpoint.save(now, actions);
         }
-        endpoint.publish(false, actions);
+        endpoint.publish(now, false, actions);
         endpoint
     }
 
@@ -137,6 +140,10 @@ impl Endpoint {
             return;
         }
         let from = actions.len();
+        if self.has_stood_still(now) {
+            self.wake(now, &event, table, actions);
+        }
+        self.awake = now;
         match event {
             Event::LinkUp(greeted) => self.on_link_up(now, &greeted, table, actions),
             Event::Received(packet) => self.on_packet(now, packet, table, actions),
@@ -169,7 +176,7 @@ impl Endpoint {
     ) -> bool {
         // One is kept for what is stored about the updates.
         let room = room.saturating_sub(1);
-        if room == 0 || !self.is_heard() {
+        if room == 0 || !self.is_heard() || self.has_stood_still(now) {
             return false;
         }
         let from = actions.len();
@@ -227,7 +234,8 @@ impl Endpoint {
         (saved.owes_all, saved.wants_all, self.buckets, self.has_left).hash(hasher);
         (ago(saved.since), ago(saved.partner_since), ago(saved.operational)).hash(hasher);
         self.startup.map(|ends| ends.since(now)).hash(hasher);
-        (ago(self.granted), ago(self.cut), ago(self.told_until)).hash(hasher);
+        (ago(self.granted), ago(self.cut), ago(self.told_until), ago(self.awake)).hash(hasher);
+        self.published.as_ref().map(|view| view.until.since(now)).hash(hasher);
         (self.starved.0, self.starved.1 == now).hash(hasher);
         self.updates.hash(hasher);
         let Some(session) = &self.session else { return };
@@ -277,8 +285,9 @@ impl Endpoint {
     /// Up to now clients may have been granted something.
     pub(super) fn touch(&mut self, now: Stamp) {
         if state::is_operational(self.state()) {
-            self.saved.operational = now;
-            self.granted = now;
+            let at = self.published.as_ref().map_or(now, |view| view.until.min(now));
+            self.saved.operational = at;
+            self.granted = at;
             self.is_new = false;
         }
     }
@@ -300,8 +309,13 @@ impl Endpoint {
         }
     }
 
-    /// Tells the workers, if that is news to them.
-    pub(super) fn publish(&mut self, is_partner_starved: bool, actions: &mut Vec<Action>) {
+    /// Tells the workers, if that is news to them, or what they know is about to run out.
+    pub(super) fn publish(
+        &mut self,
+        now: Stamp,
+        is_partner_starved: bool,
+        actions: &mut Vec<Action>,
+    ) {
         let standpoint = Standpoint {
             settings: &self.settings,
             state: self.state(),
@@ -311,9 +325,14 @@ impl Endpoint {
             buckets: self.buckets,
             is_partner_starved,
             hands_over: self.session.as_ref().is_some_and(|session| session.hands_over),
+            until: now.after(self.settings.patience()),
         };
         let view = standpoint.view();
-        if self.published.as_ref() != Some(&view) {
+        let is_news = self.published.as_ref().is_none_or(|old| {
+            let lasts = old.until.since(now).0 > 2 * (self.settings.patience().0 / 3);
+            !lasts || View { until: view.until, ..old.clone() } != view
+        });
+        if is_news {
             self.published = Some(view.clone());
             actions.push(Action::Publish(view));
         }
@@ -345,7 +364,7 @@ impl Endpoint {
         if self.starved.1 != now {
             self.starved = (self.updates.is_partner_starved(table), now);
         }
-        self.publish(self.starved.0 && self.state() == State::Normal, actions);
+        self.publish(now, self.starved.0 && self.state() == State::Normal, actions);
         let both_normal =
             self.state() == State::Normal && self.saved.partner == Some(State::Normal);
         if both_normal && !self.both_normal {

@@ -4,6 +4,7 @@
 //! [`Endpoint::handle`] takes one event and says what is to be done about it; it has seen no socket,
 //! no clock and no thread. The link underneath does TCP and TLS and knows nothing of leases.
 
+mod awake;
 mod balance;
 #[cfg(test)]
 mod captured_tests;

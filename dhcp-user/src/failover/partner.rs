@@ -44,7 +44,7 @@ impl Endpoint {
         self.updates.share(greeted.buckets);
         // MCLT, before anything goes by it (spec §5.5).
         self.save_if_changed(now, actions);
-        self.publish(false, actions);
+        self.publish(now, false, actions);
         if !must_listen {
             self.speak(now, table, actions);
         }

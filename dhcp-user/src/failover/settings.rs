@@ -74,6 +74,12 @@ impl Settings {
         }
     }
 
+    /// After so long without a sign of life from its own endpoint nothing is done by a service view
+    /// any more: a partner that has missed us for the receive-timer may then be told that we are down.
+    pub(super) fn patience(&self) -> Seconds {
+        Seconds(self.receive_timer.0.saturating_add(MARGIN.0))
+    }
+
     /// Whether some clients go by what a relay says of them: a BNDUPD has no option for that, and
     /// only a partner of our kind is told it (in client-request-options).
     pub(super) fn names_clients_by_relay(&self) -> bool {
@@ -81,6 +87,9 @@ impl Settings {
         self.identity.iter().any(by_relay)
     }
 }
+
+/// What a busy machine or a slow disk may take beyond the receive-timer without a restart's silence.
+const MARGIN: Seconds = Seconds(10);
 
 /// Which of the two a server is.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

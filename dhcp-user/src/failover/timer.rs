@@ -39,6 +39,8 @@ enum Due {
     HandedOver,
     /// The updates want something.
     Updates,
+    /// Somebody must see that we run.
+    Awake,
     /// Nothing has gone for long.
     Contact,
 }
@@ -122,6 +124,7 @@ impl Endpoint {
                     .map(|session| session.received),
             ),
             (Due::Updates, self.updates.next_timeout().filter(|_| is_heard)),
+            (Due::Awake, self.is_watched().then(|| self.awake.after(self.sign_of_life()))),
             (Due::Contact, session.map(|session| session.sent.after(session.contact_every))),
         ]
         .into_iter()
@@ -164,6 +167,8 @@ impl Endpoint {
                     updates.on_tick(at, xids, actions);
                 });
             }
+            // That it is seen to is enough: the view is renewed after all the rest.
+            Due::Awake => {}
             // Whatever else is sent spares it: after all the rest.
             Due::Contact => {}
         }

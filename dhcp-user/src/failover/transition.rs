@@ -66,7 +66,7 @@ impl Endpoint {
         }
         self.touch(now);
         self.save(now, actions);
-        self.publish(false, actions);
+        self.publish(now, false, actions);
         self.tell_state(now, table, actions);
         self.with_updates(now, table, |updates, at, xids| updates.entered(at, xids, actions));
         self.ask(now, actions);
@@ -113,7 +113,7 @@ impl Endpoint {
         };
         session.hands_over = true;
         // Nothing more of it from now on.
-        self.publish(false, actions);
+        self.publish(now, false, actions);
         self.with_updates(now, table, |updates, _, _| updates.hand_over());
     }
 
@@ -362,7 +362,7 @@ impl Endpoint {
             return Err("it would stop the partner for good");
         }
         if partner.is_none() {
-            self.start_again(now, next, actions);
+            self.start_again(now, next, "an operator's word", actions);
             return Ok(());
         }
         self.enter(now, next, "an operator's word", table, actions);
@@ -373,14 +373,20 @@ impl Endpoint {
     }
 
     /// To STARTUP, with this state behind it: the partner is listened for before anybody is served.
-    fn start_again(&mut self, now: Stamp, behind: State, actions: &mut Vec<Action>) {
+    pub(super) fn start_again(
+        &mut self,
+        now: Stamp,
+        behind: State,
+        why: &'static str,
+        actions: &mut Vec<Action>,
+    ) {
         let (from, to) = (self.state(), State::Startup);
         self.saved.previous = None;
         self.saved.state = behind;
         self.saved.since = now;
         self.startup = Some(now.after(self.settings.startup));
-        actions.push(Action::Alarm(Alarm::Moved { from, to, why: "an operator's word" }));
+        actions.push(Action::Alarm(Alarm::Moved { from, to, why }));
         self.save(now, actions);
-        self.publish(false, actions);
+        self.publish(now, false, actions);
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Standpoint<'a> {
     pub(super) is_partner_starved: bool,
     /// Whether the partner is about to serve again: nothing that is its own is taken any more.
     pub(super) hands_over: bool,
+    /// Up to when it counts, if it lets anything be done.
+    pub(super) until: Stamp,
 }
 
 impl Standpoint<'_> {
@@ -32,8 +34,10 @@ impl Standpoint<'_> {
         };
         let is_primary = self.settings.role == Role::Primary;
         let state = self.state;
+        let answers = self.answers();
         View {
-            answers: self.answers(),
+            until: if answers == Answers::Nobody { Stamp::NEVER } else { self.until },
+            answers,
             owner: if is_primary { Owner::Primary } else { Owner::Secondary },
             mclt: Some(self.mclt),
             ends_leases: match state {
@@ -96,6 +100,7 @@ mod tests {
             buckets: [low, low, high, high],
             is_partner_starved: false,
             hands_over: false,
+            until: Stamp(900),
         }
         .view()
     }
@@ -121,6 +126,8 @@ mod tests {
                     _ => "nobody",
                 };
                 assert_eq!(answers, expected, "{state}");
+                let until = view(role, state).until;
+                assert_eq!(until == Stamp::NEVER, expected == "nobody", "{state}");
             }
         }
     }

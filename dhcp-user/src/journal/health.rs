@@ -59,6 +59,12 @@ impl SharedHealth {
         self.reason.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// As if the commit thread had said so.
+    #[cfg(test)]
+    pub(crate) fn pretend(&self, health: Health) {
+        self.set(health, None);
+    }
+
     pub(super) fn set(&self, health: Health, reason: Option<String>) {
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = reason;
         let packed = match health {

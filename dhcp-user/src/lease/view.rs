@@ -4,6 +4,8 @@
 //! pointer, and nobody else decides about states. The times that the protocol bounds are reckoned
 //! here, once for everybody.
 
+use std::borrow::Cow;
+
 use super::binding::{Binding, Told};
 use super::layout::Owner;
 use crate::wire::{BindingStatus, Seconds, Stamp};
@@ -25,6 +27,9 @@ pub struct View {
     pub ends_leases: bool,
     /// PARTNER-DOWN: what was the partner's becomes ours.
     pub takeover: Option<Takeover>,
+    /// After this moment nothing may be done by it. Its endpoint puts that off for as long as it
+    /// runs: a server that has stood still may have been declared down meanwhile.
+    pub until: Stamp,
 }
 
 /// Who is answered (draft-12 §9, the "responsive" column).
@@ -71,6 +76,16 @@ impl Views {
         const ALONE: &View = &View::ALONE;
         relationship.map_or(ALONE, |place| self.0.get(usize::from(place)).unwrap_or(&View::SILENT))
     }
+
+    /// As they count at `now`: one that has run out lets nothing be done.
+    #[must_use]
+    pub fn at(&self, now: Stamp) -> Cow<'_, Self> {
+        if self.0.iter().all(|view| now <= view.until) {
+            return Cow::Borrowed(self);
+        }
+        let counts = |view: &View| if now <= view.until { view.clone() } else { View::SILENT };
+        Cow::Owned(Self(self.0.iter().map(counts).collect()))
+    }
 }
 
 impl View {
@@ -81,6 +96,7 @@ impl View {
         mclt: None,
         ends_leases: true,
         takeover: None,
+        until: Stamp::NEVER,
     };
 
     /// An endpoint that has not said anything yet: nothing may be done.
@@ -90,6 +106,7 @@ impl View {
         mclt: Some(Seconds(0)),
         ends_leases: false,
         takeover: None,
+        until: Stamp::NEVER,
     };
 
     /// How a change made here is marked: with a partner, it must be told.
@@ -301,6 +318,13 @@ mod tests {
         assert_eq!(View::ALONE.lease_time(Stamp(1), None, Seconds::INFINITE), Seconds::INFINITE);
         assert_eq!(View::ALONE.told(), Told::Acknowledged);
         assert_eq!(normal(1).told(), Told::Unsent);
+    }
+
+    #[test]
+    fn a_view_that_has_run_out_lets_nothing_be_done_and_the_others_count() {
+        let views = Views(vec![View { until: Stamp(9), ..normal(120) }, normal(60)]);
+        assert!(matches!(views.at(Stamp(9)), Cow::Borrowed(same) if same.0 == views.0));
+        assert_eq!(views.at(Stamp(10)).0, [View::SILENT, normal(60)]);
     }
 
     #[test]

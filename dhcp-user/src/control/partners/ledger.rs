@@ -1,6 +1,7 @@
 //! The journal as relationships use it.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use tracing::error;
@@ -32,7 +33,12 @@ pub(super) struct Agenda {
     leaving: VecDeque<(Sequence, Leaving)>,
     /// The last record of this relationship.
     last: Sequence,
+    /// Since when the disk is waited for without anything leaving.
+    waits_since: Option<Instant>,
 }
+
+/// After so long without anything leaving the disk has stopped rather than being slow.
+const STUCK: Duration = Duration::from_secs(5);
 
 /// A binding that cannot be journalled: nothing that rests on it may be told.
 #[derive(Debug)]
@@ -119,7 +125,18 @@ impl Agenda {
     /// What may leave next.
     pub(super) fn next_leaving(&mut self, ledger: &Ledger) -> Option<Leaving> {
         let durable = ledger.appender.durable();
-        self.leaving.pop_front_if(|(sequence, _)| *sequence <= durable).map(|(_, leaving)| leaving)
+        let next = self.leaving.pop_front_if(|(sequence, _)| *sequence <= durable);
+        if next.is_some() || self.leaving.is_empty() {
+            self.waits_since = None;
+        } else {
+            self.waits_since.get_or_insert_with(Instant::now);
+        }
+        next.map(|(_, leaving)| leaving)
+    }
+
+    /// Whether nothing has left for long although something should.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.waits_since.is_some_and(|since| since.elapsed() > STUCK)
     }
 
     /// The link is gone, and what was to be said on it is not said on the next.

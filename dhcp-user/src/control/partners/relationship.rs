@@ -146,8 +146,13 @@ impl Relationship {
         }
     }
 
-    /// Whether the endpoint may be given the next input: what it decides finds its place.
+    /// Whether the endpoint may be given the next input: what it decides finds its place, and leaves.
+    /// While the journal takes nothing it stands still, and learns by that, once it goes on, for how
+    /// long nobody has heard of it.
     fn can_handle(&self) -> bool {
+        if !self.desk.health.is_good() || self.agenda.is_stuck() {
+            return false;
+        }
         let records = match self.inbox.front() {
             Some(Input::Packet(Packet { message: Message::BindingUpdate(updates), .. })) => {
                 2 * updates.len()

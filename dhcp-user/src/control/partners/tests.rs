@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,14 +13,14 @@ use super::{Partners, Parts, Prepared, Running};
 use crate::config::Config;
 use crate::control::clock;
 use crate::failover::{Command, Saved, Status};
-use crate::journal::{Appender, Health, Journal};
+use crate::journal::{Appender, Health, Journal, SharedHealth};
 use crate::lease::{
     Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, Limits, Table, Told,
     Views, WriterId, in_turn,
 };
 use crate::server::Service;
-use crate::wire::Seconds;
 use crate::wire::failover::State;
+use crate::wire::{Seconds, Stamp};
 
 /// So long a test waits for what should come at once.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,6 +32,9 @@ struct Server {
     views: Arc<ArcSwap<Views>>,
     partners: Partners,
     running: Running,
+    health: Arc<SharedHealth>,
+    /// By how many seconds its clock is ahead.
+    ahead: Arc<AtomicU32>,
     /// A worker's.
     appender: Appender,
     commit: JoinHandle<Health>,
@@ -70,24 +74,39 @@ impl Server {
         });
         let Journal { mut appenders, committer, health, .. } = journal;
         let commit = thread::spawn(move || committer.run(clock::now));
-        let prepared = Prepared::new(&config, &found.notes, WriterId(1)).unwrap().unwrap();
+        let ahead = Arc::new(AtomicU32::new(0));
+        let by = Arc::clone(&ahead);
+        let time = Arc::new(move || clock::now().after(Seconds(by.load(Ordering::Relaxed))));
+        let prepared = Prepared::with_clock(&config, &found.notes, WriterId(1), time);
+        let prepared = prepared.unwrap().unwrap();
         let (views, partners) = (prepared.views(), prepared.face());
         assert_eq!(views.load().of(Some(0)).answers, Answers::Nobody);
         let parts = Parts {
             table: Arc::clone(&table),
             limits: Arc::new(Limits::new()),
             service: Arc::new(ArcSwap::from_pointee(Service::new(&config, &[]))),
-            health,
+            health: Arc::clone(&health),
             appender: appenders.pop().unwrap(),
             announce: Box::new(|| {}),
         };
         let running = prepared.start(parts).unwrap();
         let appender = appenders.pop().unwrap();
-        Self { table, views, partners, running, appender, commit }
+        Self { table, views, partners, running, health, ahead, appender, commit }
     }
 
     fn status(&self) -> Option<Status> {
         self.partners.status().pop()
+    }
+
+    /// Now, by its clock.
+    fn now(&self) -> Stamp {
+        clock::now().after(Seconds(self.ahead.load(Ordering::Relaxed)))
+    }
+
+    /// Whether workers answer everybody now.
+    fn serves(&self) -> bool {
+        let views = self.views.load();
+        views.at(self.now()).of(Some(0)).answers == Answers::Everybody
     }
 
     fn is_in(&self, state: State) -> bool {
@@ -202,5 +221,39 @@ fn an_operator_is_answered_once_it_is_done_and_told_why_if_it_is_not() {
 
     let server = Server::start(dir.path(), "primary", address(2), address(3));
     wait("it is remembered", || server.is_in(State::PartnerDown));
+    server.stop();
+}
+
+#[test]
+fn a_server_whose_process_stood_still_listens_before_it_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), "primary", address(4), address(5));
+    wait("it serves alone", || server.serves());
+    let since = server.status().unwrap().since;
+    server.ahead.store(3_600, Ordering::Relaxed);
+    wait("it serves again", || server.serves());
+    let status = || server.status().unwrap();
+    wait("it has listened", || status().since >= since.after(Seconds(3_600)));
+    server.stop();
+}
+
+/// Its endpoint hears of no time while nothing that it decides could leave.
+#[test]
+fn a_server_whose_disk_took_nothing_for_long_listens_before_it_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), "primary", address(6), address(7));
+    wait("it serves alone", || server.serves());
+    let since = server.status().unwrap().since;
+    server.health.pretend(Health::Full { since: server.now() });
+    for _ in 0..10 {
+        // Ticks come more often than that.
+        server.ahead.fetch_add(6, Ordering::Relaxed);
+        thread::sleep(Duration::from_millis(300));
+    }
+    assert!(!server.serves(), "nobody has renewed the view");
+    server.health.pretend(Health::Good);
+    wait("it serves again", || server.serves());
+    let status = || server.status().unwrap();
+    wait("it has listened", || status().since >= since.after(Seconds(60)));
     server.stop();
 }

@@ -87,10 +87,19 @@ impl Prepared {
         notes: &BTreeMap<String, Vec<u8>>,
         writer: WriterId,
     ) -> Result<Option<Self>, PlanError> {
+        Self::with_clock(config, notes, writer, clock())
+    }
+
+    /// As [`new`](Self::new), by this clock.
+    pub(super) fn with_clock(
+        config: &Config,
+        notes: &BTreeMap<String, Vec<u8>>,
+        writer: WriterId,
+        clock: Clock,
+    ) -> Result<Option<Self>, PlanError> {
         if config.failover.is_empty() {
             return Ok(None);
         }
-        let clock = clock();
         let mut begun = Vec::new();
         for (place, relationship) in config.failover.iter().enumerate() {
             let settings = plan::endpoint(config, place);

@@ -160,6 +160,7 @@ proptest! {
             mclt: Some(MCLT),
             ends_leases: true,
             takeover: None,
+            until: Stamp::NEVER,
         };
         let mut servers =
             [Owner::Primary, Owner::Secondary].map(|owner| Server::partnered(CONFIG, view(owner)));

@@ -29,6 +29,7 @@ fn view(owner: Owner) -> View {
         mclt: Some(Seconds(MCLT)),
         ends_leases: true,
         takeover: None,
+        until: Stamp::NEVER,
     }
 }
 

@@ -180,6 +180,7 @@ impl Side {
             mclt: Some(MCLT),
             ends_leases: is_primary || !self.is_up,
             takeover: None,
+            until: Stamp::NEVER,
         }
     }
 

@@ -147,8 +147,13 @@ fn saved(now: Stamp) -> Saved {
         operational: now,
         contact: now,
         mclt: Seconds(3_600),
+        longest_mclt: Seconds(3_600),
+        forgotten: Stamp::ZERO,
+        addresses: None,
+        role: None,
         owes_all: false,
         wants_all: false,
+        compares: false,
     }
 }
 

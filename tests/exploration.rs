@@ -81,6 +81,7 @@ fn settings(role: Role) -> Settings {
         starts_alone: false,
         identity: Vec::new(),
         pools: Vec::new(),
+        addresses: 1,
     }
 }
 

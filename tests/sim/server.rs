@@ -120,11 +120,13 @@ impl Server {
         let config = configuration(scenario, side, sabotage);
         let own = InterfaceAddress { address: server_address(side), prefix_len: 24 };
         let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
+        let layout = Layout::of(&config);
         let settings = config.failover.iter().zip(0..).map(|(relationship, place)| {
             let networks = 0..scenario.pools.len();
             let shared = networks.filter(|network| scenario.relationship(*network) == place);
             let pools = shared.map(|network| PoolId(pool_begin(network).into())).collect();
-            Settings::of(relationship, &config.identity, pools)
+            let addresses = layout.ranges_of(place as u16);
+            Settings::of(relationship, &config.identity, pools, addresses)
         });
         let settings = settings.collect();
         Self {

@@ -28,7 +28,7 @@ use tracing::{info, warn};
 use super::Failure;
 use crate::config::Config;
 use crate::control::maintenance::Maintenance;
-use crate::control::partners::{Parts, Prepared, Running};
+use crate::control::partners::{self, Parts, Prepared, Running};
 use crate::control::runtime::{Control, bind_metrics};
 use crate::control::socket::{ControlSocket, Openness};
 use crate::control::{Instance, Loaded, LogFormat, Partners, clock, logging};
@@ -62,7 +62,12 @@ impl Serve {
         let Journal { mut appenders, committer, snapshotter, health } = journal;
         let mut appender =
             || appenders.pop().ok_or_else(|| Failure::other("the journal lacks an appender"));
-        let maintenance_appender = appender()?;
+        let mut maintenance_appender = appender()?;
+        for (name, octets) in partners::left(&config, &notes) {
+            // Ahead of any lease that is granted without the partner.
+            let noted = maintenance_appender.note(&name, &octets);
+            noted.map_err(|error| Failure::other(format!("{name} cannot be noted: {error:?}")))?;
+        }
         let failover_appender = (!config.failover.is_empty()).then(appender).transpose()?;
         // Workers' numbers are those of the appenders that are left, from 0 up.
         let writer = WriterId(u16::try_from(appenders.len()).unwrap_or(u16::MAX - 1));

@@ -95,6 +95,7 @@ mod tests {
                 pair.happens(side, Event::Tick);
                 assert_eq!(pair.states()[side], State::Startup);
                 assert_eq!(at_work(&pair, side).answers, Answers::Nobody);
+                pair.cut();
                 if heard {
                     pair.link();
                     pair.settle();
@@ -114,13 +115,14 @@ mod tests {
             let mut pair = Pair::in_normal();
             pair.pass(60);
             pass_without(&mut pair, 1, Seconds(60));
-            pair.command(0, Command::PartnerDown);
+            pair.happens(0, Event::Command(Command::PartnerDown));
             pass_without(&mut pair, 1, LONG);
             let theirs = (0..8).find(|number| pair.grants(0, *number, 1));
             let taken = theirs.expect("an address, whosever it was");
             for event in events {
                 pair.happens(1, event);
             }
+            pair.cut();
             pair.link();
             assert!(!pair.grants(1, taken, 2));
             pair.settle();
@@ -141,12 +143,13 @@ mod tests {
         let mut pair = Pair::in_normal();
         pair.pass(60);
         let began = pair.now;
-        pass_without(&mut pair, 1, Seconds(35));
-        pair.command(0, Command::PartnerDown);
+        pass_without(&mut pair, 1, Seconds(45));
+        pair.happens(0, Event::Command(Command::PartnerDown));
         pass_without(&mut pair, 1, Seconds(60));
         let until = pair.sides[1].view.until;
         assert!(until > began && until <= began.after(patience()));
         pair.happens(1, Event::Tick);
+        pair.cut();
         pair.link();
         pair.settle();
         let granted = pair.sides[1].endpoint.wait_ends();

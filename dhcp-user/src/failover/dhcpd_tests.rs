@@ -289,8 +289,13 @@ fn saved(state: State, partner: State) -> Saved {
         operational: then,
         contact: then,
         mclt: MCLT,
+        longest_mclt: MCLT,
+        forgotten: Stamp::ZERO,
+        addresses: None,
+        role: None,
         owes_all: false,
         wants_all: false,
+        compares: false,
     }
 }
 

@@ -7,7 +7,7 @@ use super::greeting::Greeted;
 use super::moment::{Moment, Xids};
 use super::saved::Saved;
 use super::session::Session;
-use super::settings::{Dialect, Role, Settings};
+use super::settings::{Dialect, Settings};
 use super::state;
 use super::status::{Connections, Refusal, Status};
 use super::timer::RECORD_EVERY;
@@ -74,18 +74,7 @@ impl Endpoint {
         writer: WriterId,
         actions: &mut Vec<Action>,
     ) -> Self {
-        let found = saved.unwrap_or(Saved {
-            state: State::Recover,
-            since: now,
-            previous: None,
-            partner: None,
-            partner_since: Stamp::ZERO,
-            operational: now,
-            contact: Stamp::ZERO,
-            mclt: settings.mclt,
-            owes_all: false,
-            wants_all: true,
-        });
+        let found = saved.unwrap_or_else(|| Saved::nothing(now, &settings));
         // What is stored is a minute old at the most.
         let granted = if state::is_operational(found.state) {
             found.operational.after(RECORD_EVERY).min(now)
@@ -123,6 +112,9 @@ impl Endpoint {
         };
         if saved.is_none() {
             endpoint.save(now, actions);
+        }
+        if endpoint.saved.addresses != Some(endpoint.settings.addresses) {
+            endpoint.updates.tell_anew();
         }
         endpoint.publish(now, false, actions);
         endpoint
@@ -183,6 +175,9 @@ impl Endpoint {
         let has_more = self
             .with_updates(now, table, |updates, at, xids| updates.pump(at, room, xids, actions));
         self.note_sent(now, &actions[from..]);
+        if self.updates.is_marked_anew() {
+            self.saved.addresses = Some(self.settings.addresses);
+        }
         self.save_if_changed(now, actions);
         has_more
     }
@@ -201,7 +196,7 @@ impl Endpoint {
             is_linked: self.is_heard(),
             partner_vendor: self.vendor.clone(),
             last_contact: (self.saved.contact != Stamp::ZERO).then_some(self.saved.contact),
-            mclt: self.saved.mclt,
+            mclt: self.granting_mclt(),
             ahead: session.map_or(self.ahead, |session| session.skew.ahead()),
             queued: 0,
             unacknowledged: 0,
@@ -231,6 +226,8 @@ impl Endpoint {
         let ago = |stamp: Stamp| now.since(stamp);
         let saved = &self.saved;
         (saved.state, saved.previous, saved.partner, saved.mclt).hash(hasher);
+        (saved.longest_mclt, saved.addresses, saved.role, saved.compares).hash(hasher);
+        ago(saved.forgotten).hash(hasher);
         (saved.owes_all, saved.wants_all, self.buckets, self.has_left).hash(hasher);
         (ago(saved.since), ago(saved.partner_since), ago(saved.operational)).hash(hasher);
         self.startup.map(|ends| ends.since(now)).hash(hasher);
@@ -321,7 +318,8 @@ impl Endpoint {
             state: self.state(),
             since: self.saved.since,
             told_until: if self.session.is_some() { Stamp::NEVER } else { self.told_until },
-            mclt: self.saved.mclt,
+            mclt: self.granting_mclt(),
+            longest_mclt: self.saved.longest_mclt,
             buckets: self.buckets,
             is_partner_starved,
             hands_over: self.session.as_ref().is_some_and(|session| session.hands_over),
@@ -340,9 +338,7 @@ impl Endpoint {
 
     /// What a new link brings, before anything is said on it.
     pub(super) fn note_greeting(&mut self, greeted: &Greeted) {
-        if self.settings.role == Role::Secondary {
-            self.saved.mclt = greeted.mclt;
-        }
+        self.saved.longest_mclt = self.saved.longest_mclt.max(greeted.mclt);
         self.buckets = greeted.buckets;
         self.vendor = Some(greeted.vendor.clone());
     }

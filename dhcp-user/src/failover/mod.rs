@@ -8,6 +8,8 @@ mod awake;
 mod balance;
 #[cfg(test)]
 mod captured_tests;
+#[cfg(test)]
+mod change_tests;
 mod dhcpd;
 #[cfg(test)]
 mod dhcpd_tests;
@@ -16,6 +18,7 @@ mod event;
 mod greeting;
 #[cfg(not(loom))]
 pub mod link;
+mod mclt;
 mod moment;
 #[cfg(test)]
 mod pair_tests;

@@ -136,8 +136,12 @@ impl Endpoint {
         let Some(session) = &mut self.session else { return };
         let report = StateReport { since: session.skew.correct(report.since), ..report };
         session.is_heard = true;
+        // Whoever says something has the MCLT of this link on its disk, as we have.
+        self.saved.mclt = session.mclt;
         session.guard.on_heard(report.state, report.is_startup);
         let has_spoken = session.has_spoken;
+        // It has given addresses of ours away, or will.
+        self.saved.compares &= report.state != State::PartnerDown;
         let from = self.saved.partner;
         if from != Some(report.state) {
             let to = report.state;
@@ -171,7 +175,11 @@ impl Endpoint {
             && session.lacks_all
             && !session.tells_of_clients;
         let are_new = self.is_new && request.all && is_fellow;
-        let must_wait = !are_new && now < self.wait_ends();
+        if are_new {
+            self.saved.forgotten = Stamp::ZERO;
+        }
+        let waits_for = if self.saved.compares { self.forgotten_ends() } else { self.wait_ends() };
+        let must_wait = !are_new && now < waits_for;
         let next = state::on_updates_done(self.saved.state, self.settings.role, must_wait);
         if let Some(next) = next {
             self.enter(now, next, "the partner has told everything", table, actions);

@@ -11,6 +11,8 @@ use crate::wire::{Seconds, Stamp};
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) dialect: Dialect,
+    /// The primary's, by its CONNECT; agreed once a STATE has come.
+    pub(super) mclt: Seconds,
     pub(super) xids: Xids,
     pub(super) skew: Skew,
     /// What a dhcpd may be in at the other end.
@@ -53,6 +55,7 @@ impl Session {
     pub(super) fn new(now: Stamp, greeted: &Greeted) -> Self {
         Self {
             dialect: greeted.dialect,
+            mclt: greeted.mclt,
             xids: Xids::after(greeted.last_xid),
             skew: Skew::greeted(greeted.ahead),
             guard: Guard::default(),

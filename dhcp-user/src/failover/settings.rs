@@ -1,7 +1,8 @@
 //! What an operator decides about one relationship.
 
+use super::update::joined;
 use crate::config::model::{Identity, IdentityBy, Relationship};
-use crate::lease::PoolId;
+use crate::lease::{PoolId, Range};
 use crate::wire::Seconds;
 pub use crate::wire::failover::Dialect;
 
@@ -46,13 +47,24 @@ pub struct Settings {
     pub identity: Vec<IdentityBy>,
     /// The pools of the relationship.
     pub pools: Vec<PoolId>,
+    /// Which addresses are shared: all of these, and none else, as
+    /// [`fingerprint`](Self::fingerprint) puts it.
+    pub addresses: u64,
 }
 
 impl Settings {
-    /// What the configuration says of a relationship whose pools are `pools`, on a server that tells
-    /// its clients apart by `identity`.
+    /// What [`addresses`](Self::addresses) is of none.
+    pub const NO_ADDRESSES: u64 = 0xcbf2_9ce4_8422_2325;
+
+    /// What the configuration says of a relationship whose pools are `pools` in the subnets
+    /// `addresses`, ascending, on a server that tells its clients apart by `identity`.
     #[must_use]
-    pub fn of(relationship: &Relationship, identity: &Identity, pools: Vec<PoolId>) -> Self {
+    pub fn of(
+        relationship: &Relationship,
+        identity: &Identity,
+        pools: Vec<PoolId>,
+        addresses: impl Iterator<Item = Range>,
+    ) -> Self {
         Self {
             name: relationship.name.clone(),
             role: if relationship.is_primary { Role::Primary } else { Role::Secondary },
@@ -71,7 +83,17 @@ impl Settings {
             starts_alone: relationship.starts_alone,
             identity: identity.order.clone(),
             pools,
+            addresses: Self::fingerprint(addresses),
         }
+    }
+
+    /// What tells one set of addresses from another: FNV-1a over the ends of its ranges, joined where
+    /// they touch. It is on disks, so it stays as it is.
+    fn fingerprint(ranges: impl Iterator<Item = Range>) -> u64 {
+        let ends = joined(ranges).into_iter().flat_map(|range| [range.first, range.last]);
+        ends.flat_map(|end| end.0.to_be_bytes()).fold(Self::NO_ADDRESSES, |hash, octet| {
+            (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
+        })
     }
 
     /// After so long without a sign of life from its own endpoint nothing is done by a service view
@@ -98,4 +120,35 @@ pub enum Role {
     Primary,
     /// Gives from BACKUP.
     Secondary,
+}
+
+impl Role {
+    /// As the configuration names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn other_addresses_look_otherwise_and_the_same_in_other_subnets_do_not() {
+        let subnet = |third: u8, last: u8| Range {
+            first: Ipv4Addr::new(10, 0, third, 0).into(),
+            last: Ipv4Addr::new(10, 0, last, 255).into(),
+        };
+        let of = |ranges: &[Range]| Settings::fingerprint(ranges.iter().copied());
+        assert_eq!(of(&[]), Settings::NO_ADDRESSES);
+        assert_eq!(of(&[subnet(0, 1)]), of(&[subnet(0, 0), subnet(1, 1)]));
+        let all = [of(&[]), of(&[subnet(0, 0)]), of(&[subnet(0, 1)]), of(&[subnet(1, 1)])];
+        let different: std::collections::BTreeSet<_> = all.into_iter().collect();
+        assert_eq!(different.len(), all.len());
+    }
 }

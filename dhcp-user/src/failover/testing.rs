@@ -37,6 +37,28 @@ pub(super) fn settings(role: Role) -> Settings {
         starts_alone: false,
         identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![PoolId(address(0).into())],
+        addresses: 1,
+    }
+}
+
+/// Stored in this state, a day before the start.
+pub(super) fn saved(state: State, partner: Option<State>) -> Saved {
+    Saved {
+        state,
+        since: Stamp(START.0 - 86_400),
+        previous: None,
+        partner,
+        partner_since: Stamp(START.0 - 86_400),
+        operational: Stamp(START.0 - 3_600),
+        contact: Stamp(START.0 - 3_600),
+        mclt: MCLT,
+        longest_mclt: MCLT,
+        forgotten: Stamp::ZERO,
+        addresses: None,
+        role: None,
+        owes_all: false,
+        wants_all: false,
+        compares: false,
     }
 }
 

@@ -31,6 +31,10 @@ enum Due {
     UnansweredTooLong,
     /// The MCLT after we granted something last is over.
     Wait,
+    /// In a conflict, the MCLT after what was forgotten is.
+    Forgotten,
+    /// The partner has been told what was granted by an MCLT that is no more.
+    Settled,
     /// The partner is taken to be down.
     SafePeriod,
     /// The times are to be stored.
@@ -70,7 +74,7 @@ impl Endpoint {
     /// When RECOVER-WAIT ends: nothing that we granted is then in use without the partner's
     /// knowledge (draft-12 §9.6.2).
     pub(super) fn wait_ends(&self) -> Stamp {
-        self.saved.operational.max(self.granted).after(self.saved.mclt)
+        self.saved.operational.max(self.granted).after(self.saved.longest_mclt)
     }
 
     /// For people: when the state changes by time alone.
@@ -78,7 +82,8 @@ impl Endpoint {
         let at = match self.state() {
             State::Startup => self.startup,
             State::RecoverWait => Some(self.wait_ends()),
-            State::PartnerDown => Some(self.saved.since.after(self.saved.mclt)),
+            State::PotentialConflict => self.asks_at(),
+            State::PartnerDown => Some(self.saved.since.after(self.saved.longest_mclt)),
             State::CommunicationsInterrupted => self.safe_period_ends(),
             _ => None,
         };
@@ -115,6 +120,8 @@ impl Endpoint {
             ),
             (Due::UnansweredTooLong, oldest.map(|oldest| oldest.after(UNANSWERED_TOO_LONG))),
             (Due::Wait, (self.state() == State::RecoverWait).then(|| self.wait_ends())),
+            (Due::Forgotten, self.asks_at().filter(|_| self.may_ask())),
+            (Due::Settled, self.mclt_settles()),
             (Due::SafePeriod, self.safe_period_ends()),
             (Due::Record, is_recording.then(|| self.stored.1.after(RECORD_EVERY))),
             (
@@ -151,6 +158,8 @@ impl Endpoint {
                 self.enter(now, State::RecoverDone, "the wait is over", table, actions);
                 self.consider_again(now, table, actions);
             }
+            Due::Forgotten => self.ask(now, actions),
+            Due::Settled => self.saved.longest_mclt = self.saved.mclt,
             Due::SafePeriod => {
                 let why = "the safe period is over";
                 self.enter(now, State::PartnerDown, why, table, actions);

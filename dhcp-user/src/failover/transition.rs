@@ -3,7 +3,7 @@
 use super::endpoint::Endpoint;
 use super::event::{Action, Alarm, Command};
 use super::saved::Saved;
-use super::session::Request;
+use super::session::{Request, Session};
 use super::settings::{Dialect, Role, Settings};
 use super::state::{self, Turn};
 use super::timer::RECORD_EVERY;
@@ -26,8 +26,56 @@ impl Saved {
             (State::Normal, State::CommunicationsInterrupted) => self.contact,
             _ => now,
         };
-        let mclt = if settings.role == Role::Primary { settings.mclt } else { self.mclt };
-        Self { state, since, mclt, previous: None, ..self }
+        // The partner may have taken a CONNECT with what is configured here, and we not know it.
+        let own_mclt = if settings.role == Role::Primary { settings.mclt } else { self.mclt };
+        let mut new = Self {
+            state,
+            since,
+            previous: None,
+            longest_mclt: self.longest_mclt.max(own_mclt),
+            addresses: self.addresses.or(Some(settings.addresses)),
+            role: Some(settings.role),
+            ..self
+        };
+        new.wants_all |= new.must_compare(settings) && state != State::PartnerDown;
+        if new.must_compare(settings) && state::is_operational(state) && state != State::PartnerDown
+        {
+            // What of the addresses that are new in the relationship the partner knows, and nobody told
+            // us: before that is here, none of them may be given.
+            new.state = State::Recover;
+            new.since = now;
+            new.compares = true;
+        }
+        new
+    }
+
+    /// Whether other addresses are shared than the partner was told of.
+    fn must_compare(&self, settings: &Settings) -> bool {
+        self.addresses != Some(settings.addresses)
+    }
+
+    /// Whether a server that stored this may go on as `settings` have it. Which of the available
+    /// addresses are its own follows from its role, so that two servers which change theirs one after
+    /// the other would both give the same ones. It may where none is given before the partner has been
+    /// heard in the role that is then left to it, and where all are its own.
+    ///
+    /// # Errors
+    /// In words, for whoever starts the server.
+    pub fn check_role(&self, now: Stamp, settings: &Settings) -> Result<(), String> {
+        let Some(role) = self.role.filter(|role| *role != settings.role) else { return Ok(()) };
+        let after = self.after_restart(now, settings);
+        let owns_all =
+            after.state == State::PartnerDown && now > after.since.after(after.longest_mclt);
+        if after.state == State::Recover && !after.compares || owns_all {
+            return Ok(());
+        }
+        let (was, is) = (role.name(), settings.role.name());
+        Err(format!(
+            "this server was the {was} and is in {}: as the {is} it might give addresses that its \
+             partner gives too. Set `role` back to \"{was}\"; how two servers change their roles is in \
+             README.md, under \"To change what is shared, and how\"",
+            self.state
+        ))
     }
 
     /// What a state becomes without the link: while everything must be asked for, a conflict that is
@@ -59,6 +107,7 @@ impl Endpoint {
             self.saved.since = now;
         }
         self.startup = None;
+        self.saved.compares &= matches!(to, State::Recover | State::RecoverDone);
         actions.push(Action::Alarm(Alarm::Moved { from, to, why }));
         if let Some(session) = &mut self.session {
             session.request = None;
@@ -140,13 +189,15 @@ impl Endpoint {
         let is_restored = self.dialect() == Dialect::Tandem
             && matches!(report.state, State::Normal | State::CommunicationsInterrupted)
             && self.last_heard != Stamp::ZERO
-            && state::is_operational(own)
+            && (state::is_operational(own) || self.saved.compares)
             && report.since
                 > self.last_heard.after(self.settings.receive_timer).after(RECORD_EVERY);
         if is_restored {
             self.saved.wants_all = true;
             // Until then leases were granted here that nobody remembers.
             self.granted = self.granted.max(report.since.min(now));
+            self.saved.forgotten = self.granted;
+            self.saved.compares = false;
         }
         self.saved.operational = self.granted;
         let next = if is_out_of_date || is_restored {
@@ -242,19 +293,8 @@ impl Endpoint {
 
     /// UPDREQ or UPDREQALL, where the state wants it and it has not been sent.
     pub(super) fn ask(&mut self, now: Stamp, actions: &mut Vec<Action>) {
-        let wants = match (self.state(), self.settings.role) {
-            // draft-12 §9.5.2, §9.10.1
-            (State::Recover, _) | (State::PotentialConflict, Role::Primary) => true,
-            (State::PotentialConflict, Role::Secondary) => {
-                self.saved.partner == Some(State::ConflictDone)
-            }
-            _ => false,
-        };
-        let Some(session) = self.session.as_mut().filter(|session| {
-            wants && session.is_heard && session.has_spoken && session.request.is_none()
-        }) else {
-            return;
-        };
+        let may_ask = self.may_ask() && self.asks_at().is_none_or(|at| at <= now);
+        let Some(session) = self.session.as_mut().filter(|_| may_ask) else { return };
         // dhcpd itself asks for all whenever it recovers (spec §4.5).
         let recovers_from_dhcpd =
             self.saved.state == State::Recover && session.dialect == Dialect::Dhcpd;
@@ -263,6 +303,33 @@ impl Endpoint {
         session.request = Some(Request { xid, all, moved: now });
         let message = if all { Message::UpdateRequestAll } else { Message::UpdateRequest };
         actions.push(Action::Send(xid, message));
+    }
+
+    /// Whether the state wants updates that have not been asked for.
+    pub(super) fn may_ask(&self) -> bool {
+        let wants = match (self.state(), self.settings.role) {
+            // draft-12 §9.5.2, §9.10.1
+            (State::Recover, _) | (State::PotentialConflict, Role::Primary) => true,
+            (State::PotentialConflict, Role::Secondary) => {
+                self.saved.partner == Some(State::ConflictDone)
+            }
+            _ => false,
+        };
+        let can_ask =
+            |session: &Session| session.is_heard && session.has_spoken && session.request.is_none();
+        wants && self.session.as_ref().is_some_and(can_ask)
+    }
+
+    /// In POTENTIAL-CONFLICT, when to ask if not at once. Its end lets us serve, and where leases were
+    /// forgotten that must wait as it does in RECOVER-WAIT.
+    pub(super) fn asks_at(&self) -> Option<Stamp> {
+        let is_it = self.state() == State::PotentialConflict && self.saved.wants_all;
+        is_it.then(|| self.forgotten_ends())
+    }
+
+    /// When no lease runs any more that was forgotten here.
+    pub(super) fn forgotten_ends(&self) -> Stamp {
+        self.saved.forgotten.after(self.saved.longest_mclt)
     }
 
     /// Closes the link, and takes it for lost at once: nothing that still comes on it counts.
@@ -287,7 +354,12 @@ impl Endpoint {
     ) {
         let refusal = match command {
             Command::PartnerDown => {
+                let comes_alone = self.saved.compares && self.session.is_none();
                 match state::on_partner_down(self.state(), self.session.is_some()) {
+                    // Nothing is lost by it: this server knows what it did before.
+                    Err(_) if comes_alone && self.state() == State::Recover => {
+                        self.choose(now, State::PartnerDown, table, actions).err()
+                    }
                     Ok(next) => self.choose(now, next, table, actions).err(),
                     Err(why) => Some(why),
                 }

@@ -15,8 +15,10 @@ pub(super) struct Standpoint<'a> {
     pub(super) since: Stamp,
     /// Up to when the partner may have been told anything; `NEVER` while it is linked.
     pub(super) told_until: Stamp,
-    /// MCLT in force.
+    /// What may be granted beyond what the partner knows.
     pub(super) mclt: Seconds,
+    /// What is waited for.
+    pub(super) longest_mclt: Seconds,
     /// Bit h set: the primary serves clients with hash h.
     pub(super) buckets: [u64; 4],
     /// Whether the partner has no address left to give in some pool.
@@ -51,6 +53,7 @@ impl Standpoint<'_> {
             takeover: (state == PartnerDown && !self.hands_over).then_some(Takeover {
                 since: self.since,
                 told_until: self.told_until.max(self.since),
+                mclt: self.longest_mclt,
             }),
         }
     }
@@ -97,6 +100,7 @@ mod tests {
             since: Stamp(500),
             told_until: Stamp(400),
             mclt: Seconds(60),
+            longest_mclt: Seconds(90),
             buckets: [low, low, high, high],
             is_partner_starved: false,
             hands_over: false,
@@ -160,7 +164,8 @@ mod tests {
                 );
                 let ends = alone || (state == State::Normal && role == Role::Primary);
                 assert_eq!(view.ends_leases, ends, "{state}");
-                let takeover = Takeover { since: Stamp(500), told_until: Stamp(500) };
+                let takeover =
+                    Takeover { since: Stamp(500), told_until: Stamp(500), mclt: Seconds(90) };
                 let takeover = (state == State::PartnerDown).then_some(takeover);
                 assert_eq!(view.takeover, takeover, "{state}");
                 assert_eq!(view.mclt, Some(Seconds(60)));

@@ -277,7 +277,8 @@ mod tests {
     }
 
     fn partner_down(since: u32) -> View {
-        let takeover = Some(Takeover { since: Stamp(since), told_until: Stamp(since) });
+        let takeover =
+            Some(Takeover { since: Stamp(since), told_until: Stamp(since), mclt: Seconds(50) });
         View { takeover, ends_leases: true, ..normal(Owner::Secondary) }
     }
 

@@ -66,6 +66,8 @@ pub struct Takeover {
     /// the link went down if it was up after that, and for ever while it is up. A partner that comes
     /// back is told what has happened, and may not be gone for good with that.
     pub told_until: Stamp,
+    /// The largest MCLT by which the partner may have granted what we do not know.
+    pub mclt: Seconds,
 }
 
 impl Views {
@@ -164,16 +166,17 @@ impl View {
     /// Whether the wait after PARTNER-DOWN for what was the partner's is over.
     #[must_use]
     pub fn is_taken_over(&self, now: Stamp) -> bool {
-        let Some((takeover, mclt)) = self.takeover.zip(self.mclt) else { return false };
-        now > takeover.since.after(mclt)
+        self.takeover.is_some_and(|takeover| now > takeover.since.after(takeover.mclt))
     }
 
     /// After which moment a lease that is over, and to whose end the partner has not agreed, may be
     /// forgotten; `None` while nothing but the partner's word ends it (draft-12 §5.2.2, §9.4.2).
     #[must_use]
     pub fn reusable_after(&self, binding: &Binding) -> Option<Stamp> {
-        let Some(mclt) = self.mclt else { return Some(Stamp::ZERO) };
-        let Takeover { since, told_until } = self.takeover?;
+        if self.mclt.is_none() {
+            return Some(Stamp::ZERO);
+        }
+        let Takeover { since, told_until, mclt } = self.takeover?;
         let known = binding.acked_potential.max(binding.received_potential);
         // Told and not acknowledged, it may be known as well.
         let known = known.max(binding.sent_potential);
@@ -227,7 +230,8 @@ mod tests {
     }
 
     fn partner_down(mclt: u32, since: u32, owner: Owner) -> View {
-        let takeover = Takeover { since: Stamp(since), told_until: Stamp(since) };
+        let (since, mclt_s) = (Stamp(since), Seconds(mclt));
+        let takeover = Takeover { since, told_until: since, mclt: mclt_s };
         View { owner, takeover: Some(takeover), ..normal(mclt) }
     }
 
@@ -403,7 +407,7 @@ mod tests {
     fn what_a_recovering_partner_was_told_is_waited_for_when_it_is_lost_again() {
         let mclt = 120;
         let down = |told_until| {
-            let takeover = Takeover { since: Stamp(10_000), told_until };
+            let takeover = Takeover { since: Stamp(10_000), told_until, mclt: Seconds(120) };
             View { takeover: Some(takeover), ..normal(mclt) }
         };
         let (linked, cut) = (down(Stamp::NEVER), down(Stamp(10_800)));

@@ -33,9 +33,10 @@ static COMPILED: LazyLock<[(Settings, Layout); 2]> = LazyLock::new(|| {
         let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
         let config = Config::parse(&text, Path::new("tandem.toml"), &read);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let settings =
-            Settings::of(&config.failover[0], &config.identity, vec![PoolId(address(1).into())]);
-        (settings, Layout::of(&config))
+        let (layout, pools) = (Layout::of(&config), vec![PoolId(address(1).into())]);
+        let addresses = layout.ranges_of(0);
+        let settings = Settings::of(&config.failover[0], &config.identity, pools, addresses);
+        (settings, layout)
     })
 });
 
@@ -77,8 +78,13 @@ impl Server {
             operational: BEGIN,
             contact: BEGIN,
             mclt: Seconds(120),
+            longest_mclt: Seconds(120),
+            forgotten: Stamp::ZERO,
+            addresses: None,
+            role: None,
             owes_all: first & 0x40 != 0,
             wants_all: first & 0x80 != 0,
+            compares: false,
         });
         let mut actions = Vec::new();
         let endpoint = Endpoint::new(BEGIN, settings.clone(), saved, ENDPOINT, &mut actions);

@@ -159,5 +159,13 @@ impl Agenda {
 
 /// Where the journal keeps what an endpoint must remember.
 pub(super) fn note_name(relationship: &str) -> String {
-    format!("failover/{relationship}")
+    format!("{NOTES}{relationship}")
 }
+
+/// Whether the journal keeps there what an endpoint must remember.
+pub(super) fn is_relationship(note: &str) -> bool {
+    note.starts_with(NOTES)
+}
+
+/// Before the names of relationships.
+const NOTES: &str = "failover/";

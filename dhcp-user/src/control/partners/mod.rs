@@ -28,4 +28,4 @@ mod thread;
 
 pub use face::Partners;
 pub use plan::PlanError;
-pub use thread::{Parts, Prepared, Running};
+pub use thread::{Parts, Prepared, Running, left};

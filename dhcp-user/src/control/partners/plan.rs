@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::config::model::Relationship;
 use crate::failover::link::{self, Tls, TlsError};
 use crate::failover::{self, Settings};
-use crate::lease::PoolId;
+use crate::lease::{Layout, PoolId};
 
 /// Why a relationship cannot be begun.
 #[derive(Debug)]
@@ -18,6 +18,13 @@ pub enum PlanError {
         relationship: String,
         /// Why.
         why: TlsError,
+    },
+    /// It has another role than before, and that cannot be yet.
+    Role {
+        /// Whose.
+        relationship: String,
+        /// Why, and what to do.
+        why: String,
     },
     /// What the journal has of the relationship cannot be read.
     Note {
@@ -36,7 +43,9 @@ pub(super) fn endpoint(config: &Config, place: usize) -> Settings {
         .flat_map(|subnet| &subnet.pools)
         .map(PoolId::of)
         .collect();
-    failover::Settings::of(&config.failover[place], &config.identity, pools)
+    let layout = Layout::of(config);
+    let addresses = u16::try_from(place).into_iter().flat_map(|place| layout.ranges_of(place));
+    failover::Settings::of(&config.failover[place], &config.identity, pools, addresses)
 }
 
 /// The link's settings.
@@ -68,6 +77,9 @@ impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tls { relationship, why } => {
+                write!(f, "failover relationship {relationship}: {why}")
+            }
+            Self::Role { relationship, why } => {
                 write!(f, "failover relationship {relationship}: {why}")
             }
             Self::Note { relationship, why } => {

@@ -1,5 +1,6 @@
 //! Two servers' failover threads, each with a journal, over loopback.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use super::{Partners, Parts, Prepared, Running};
+use super::{Partners, Parts, Prepared, Running, left};
 use crate::config::Config;
 use crate::control::clock;
-use crate::failover::{Command, Saved, Status};
+use crate::failover::{Command, Role, Saved, Settings, Status};
 use crate::journal::{Appender, Health, Journal, SharedHealth};
 use crate::lease::{
     Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, Limits, Table, Told,
@@ -43,33 +44,14 @@ struct Server {
 impl Server {
     /// On the journal in `dir`, or if there is none in NORMAL before.
     fn start(dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Self {
-        let text = format!(
-            "state-dir = {dir:?}\n[[interface]]\nname = \"lo\"\n\
-             [[subnet4]]\nsubnet = \"10.7.0.0/24\"\npools = [\"10.7.0.10-10.7.0.199\"]\n\
-             [[failover]]\nname = \"metro\"\nrole = \"{role}\"\nlocal = \"{local}\"\n\
-             peer = \"{peer}\"\nsubnets = [\"10.7.0.0/24\"]\nstartup = \"1s\"\n"
-        );
-        let nothing = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
-        let config = Config::parse(&text, Path::new("test.toml"), &nothing)
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let config = config(dir, role, local, peer);
         let table = Arc::new(Table::new(Layout::of(&config)));
         let recovery = Journal::open(dir, &config.journal, 2).unwrap();
         let (journal, mut found) = recovery.load(&*table, 1).unwrap();
         table.finish_restore(&in_turn);
         let now = clock::now();
         found.notes.entry("failover/metro".to_owned()).or_insert_with(|| {
-            let saved = Saved {
-                state: State::Normal,
-                since: now,
-                previous: None,
-                partner: Some(State::Normal),
-                partner_since: now,
-                operational: now,
-                contact: now,
-                mclt: Seconds(3_600),
-                owes_all: false,
-                wants_all: false,
-            };
+            let saved = saved(now);
             saved.to_octets().to_vec()
         });
         let Journal { mut appenders, committer, health, .. } = journal;
@@ -148,6 +130,40 @@ impl Server {
         self.running.stop();
         drop(self.appender);
         assert_eq!(self.commit.join().unwrap(), Health::Good);
+    }
+}
+
+/// One relationship over one subnet.
+fn config(dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Config {
+    let text = format!(
+        "state-dir = {dir:?}\n[[interface]]\nname = \"lo\"\n\
+         [[subnet4]]\nsubnet = \"10.7.0.0/24\"\npools = [\"10.7.0.10-10.7.0.199\"]\n\
+         [[failover]]\nname = \"metro\"\nrole = \"{role}\"\nlocal = \"{local}\"\n\
+         peer = \"{peer}\"\nsubnets = [\"10.7.0.0/24\"]\nstartup = \"1s\"\n"
+    );
+    let nothing = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+    Config::parse(&text, Path::new("test.toml"), &nothing)
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// In NORMAL until now, as the primary.
+fn saved(now: Stamp) -> Saved {
+    Saved {
+        state: State::Normal,
+        since: now,
+        previous: None,
+        partner: Some(State::Normal),
+        partner_since: now,
+        operational: now,
+        contact: now,
+        mclt: Seconds(3_600),
+        longest_mclt: Seconds(3_600),
+        forgotten: Stamp::ZERO,
+        addresses: None,
+        role: None,
+        owes_all: false,
+        wants_all: false,
+        compares: false,
     }
 }
 
@@ -256,4 +272,32 @@ fn a_server_whose_disk_took_nothing_for_long_listens_before_it_serves() {
     let status = || server.status().unwrap();
     wait("it has listened", || status().since >= since.after(Seconds(60)));
     server.stop();
+}
+
+#[test]
+fn a_server_whose_role_was_changed_does_not_start_and_says_what_to_do() {
+    let config = config(Path::new("/nowhere"), "secondary", address(8), address(9));
+    let note =
+        |saved: Saved| BTreeMap::from([("failover/metro".to_owned(), saved.to_octets().to_vec())]);
+    let was_primary = Saved { role: Some(Role::Primary), ..saved(clock::now()) };
+    let refused = Prepared::new(&config, &note(was_primary), WriterId(1)).err().unwrap();
+    let refused = refused.to_string();
+    assert!(refused.contains("metro") && refused.contains("\"primary\""), "{refused}");
+    let was_secondary = Saved { role: Some(Role::Secondary), ..was_primary };
+    assert!(Prepared::new(&config, &note(was_secondary), WriterId(1)).is_ok());
+}
+
+#[test]
+fn a_relationship_that_is_no_more_is_noted_once_and_others_are_left_alone() {
+    let config = config(Path::new("/nowhere"), "primary", address(8), address(9));
+    let octets = Saved { addresses: Some(7), ..saved(clock::now()) }.to_octets().to_vec();
+    let notes = ["failover/metro", "failover/gone", "something"];
+    let mut notes: BTreeMap<_, _> =
+        notes.into_iter().map(|name| (name.to_owned(), octets.clone())).collect();
+    let noted = left(&config, &notes);
+    let [(name, octets)] = &noted[..] else { panic!("{noted:?}") };
+    let addresses = Saved::from_octets(octets).unwrap().addresses;
+    assert_eq!((name.as_str(), addresses), ("failover/gone", Some(Settings::NO_ADDRESSES)));
+    notes.extend(noted);
+    assert_eq!(left(&config, &notes), []);
 }

@@ -17,7 +17,7 @@ use tracing::{error, warn};
 use super::bells::Bells;
 use super::desk::Desk;
 use super::face::{Board, Order, Partners};
-use super::ledger::{Agenda, Ledger, note_name};
+use super::ledger::{Agenda, Ledger, is_relationship, note_name};
 use super::plan::{self, PlanError};
 use super::relationship::Relationship;
 use crate::config::Config;
@@ -108,6 +108,9 @@ impl Prepared {
             let saved = note.map(|octets| Saved::from_octets(octets)).transpose();
             let saved = saved
                 .map_err(|why| PlanError::Note { relationship: relationship.name.clone(), why })?;
+            saved
+                .map_or(Ok(()), |saved: Saved| saved.check_role(clock(), &settings))
+                .map_err(|why| PlanError::Role { relationship: relationship.name.clone(), why })?;
             let mut actions = Vec::new();
             let endpoint = Endpoint::new(clock(), settings, saved, writer, &mut actions);
             begun.push(Begun { endpoint, actions, link });
@@ -211,6 +214,19 @@ impl Running {
             error!("the failover thread had died");
         }
     }
+}
+
+/// What the journal is to have of relationships that `notes` knows and `config` does not any more: what
+/// becomes of their addresses from now on, no partner is told.
+#[must_use]
+pub fn left(config: &Config, notes: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Vec<u8>)> {
+    let is_there = |name: &str| config.failover.iter().any(|it| note_name(&it.name) == name);
+    let note = |(name, octets): (&String, &Vec<u8>)| {
+        let saved = is_relationship(name).then(|| Saved::from_octets(octets).ok()).flatten()?;
+        let left = saved.left();
+        (!is_there(name) && left != saved).then(|| (name.clone(), left.to_octets().to_vec()))
+    };
+    notes.iter().filter_map(note).collect()
 }
 
 /// The time that leases, headers and timers go by.

@@ -37,6 +37,7 @@ fn balance(role: Role) -> Balance {
         starts_alone: false,
         identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![POOL],
+        addresses: 1,
     };
     Balance::new(&settings, WriterId(9))
 }

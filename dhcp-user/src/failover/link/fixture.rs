@@ -36,6 +36,7 @@ pub(super) fn settings(role: Role, local: SocketAddr, peer: SocketAddr) -> Setti
             max_balance: Seconds(3_600),
             identity: Vec::new(),
             pools: Vec::new(),
+            addresses: 1,
             ..testing::settings(role)
         },
         local,

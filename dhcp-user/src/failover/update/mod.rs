@@ -6,9 +6,10 @@
 //!   duel       of two that crossed
 //!   merge      what an address becomes         walk       what the partner asked for
 //! translate  a binding on the wire             client     its client there
-//! holding    what dhcpd is not told yet
+//! holding    what dhcpd is not told yet        anew       what counts as told, and is not
 //! ```
 
+mod anew;
 mod client;
 mod conflict;
 mod duel;
@@ -25,9 +26,11 @@ mod walk;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 
+use self::anew::Anew;
 use self::flight::Flight;
 use self::holding::Holding;
 use self::walk::Walk;
+pub(super) use self::walk::joined;
 use super::balance::Balance;
 use super::event::{Action, Alarm};
 use super::moment::{Moment, Xids};
@@ -71,6 +74,8 @@ pub(super) struct Updates {
     /// Where the round over what is untold goes on: which range, and where in it.
     round: (usize, ResourceId),
     walk: Option<Walk>,
+    /// What is to count as untold, as long as that is not done.
+    anew: Option<Anew>,
     /// Before a partner that has recovered serves.
     handover: Handover,
     /// UPDREQALL is not answered in full.
@@ -134,6 +139,7 @@ impl Updates {
             ready: VecDeque::new(),
             round: (0, ResourceId::FIRST),
             walk: None,
+            anew: None,
             handover: Handover::No,
             owes_all,
             wants_all: false,

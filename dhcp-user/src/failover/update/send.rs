@@ -45,6 +45,9 @@ impl Updates {
         if !at.is_heard {
             return false;
         }
+        if let Some(has_more) = self.mark_anew(at, room, actions) {
+            return has_more;
+        }
         let from = actions.len();
         let limit = from.saturating_add(room);
         // Half of the room: what is given must go out as well.

@@ -57,7 +57,7 @@ impl Walk {
 
 /// The same addresses in as few ranges as there can be: whoever goes round them asks the table once for
 /// each, and a carrier has thousands of subnets side by side. They come ascending.
-pub(super) fn joined(ranges: impl Iterator<Item = Range>) -> VecDeque<Range> {
+pub(in crate::failover) fn joined(ranges: impl Iterator<Item = Range>) -> VecDeque<Range> {
     let mut joined: VecDeque<Range> = VecDeque::new();
     for range in ranges {
         match joined.back_mut() {

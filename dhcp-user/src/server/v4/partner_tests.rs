@@ -39,7 +39,8 @@ fn shared(buckets: [u64; 4]) -> View {
 }
 
 fn down(server: &mut Server) {
-    server.views.0[0].takeover = Some(Takeover { since: server.now, told_until: server.now });
+    server.views.0[0].takeover =
+        Some(Takeover { since: server.now, told_until: server.now, mclt: Seconds(MCLT) });
 }
 
 fn primary(behind: &str) -> Server {

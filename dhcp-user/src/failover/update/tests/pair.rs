@@ -40,6 +40,7 @@ pub(super) fn settings(role: Role) -> Settings {
         min_balance: Seconds(60),
         max_balance: Seconds(3_600),
         pools: vec![POOL],
+        addresses: 1,
         ..testing::settings(role)
     }
 }

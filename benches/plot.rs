@@ -1,6 +1,6 @@
 //! Plots of what was measured, as SVG, from the points of a results file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -21,13 +21,13 @@ const PLOTS: [Plot; 4] = [
     Plot {
         name: "latency-p99",
         caption: "Whole exchanges behind relays: 99th percentile",
-        x: "exchanges a second, no rhythm but the clock's",
+        x: "exchanges a second, at equal distances",
         y: "µs from the intended DISCOVER to the ACK",
     },
     Plot {
         name: "latency-p50",
         caption: "Whole exchanges behind relays: median",
-        x: "exchanges a second, no rhythm but the clock's",
+        x: "exchanges a second, at equal distances",
         y: "µs from the intended DISCOVER to the ACK",
     },
     Plot {
@@ -44,9 +44,12 @@ const PLOTS: [Plot; 4] = [
     },
 ];
 
-const SIZE: (u32, u32) = (900, 560);
-/// Told apart by people who do not see all colours, on white (Okabe and Ito, "Color Universal Design").
-const COLOURS: [RGBColor; 8] = [
+const SIZE: (u32, u32) = (1080, 520);
+/// Of that the names of the lines have so much on the right.
+const NAMES_WIDTH: u32 = 320;
+/// Told apart by people who do not see all colours, on white (after Okabe and Ito, "Color Universal
+/// Design").
+const COLOURS: [RGBColor; 9] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -55,6 +58,7 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(230, 159, 0),
     RGBColor(0, 0, 0),
     RGBColor(120, 120, 120),
+    RGBColor(120, 60, 20),
 ];
 
 /// The results file, but for what is no plot's.
@@ -74,15 +78,21 @@ struct Point {
 /// Lines of a plot by name, each with its points from left to right.
 type Lines = BTreeMap<String, Vec<(f64, f64)>>;
 
+/// By the lines' names.
+type Colours<'a> = BTreeMap<&'a str, RGBColor>;
+
 /// Draws all plots that there are points of, beside the results.
 pub(crate) fn draw(directory: &Path) -> Result<()> {
     let file = directory.join("results.json");
     let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
     let results: Results = serde_json::from_str(&text)?;
+    // A series has its colour in every plot.
+    let names: BTreeSet<&str> = results.points.iter().map(|point| &*point.series).collect();
+    let colours: Colours = names.into_iter().zip(COLOURS.into_iter().cycle()).collect();
     for plot in &PLOTS {
         let lines = lines_of(plot.name, &results.points);
         if !lines.is_empty() {
-            plot.draw(&directory.join(plot.name).with_extension("svg"), &lines)?;
+            plot.draw(&directory.join(plot.name).with_extension("svg"), &lines, &colours)?;
         }
     }
     Ok(())
@@ -114,9 +124,10 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 impl Plot {
-    fn draw(&self, path: &Path, lines: &Lines) -> Result<()> {
-        let area = SVGBackend::new(path, SIZE).into_drawing_area();
-        area.fill(&WHITE)?;
+    fn draw(&self, path: &Path, lines: &Lines, colours: &Colours<'_>) -> Result<()> {
+        let whole = SVGBackend::new(path, SIZE).into_drawing_area();
+        whole.fill(&WHITE)?;
+        let (area, names) = whole.split_horizontally(SIZE.0 - NAMES_WIDTH);
         let points = || lines.values().flatten();
         let mut chart = ChartBuilder::on(&area)
             .caption(self.caption, ("sans-serif", 20))
@@ -140,21 +151,15 @@ impl Plot {
             .y_label_formatter(&number)
             .light_line_style(WHITE)
             .draw()?;
-        for ((name, line), colour) in lines.iter().zip(COLOURS.iter().cycle()) {
-            let style = colour.stroke_width(2);
-            chart
-                .draw_series(LineSeries::new(line.iter().copied(), style))?
-                .label(name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        for (row, (name, line)) in (0..).zip(lines) {
+            let colour = colours[name.as_str()];
+            chart.draw_series(LineSeries::new(line.iter().copied(), colour.stroke_width(2)))?;
             chart.draw_series(line.iter().map(|&at| Circle::new(at, 3, colour.filled())))?;
+            let y = 60 + 22 * row;
+            names.draw(&PathElement::new([(0, y), (22, y)], colour.stroke_width(3)))?;
+            names.draw(&Text::new(name.as_str(), (30, y - 6), ("sans-serif", 13)))?;
         }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.8))
-            .border_style(RGBColor(180, 180, 180))
-            .draw()?;
-        area.present()?;
+        whole.present()?;
         Ok(())
     }
 }

@@ -17,7 +17,8 @@ use crate::rig::Rig;
 use crate::search::highest_loss_free;
 
 /// In the order in which they take turns.
-const CONTESTANTS: [Who; 8] = [
+const CONTESTANTS: [Who; 9] = [
+    Who::Reflector,
     Who::Tandem,
     Who::Kea,
     Who::TandemTwo,
@@ -29,7 +30,7 @@ const CONTESTANTS: [Who; 8] = [
 ];
 
 /// They hold a lease each and have all lost it from memory, as behind a street whose power is back.
-const CLIENTS: u32 = 10_000;
+const CLIENTS: u32 = 20_000;
 /// Behind so many relays, which add option 82.
 const RELAYS: u32 = 16;
 /// For the rate that the search begins with, and for renewals.
@@ -135,14 +136,16 @@ impl Showing {
             wrong += outcome.wrong.sum();
             Ok(outcome)
         };
-        self.renewals.push(run(Act::Renew, Arrival::Window(WINDOW))?.rate);
-        let sustained = run(Act::Exchange, Arrival::Window(WINDOW))?.rate;
-        let highest =
-            highest_loss_free(sustained, scale.steps, |arrival| run(Act::Exchange, arrival))?;
+        let exchange = contestant.exchange();
+        if exchange == Act::Exchange {
+            self.renewals.push(run(Act::Renew, Arrival::Window(WINDOW))?.rate);
+        }
+        let sustained = run(exchange, Arrival::Window(WINDOW))?.rate;
+        let highest = highest_loss_free(sustained, scale.steps, |arrival| run(exchange, arrival))?;
         self.highest.push(highest);
         if highest > 0.0 {
             for share in SHARES {
-                let outcome = run(Act::Exchange, Arrival::Even(highest * share))?;
+                let outcome = run(exchange, Arrival::Even(highest * share))?;
                 let name = contestant.name();
                 for (plot, quantile) in [("latency-p50", 0.5), ("latency-p99", 0.99)] {
                     let at = [outcome.rate, outcome.latency_us(quantile)];
@@ -171,6 +174,9 @@ impl Showing {
             .say();
         let note = "at half the highest rate, from when the DISCOVER was meant to leave";
         Figure::new(format!("DORA, p99: {name}"), "µs", self.whole_p99.clone()).note(note).say();
+        if self.renewals.is_empty() {
+            return;
+        }
         let note = format!("renewals by unicast, {WINDOW} under way");
         Figure::new(format!("REQUEST to ACK: {name}"), "packets/s", self.renewals.clone())
             .note(note)

@@ -48,6 +48,11 @@ pub(crate) trait Contestant {
     /// What one must know beside its numbers.
     fn note(&self) -> &'static str;
 
+    /// What a client does with it from beginning to end.
+    fn exchange(&self) -> Act {
+        Act::Exchange
+    }
+
     /// Writes the leases and starts it. It answers soon, or its log says why not.
     ///
     /// # Errors
@@ -92,6 +97,8 @@ pub(crate) enum Who {
     Dhcpd,
     /// dnsmasq
     Dnsmasq,
+    /// No server: each packet goes back at once, which is the limit
+    Reflector,
 }
 
 impl Who {
@@ -111,6 +118,7 @@ impl Who {
             Self::Kea => Box::new(kea::Kea),
             Self::Dhcpd => Box::new(dhcpd::Dhcpd),
             Self::Dnsmasq => Box::new(dnsmasq::Dnsmasq),
+            Self::Reflector => Box::new(reflector::Reflection),
         }
     }
 }
@@ -176,7 +184,11 @@ pub(crate) fn start(
 ) -> Result<(Box<dyn Running>, Duration)> {
     let server = contestant.start(ground)?;
     let begun = Instant::now();
-    let took = generator.first_answer(Act::Discover, ground.access, state::NEWCOMER, begun);
+    let act = match contestant.exchange() {
+        Act::Reflect => Act::Reflect,
+        _ => Act::Discover,
+    };
+    let took = generator.first_answer(act, ground.access, state::NEWCOMER, begun);
     let took = took.with_context(|| format!("{}\n{}", contestant.name(), server.log()))?;
     Ok((server, took))
 }

@@ -6,13 +6,42 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Result;
 
-use crate::load::{End, pin};
+use super::{Contestant, Ground, Running};
+use crate::load::{Act, End, pin};
 use crate::rig::{Rig, SERVER_CORE};
 
 /// Packets taken at a time, as the server does.
 const BATCH: usize = 64;
 /// The longest sleep.
 const NAP_NS: u64 = 1_000_000;
+
+/// The limit: no server, but a [`Reflector`] in its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reflection;
+
+impl Contestant for Reflection {
+    fn name(&self) -> String {
+        "bare reflector".to_owned()
+    }
+
+    fn note(&self) -> &'static str {
+        "no server: one packet each way, where an exchange has two"
+    }
+
+    fn exchange(&self) -> Act {
+        Act::Reflect
+    }
+
+    fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
+        Ok(Box::new(Reflector::start(ground.rig)?))
+    }
+}
+
+impl Running for Reflector {
+    fn log(&self) -> String {
+        String::new()
+    }
+}
 
 /// A thread that turns every packet around. Dropping it stops it.
 pub(crate) struct Reflector {

@@ -89,3 +89,42 @@ impl<'a> Iterator for Options<'a> {
 fn word(octets: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(*octets.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame with these options and nothing else set.
+    fn frame(options: &[u8]) -> Vec<u8> {
+        let mut frame = vec![0; HEADERS_LEN + FIXED_LEN];
+        frame[12..15].copy_from_slice(&[8, 0, 0x45]);
+        frame.extend_from_slice(options);
+        frame
+    }
+
+    #[test]
+    fn options_are_found_in_any_order_and_behind_padding() {
+        let frame =
+            frame(&[0, 54, 4, 10, 0, 0, 1, 0, 53, 1, 5, 51, 4, 0, 1, 0x51, 0x80, 255, 53, 1, 2]);
+        let answer = Answer::read(&frame).unwrap();
+        assert_eq!((answer.kind, answer.server), (5, Ipv4Addr::new(10, 0, 0, 1)));
+        assert!(answer.has_sane_times());
+    }
+
+    #[test]
+    fn a_lease_of_no_time_and_times_out_of_order_are_not_sane() {
+        let times = |octets: &[u8]| Answer::read(&frame(octets)).unwrap().has_sane_times();
+        assert!(!times(&[]));
+        assert!(!times(&[51, 4, 0, 0, 0, 0]));
+        assert!(!times(&[51, 4, 255, 255, 255, 255]));
+        let (lease, t1) = ([51, 4, 0, 0, 14, 16], [58, 4, 0, 0, 7, 8]);
+        assert!(times(&[lease, t1, [59, 4, 0, 0, 12, 78]].concat()));
+        assert!(!times(&[lease, t1, [59, 4, 0, 0, 1, 0]].concat()));
+    }
+
+    #[test]
+    fn an_option_cut_short_ends_the_list() {
+        assert_eq!(Options(&[53, 1, 5, 54, 4, 10]).count(), 1);
+        assert_eq!(Options(&[53]).count(), 0);
+    }
+}

@@ -1,7 +1,7 @@
 //! The load: clients by the million on one AF_XDP socket, each of which does what a DHCP client does
 //! and holds the server to what it was told.
 //!
-//! - [`plan`]: what clients do, how they reach the server, when they come
+//! - [`plan`], [`pace`]: what clients do, how they reach the server, when they come
 //! - [`template`], [`answer`]: octets out and in
 //! - [`clients`]: who holds which address
 //! - [`under_way`]: exchanges that wait for an answer

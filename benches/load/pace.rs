@@ -40,3 +40,33 @@ impl Pace {
         (!matches!(self.arrival, Arrival::Window(_))).then_some(self.next_ns as u64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_kept_waiting_came_when_it_meant_to() {
+        let mut pace = Pace::new(Arrival::Even(1_000.0));
+        assert_eq!(pace.due(0, 0), Some(0));
+        assert_eq!(pace.due(999_999, 0), None);
+        // The generator, or the server in its way, stood still.
+        let due: Vec<_> = std::iter::from_fn(|| pace.due(3_500_000, 0)).collect();
+        assert_eq!(due, [1_000_000, 2_000_000, 3_000_000]);
+        assert_eq!(pace.next_ns(), Some(4_000_000));
+    }
+
+    #[test]
+    fn those_who_come_at_random_are_as_many_in_the_long_run() {
+        let mut pace = Pace::new(Arrival::Random(1_000.0));
+        let came = std::iter::from_fn(|| pace.due(100_000_000_000, 0)).count();
+        assert!((98_000..102_000).contains(&came), "{came}");
+    }
+
+    #[test]
+    fn a_window_has_room_for_so_many() {
+        let mut pace = Pace::new(Arrival::Window(2));
+        assert_eq!([0, 1, 2].map(|under_way| pace.due(7, under_way)), [Some(7), Some(7), None]);
+        assert_eq!(pace.next_ns(), None);
+    }
+}

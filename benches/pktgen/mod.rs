@@ -13,7 +13,7 @@ use dhcp_user::wire::MacAddr;
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
 
-use crate::contestant::{self, Ground, Reflector, Who, emptied};
+use crate::contestant::{self, Ground, Who, emptied};
 use crate::load::{Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, Plan, Target};
 use crate::rig::{Rig, TARGET};
 use crate::state::POOL;
@@ -24,9 +24,6 @@ pub(crate) struct Arguments {
     /// Start this server on a host of its own, with nothing leased
     #[arg(long, value_enum, default_value = "tandem", conflicts_with = "interface")]
     against: Who,
-    /// A reflector in its place: what the generator and the kernel can do
-    #[arg(long, conflicts_with_all = ["interface", "against"])]
-    reflector: bool,
     /// Ask a server that is there, through this interface of the calling network namespace, which
     /// sees nothing else meanwhile
     #[arg(long, requires = "server_address")]
@@ -126,10 +123,6 @@ pub(crate) fn run(arguments: &crate::Arguments, load: &Arguments) -> Result<()> 
 fn against_its_own(arguments: &crate::Arguments, load: &Arguments) -> Result<Vec<Step>> {
     let rig = Rig::new(fs::canonicalize(&arguments.divert).context("the divert object")?);
     let mut generator = rig.generator()?;
-    if load.reflector {
-        let _reflector = Reflector::start(&rig)?;
-        return load.drive(&mut generator);
-    }
     let contestant = load.against.contestant();
     let (first, last) = POOL;
     // As much again as there are clients, so that a server has a choice.
@@ -191,7 +184,7 @@ impl Arguments {
 
     fn drive(&self, generator: &mut Generator) -> Result<Vec<Step>> {
         let mut clients = Clients::of_pool(0..self.clients, self.pool.unwrap_or(POOL));
-        let mix = if self.reflector {
+        let mix = if self.interface.is_none() && self.against == Who::Reflector {
             Mix::only(Act::Reflect)
         } else {
             Mix::new([self.discovers, self.exchanges, self.renewals, self.releases])

@@ -13,7 +13,7 @@ pub(crate) fn build() -> Result<()> {
     ebpf::try_build();
     announce("building the server and the measurements", || {
         execute(&mut workspace::cargo(["build", "--release", "--package", "dhcp-user"]))?;
-        execute(&mut workspace::cargo(["build", "--release", "--package", "tandem-benches"]))
+        Build::Fast.make()
     })
 }
 
@@ -26,14 +26,25 @@ pub(crate) enum Build {
     Counted,
 }
 
+impl Build {
+    fn binary(self) -> &'static str {
+        match self {
+            Self::Fast => "tandem-bench",
+            Self::Counted => "tandem-bench-counted",
+        }
+    }
+
+    /// Builds it alone: linking takes longer than most measurements.
+    pub(crate) fn make(self) -> Result<()> {
+        let arguments = ["build", "--release", "--package", "tandem-benches", "--bin"];
+        execute(workspace::cargo(arguments).arg(self.binary()))
+    }
+}
+
 /// A command of it, whose state and logs go to `directory`.
 pub(crate) fn command(build: Build, directory: &Path) -> Command {
     let release = workspace::root().join("target/release");
-    let name = match build {
-        Build::Fast => "tandem-bench",
-        Build::Counted => "tandem-bench-counted",
-    };
-    let mut command = workspace::command(release.join(name));
+    let mut command = workspace::command(release.join(build.binary()));
     command.arg("--server").arg(release.join("tandem"));
     command.arg("--divert").arg(workspace::divert());
     command.arg("--directory").arg(directory);

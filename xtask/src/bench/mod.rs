@@ -75,6 +75,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// Runs one measurement; its figures and points are its lines of JSON.
 fn measure(arguments: &[&str], quick: bool, directory: &Path) -> Result<Vec<Value>> {
     let build = if arguments == ["allocations"] { Build::Counted } else { Build::Fast };
+    if build == Build::Counted {
+        build.make()?;
+    }
     let mut command = measurements::command(build, directory);
     command.args(arguments).args(quick.then_some("--quick"));
     let said = output(&mut command)?;

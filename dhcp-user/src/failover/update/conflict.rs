@@ -99,13 +99,15 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
         // Departs from draft-12 §7.1.3, by which each would refuse the other for good: of one second,
         // the partner's word follows what it knows of ours; and a client that leaves one server and
-        // comes to the other has come.
+        // comes to the other has come. Not while the partner is being told that it has left: of a lease
+        // that it has from us it then takes our word, and of one that it gave since it refuses it.
         Rule::HeardLater
             if theirs.cltt == Some(binding.cltt)
                 && !is_overtaken_release(now, ours.dialect, theirs)
                 && (binding.told == Told::Acknowledged
                     || (status, theirs.status)
-                        == (BindingStatus::Released, BindingStatus::Active)) =>
+                        == (BindingStatus::Released, BindingStatus::Active)
+                        && !(has_lost && ours.dialect == Dialect::Tandem)) =>
         {
             Ok(())
         }

@@ -167,3 +167,23 @@ proptest! {
         check_agreed(&pair)?;
     }
 }
+
+/// A release on its way, and the lease told back on the partner's wish for all, in one second: each took
+/// the other's word for the later one.
+#[test]
+fn a_release_that_crosses_the_lease_told_back_in_its_second_is_the_later_word() {
+    let (primary, secondary) = (0, 1);
+    let mut pair = Pair::new(COUNT);
+    pair.connect();
+    pair.sides[primary].grant(ip(3), 1);
+    pair.settle();
+    act(&mut pair, Step::Ask { side: secondary, all: true });
+    pair.deliver(secondary);
+    pair.pump(secondary, 64);
+    pair.sides[primary].release(ip(3));
+    pair.pump(primary, 64);
+    assert!(!pair.wire[primary].is_empty() && !pair.wire[secondary].is_empty(), "they cross");
+    pair.settle();
+    let held = [primary, secondary].map(|side| pair.sides[side].get(ip(3)).unwrap());
+    assert!(held.iter().all(Binding::is_available), "{held:?}");
+}

@@ -57,6 +57,8 @@ impl Telling {
             cltt: None,
             flags: binding.flags,
             request_options: None,
+            // Departs from draft-12 §7.1.1, which has T1 and T2 in it: both servers have them from the
+            // configuration.
             reply_options: None,
             ddns: None,
         };

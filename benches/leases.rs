@@ -24,7 +24,7 @@ const COUNTS: [u32; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 const SPARE: u32 = 100_000;
 
 /// Measures both and prints the figures.
-pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
+pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
     let (repetitions, most, milliseconds) =
         if arguments.quick { (1, 1_000_000, 700) } else { (3, 10_000_000, 1_500) };
     let times = [300, milliseconds].map(Duration::from_millis);
@@ -32,6 +32,9 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let mut generator = rig.generator()?;
     let mut shares = Vec::new();
     for (who, most) in CONTESTANTS.map(|(who, own_most)| (who, own_most.min(most))) {
+        if !only.is_empty() && !only.contains(&who) {
+            continue;
+        }
         let counts = COUNTS.into_iter().filter(|count| *count <= most);
         let (mut rates, mut starts) = (Vec::new(), Vec::new());
         for leases in counts {

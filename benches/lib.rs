@@ -66,7 +66,10 @@ enum Subject {
     /// One client floods, and the guard is on
     Flood,
     /// Renewals and restarts by the number of leases
-    Leases,
+    Leases {
+        /// Of these alone
+        who: Vec<contestant::Who>,
+    },
     /// Heap allocations for each packet
     Allocations,
     /// Instructions of each part, counted by callgrind
@@ -129,7 +132,7 @@ pub fn run(allocations: Option<fn() -> usize>) -> Result<()> {
         Subject::Pairs => failover::pairs(&arguments),
         Subject::Workers => workers::measure(&arguments),
         Subject::Flood => flood::measure(&arguments),
-        Subject::Leases => leases::measure(&arguments),
+        Subject::Leases { who } => leases::measure(&arguments, who),
         Subject::Allocations => {
             let counter =
                 allocations.context("this build counts none: tandem-bench-counted does")?;

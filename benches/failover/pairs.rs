@@ -59,14 +59,16 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
                     rates.push(rate);
                     late.push(p99);
                 }
-                Err(error) => eprintln!("note: a pair of {make:?} is not measured: {error:#}"),
+                Err(error) => {
+                    eprintln!("note: a pair of {} is not measured: {error:#}", make.name())
+                }
             }
         }
     }
     for (make, [rates, late]) in makes.into_iter().zip(&found) {
-        let name = format!("a pair, DORA, highest loss-free rate: {make:?}");
+        let name = format!("a pair, DORA, highest loss-free rate: {}", make.name());
         Figure::new(name, "exchanges/s", rates.clone()).note(make.note()).say();
-        let name = format!("a pair, DORA, p99 at half of it: {make:?}");
+        let name = format!("a pair, DORA, p99 at half of it: {}", make.name());
         Figure::new(name, "µs", late.clone()).say();
     }
     for (other, name) in [(1, "Kea's"), (2, "dhcpd's")] {
@@ -97,13 +99,21 @@ fn one(
 }
 
 impl Make {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tandem => "Tandem",
+            Self::Kea => "Kea, hot standby",
+            Self::Dhcpd => "ISC dhcpd",
+        }
+    }
+
     fn note(self) -> &'static str {
         match self {
             Self::Tandem => {
                 "each server half of the clients, durable; the partner is told afterwards"
             }
             Self::Kea => {
-                "hot standby, multi-threaded, own listeners: one answers when the other knows"
+                "multi-threaded, own listeners: one answers, once the other knows; neither flushes"
             }
             Self::Dhcpd => {
                 "each server half of the clients, durable; the partner is told afterwards"

@@ -126,6 +126,14 @@ impl Binding {
         if is_secondarys { Owner::Secondary } else { Owner::Primary }
     }
 
+    /// Whether the address is available, and one of the two servers at least keeps it for one client,
+    /// whom either may give it (draft-12 §5.13): with a partner it is nobody else's before both know
+    /// that the reservation is gone.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.is_available() && self.flags.reserved
+    }
+
     /// Whether the address is available but promised by a DHCPOFFER that still counts at `now`.
     #[must_use]
     pub fn is_offered(&self, now: Stamp) -> bool {

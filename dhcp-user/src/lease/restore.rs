@@ -118,9 +118,12 @@ impl Table {
         let guard = self.pin();
         for (_, resource) in free {
             let binding = self.look(*resource, &guard).binding();
-            let pool = state.pool_at(*resource).filter(|_| !state.layout.is_reserved(*resource));
-            let Some((pool, binding)) = pool.zip(binding) else { continue };
-            pool.queue(binding.owner()).push(*resource);
+            let Some(binding) = binding.filter(|_| !state.layout.is_reserved(*resource)) else {
+                continue;
+            };
+            if let Some(queue) = state.queue_for(*resource, binding) {
+                queue.push(*resource);
+            }
             if binding.flags.reserved {
                 // Not any more, and the partner hears of it.
                 self.mark_untold(*resource);

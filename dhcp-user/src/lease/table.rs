@@ -17,6 +17,7 @@ use super::index::{Fold, Index};
 use super::layout::{Layout, NetworkId, PoolId};
 use super::page::{CHUNK, Directory};
 use super::pool::Pool;
+use super::queue::FreeQueue;
 use super::resource::ResourceId;
 use super::slot::Seen;
 use super::untold::Listener;
@@ -221,9 +222,7 @@ impl Table {
     /// Queues an available address where it may be taken from.
     pub(super) fn queue(&self, resource: ResourceId, binding: &Binding) {
         let state = self.state.load();
-        if let Some(pool) = state.pool_at(resource).filter(|_| !state.layout.is_reserved(resource))
-        {
-            let queue = pool.queue(binding.owner());
+        if let Some(queue) = state.queue_for(resource, binding) {
             // Whether the offer still counts is for whoever finds it: there is no clock here.
             if binding.offered_until.0 == 0 {
                 queue.push(resource);
@@ -239,6 +238,15 @@ impl State {
     pub(super) fn pool(&self, id: PoolId) -> Option<&Arc<Pool>> {
         let index = self.pools.binary_search_by_key(&id.0, |pool| pool.range.first).ok()?;
         self.pools.get(index)
+    }
+
+    /// Where an address with this binding, which is available, waits for a client; nowhere while it is
+    /// kept for one, here or by the partner.
+    pub(super) fn queue_for(&self, resource: ResourceId, binding: &Binding) -> Option<&FreeQueue> {
+        let layout = &self.layout;
+        let is_theirs = binding.is_kept() && layout.relationship_of(resource).is_some();
+        let pool = self.pool_at(resource).filter(|_| !is_theirs && !layout.is_reserved(resource))?;
+        Some(pool.queue(binding.owner()))
     }
 
     /// The pool that the address lies in.

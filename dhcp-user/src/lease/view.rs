@@ -153,6 +153,9 @@ impl View {
         let owner = match binding {
             None => Owner::Primary,
             Some(binding) => match binding.status {
+                Free | Backup if binding.is_kept() && self.mclt.is_some() => {
+                    return self.is_taken_over(now);
+                }
                 Free | Backup => binding.owner(),
                 Active | Abandoned => return false,
                 Expired | Released | Reset => {

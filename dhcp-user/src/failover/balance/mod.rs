@@ -337,7 +337,8 @@ impl Balance {
         };
         let before = seen.binding();
         let is_ours = before.map_or(from == BindingStatus::Free, |before| before.status == from);
-        if !is_ours || before.is_some_and(|before| before.is_offered(at.now)) {
+        let is_promised = |before: &Binding| before.is_offered(at.now) || before.is_kept();
+        if !is_ours || before.is_some_and(is_promised) {
             return false;
         }
         let mut new = before.cloned().unwrap_or_else(|| Binding::new(to, at.now));

@@ -22,8 +22,10 @@ pub(super) struct Theirs<'a> {
     /// lease-expiration-time; `None` if none came.
     pub(super) expires: Option<Stamp>,
     pub(super) client: Option<&'a Client>,
-    /// R, for an address that is not reserved here.
-    pub(super) is_oddly_reserved: bool,
+    /// R.
+    pub(super) is_reserved_there: bool,
+    /// Whether our own configuration keeps the address for one client.
+    pub(super) is_reserved_here: bool,
 }
 
 /// What is known here.
@@ -77,8 +79,16 @@ const FIGURE: [[Rule; 7]; 7] = {
 /// # Errors
 /// The reject-reason, and words.
 pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<(), Refusal> {
-    if theirs.is_oddly_reserved && theirs.status == BindingStatus::Backup {
-        return Err((Reject::NotReserved, "the address is not reserved here"));
+    match (theirs.is_reserved_there, theirs.is_reserved_here, theirs.status) {
+        (true, false, BindingStatus::Backup) => {
+            return Err((Reject::NotReserved, "the address is not reserved here"));
+        }
+        // Its client is served here still, and the partner would give it to others. What the secondary
+        // gives up is the primary's, reserved or not.
+        (false, true, BindingStatus::Free) if ours.role == Role::Secondary => {
+            return Err((Reject::NotReserved, "the address is still reserved here"));
+        }
+        _ => {}
     }
     let has_lost = duel::is_lost(ours, theirs)?;
     let status = ours.binding.map_or(BindingStatus::Free, |binding| binding.status);
@@ -202,7 +212,8 @@ mod tests {
         cltt: Option<Stamp>,
         expires: Option<Stamp>,
         client: Client,
-        is_oddly_reserved: bool,
+        is_reserved_there: bool,
+        is_reserved_here: bool,
     }
 
     impl Case {
@@ -215,7 +226,8 @@ mod tests {
                 cltt: None,
                 expires: None,
                 client: client(b"a"),
-                is_oddly_reserved: false,
+                is_reserved_there: false,
+                is_reserved_here: false,
             }
         }
 
@@ -232,7 +244,8 @@ mod tests {
                 starts: Some(Stamp(700)),
                 expires: self.expires,
                 client: Some(&self.client),
-                is_oddly_reserved: self.is_oddly_reserved,
+                is_reserved_there: self.is_reserved_there,
+                is_reserved_here: self.is_reserved_here,
             };
             judge(NOW, ours, theirs).err().map(|(reason, _)| reason)
         }
@@ -381,10 +394,23 @@ mod tests {
     #[test]
     fn a_reserved_address_is_offered_to_who_has_the_reservation_alone() {
         let mut case = Case::of(Some(binding(BindingStatus::Free)));
-        case.is_oddly_reserved = true;
+        case.is_reserved_there = true;
         assert_eq!(case.judge(BindingStatus::Backup), Some(Reject::NotReserved));
         assert_eq!(case.judge(BindingStatus::Free), None);
         assert_eq!(case.judge(BindingStatus::Active), None);
+        case.is_reserved_here = true;
+        assert_eq!(case.judge(BindingStatus::Backup), None);
+    }
+
+    /// Or the secondary would give it to its client, and the primary to another.
+    #[test]
+    fn a_primary_hears_that_an_address_is_still_reserved_here() {
+        let mut case = Case::of(Some(binding(BindingStatus::Backup)));
+        case.is_reserved_here = true;
+        assert_eq!(case.judge(BindingStatus::Free), None, "given up by the secondary");
+        case.role = Role::Secondary;
+        assert_eq!(case.judge(BindingStatus::Free), Some(Reject::NotReserved));
+        assert_eq!(case.judge(BindingStatus::Expired), None);
     }
 
     #[test]

@@ -101,7 +101,8 @@ mod tests {
                 starts: None,
                 expires: None,
                 client: None,
-                is_oddly_reserved: false,
+                is_reserved_there: false,
+                is_reserved_here: false,
             };
             is_ours_better(role, own, theirs)
         };

@@ -27,6 +27,8 @@ pub(super) struct Sent {
     xid: u32,
     /// What was told.
     pub(super) binding: Binding,
+    /// It was told as free of a reservation that the binding still has.
+    pub(super) cancels: bool,
     /// potential-expiration-time that went with it.
     pub(super) potential: Stamp,
     /// It lost a duel: its answer says nothing any more (spec §6.3).
@@ -73,7 +75,8 @@ impl Flight {
             None => self.messages.push_back(Message { xid, at: now, left: 1, is_owed: false }),
         }
         let potential = update.potential.unwrap_or(Stamp::ZERO);
-        let sent = Sent { xid, binding, potential, is_forgotten: false, is_stale: false };
+        let cancels = binding.is_kept() && !update.flags.reserved;
+        let sent = Sent { xid, binding, cancels, potential, is_forgotten: false, is_stale: false };
         self.sent.insert(update.address, sent);
     }
 

@@ -123,6 +123,13 @@ pub(super) fn agreed(now: Stamp, writer: WriterId, binding: &Binding, potential:
     new
 }
 
+/// The reservation is gone, and both servers know: the address is the primary's (draft-12 §5.13).
+pub(super) fn cancel(binding: &mut Binding, now: Stamp) {
+    binding.status = BindingStatus::Free;
+    binding.starts = now;
+    binding.flags.reserved = false;
+}
+
 /// Nobody has it any more, and both servers know. What was promised of the last lease must not be
 /// reckoned with for the next: the partner does not wait for it if we are lost.
 pub(super) fn become_available(binding: &mut Binding, now: Stamp) {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use super::conflict::{self, Ours, Refusal, Theirs};
 use super::flight::Sent;
 use super::translate::Received;
-use super::{REMEMBERED_MAX, Ready, Updates, changed, merge};
+use super::{REMEMBERED_MAX, Ready, Updates, changed, merge, send};
 use crate::failover::Dialect;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
@@ -86,7 +86,7 @@ impl Updates {
             self.judge(at, update, before, &theirs, is_reserved, actions)?;
             let mut new =
                 merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
-            if self.is_retold(address, &new) {
+            if self.is_retold(address, &new) || send::is_cancelled(at, address, &new) {
                 new.told = Told::Unsent;
             }
             let is_nothing = match before {
@@ -172,7 +172,8 @@ impl Updates {
                 starts: theirs.starts,
                 expires: theirs.expires,
                 client: theirs.client.as_ref(),
-                is_oddly_reserved: theirs.flags.reserved && !is_reserved,
+                is_reserved_there: theirs.flags.reserved,
+                is_reserved_here: is_reserved,
             },
         );
         if theirs.status != BindingStatus::Active {

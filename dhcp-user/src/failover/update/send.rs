@@ -192,8 +192,10 @@ impl Updates {
         let mut seen = at.table.seen(address, &guard)?;
         loop {
             let binding = seen.binding()?;
-            if self.was_reserved(at, address, binding) {
-                match at.table.replace(address, seen, self.unreserved(at, binding), &guard) {
+            if binding.told == Told::Acknowledged && is_cancelled(at, address, binding) {
+                let untold =
+                    Binding { told: Told::Unsent, writer: Some(self.writer), ..binding.clone() };
+                match at.table.replace(address, seen, untold, &guard) {
                     Ok(now) => {
                         changed(address, Some(binding), now.binding(), actions);
                         seen = now;
@@ -249,26 +251,6 @@ impl Updates {
             }
             return Some((update, binding.clone()));
         }
-    }
-
-    /// Whether an available address is held as reserved for a client, and is not any more.
-    fn was_reserved(&self, at: &Moment<'_>, address: Ipv4Addr, binding: &Binding) -> bool {
-        let is_held_so = binding.is_available() && binding.flags.reserved;
-        is_held_so && !at.table.layout().is_reserved(address)
-    }
-
-    /// An address whose reservation was cancelled: the primary's, and both servers say so (draft-12
-    /// §5.13).
-    fn unreserved(&self, at: &Moment<'_>, binding: &Binding) -> Binding {
-        let mut new = Binding {
-            status: BindingStatus::Free,
-            starts: at.now,
-            told: Told::Unsent,
-            writer: Some(self.writer),
-            ..binding.clone()
-        };
-        new.flags.reserved = false;
-        new
     }
 
     /// As the partner would be told; `None` if it is not to be.
@@ -391,7 +373,13 @@ impl Updates {
         while let Some(before) = seen.binding() {
             let is_as_sent = merge::tells_alike(&sent.binding, before);
             let new = if is_as_sent {
-                merge::agreed(at.now, self.writer, before, sent.potential)
+                let mut new = merge::agreed(at.now, self.writer, before, sent.potential);
+                if sent.cancels {
+                    merge::cancel(&mut new, at.now);
+                } else if is_cancelled(at, address, &new) {
+                    new.told = Told::Unsent;
+                }
+                new
             } else if (before.status, sent.binding.status)
                 == (BindingStatus::Active, BindingStatus::Active)
             {
@@ -420,4 +408,10 @@ impl Updates {
         }
         true
     }
+}
+
+/// Whether an available address is held as reserved for a client, and is not any more: the partner may
+/// not know, and serve that client (draft-12 §5.13).
+pub(super) fn is_cancelled(at: &Moment<'_>, address: Ipv4Addr, binding: &Binding) -> bool {
+    binding.is_kept() && !at.table.layout().is_reserved(address)
 }

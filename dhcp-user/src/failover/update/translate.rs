@@ -88,6 +88,11 @@ impl Telling {
             update.status = Backup;
             update.flags.reserved = true;
         }
+        // Its reservation was cancelled.
+        if binding.is_kept() && !self.is_reserved {
+            update.status = Free;
+            update.flags.reserved = false;
+        }
         if binding.status != Abandoned {
             update.cltt = Some(binding.cltt).filter(|cltt| *cltt != Stamp::ZERO);
             if let Some(client) = &binding.client {

@@ -3,4 +3,5 @@
 mod listening;
 mod pair;
 mod race;
+mod reserved;
 mod single;

@@ -2,10 +2,10 @@
 
 use std::net::Ipv4Addr;
 
-use super::pair::{ENDPOINT, Pair, Side, WORKER, client, ip, layout};
+use super::pair::{ENDPOINT, Side, WORKER, client, ip};
 use crate::failover::event::{Action, Alarm};
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Table, Told};
+use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 use crate::wire::{IpFlags, Stamp};
 
@@ -284,26 +284,6 @@ fn dhcpd_is_not_told_a_lease_of_an_address_that_it_leases_to_another() {
 }
 
 #[test]
-fn reserved_addresses_outside_of_pools_are_told_a_partner_of_our_kind_alone() {
-    let reserved = Ipv4Addr::new(10, 9, 9, 9);
-    let side = || Side::of(Role::Primary, layout(20, vec![reserved]));
-    let lease = Binding {
-        told: Told::Unsent,
-        expires: Stamp(20_000),
-        client: Some(client(1)),
-        ..Binding::new(BindingStatus::Active, Stamp(1))
-    };
-    let mut dhcpd = side().linked(Dialect::Dhcpd, 10);
-    dhcpd.set(reserved, lease.clone());
-    dhcpd.pump(64);
-    assert!(told(&mut dhcpd).is_empty());
-    let mut tandem = side().linked(Dialect::Tandem, 10);
-    tandem.set(reserved, lease);
-    tandem.pump(64);
-    assert_eq!(told(&mut tandem).len(), 1);
-}
-
-#[test]
 fn all_clients_of_a_million_bindings_are_asked_for_in_bounded_steps() {
     const COUNT: u32 = 70_000;
     let mut side = Side::new(Role::Primary, COUNT).linked(Dialect::Tandem, 100);
@@ -491,36 +471,6 @@ fn a_lease_that_is_recorded_once_more_was_there_before() {
     let expected = Action::Changed { address: ip(0), before: Some(known.clone()), binding: known };
     assert_eq!(side.actions.first(), Some(&expected));
     assert!(matches!(side.actions[..], [_, Action::Send(7, _)]));
-}
-
-/// draft-12 §5.13; spec §11.2. Each server is told of the new configuration in its turn.
-#[test]
-fn an_address_whose_reservation_was_cancelled_is_free_on_both_and_the_primarys() {
-    for first in [0, 1] {
-        let mut pair = Pair::new(4);
-        for side in &mut pair.sides {
-            side.table = Table::new(layout(4, vec![ip(0)]));
-        }
-        let free = Binding { told: Told::Unsent, ..Binding::new(BindingStatus::Free, Stamp(1)) };
-        let flags = IpFlags { reserved: true, bootp: false };
-        pair.sides[0].set(ip(0), Binding { flags, ..free });
-        pair.connect();
-        pair.settle();
-        let secondary = pair.sides[1].get(ip(0)).unwrap();
-        assert_eq!((secondary.status, secondary.flags.reserved), (BindingStatus::Backup, true));
-        for side in [first, 1 - first] {
-            pair.sides[side].table.adopt(layout(4, Vec::new()));
-            pair.settle();
-        }
-        for side in &pair.sides {
-            let there = side.get(ip(0)).unwrap();
-            assert_eq!((there.status, there.flags.reserved), (BindingStatus::Free, false));
-            assert_eq!(there.told, Told::Acknowledged);
-            let is_primary = side.role == Role::Primary;
-            assert_eq!(side.view().may_give(side.now, Some(&there)), is_primary, "{first}");
-        }
-        assert!(pair.sides[0].grant(ip(0), 1));
-    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use super::event::{Action, Alarm, Event, Lost};
 use super::greeting::Greeted;
 use super::moment::{Moment, Xids};
+use super::refusal::Unsaid;
 use super::saved::Saved;
 use super::session::Session;
 use super::settings::{Dialect, Settings};
@@ -59,8 +60,9 @@ pub struct Endpoint {
     pub(super) has_warned: bool,
     /// The last one; for people alone.
     pub(super) refusal: Option<Refusal>,
-    /// When an operator last heard that an update of the partner's was refused.
-    pub(super) rejection_said: Stamp,
+    /// What an operator has to hear of ours that the partner refused, and of its that we did.
+    pub(super) refused: Unsaid,
+    pub(super) rejected: Unsaid,
 }
 
 impl Endpoint {
@@ -107,7 +109,8 @@ impl Endpoint {
             ahead: 0,
             has_warned: false,
             refusal: None,
-            rejection_said: Stamp::ZERO,
+            refused: Unsaid::default(),
+            rejected: Unsaid::default(),
             settings,
         };
         if saved.is_none() {

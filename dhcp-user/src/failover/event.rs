@@ -83,6 +83,17 @@ pub enum Action {
 /// What an operator should know.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Alarm {
+/// Updates that one of the two servers refused, since that was said last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refusals {
+    /// How many.
+    pub count: u64,
+    /// Of which address the last was.
+    pub address: Ipv4Addr,
+    /// Why.
+    pub rejection: Rejection,
+}
+
     /// Our state changed, and why in words.
     Moved {
         /// From this state.
@@ -108,20 +119,10 @@ pub enum Alarm {
         /// In words.
         what: String,
     },
-    /// The partner refused an update.
-    Refused {
-        /// Of which address.
-        address: Ipv4Addr,
-        /// Why.
-        rejection: Rejection,
-    },
-    /// We refused an update of the partner's; said once a second, whatever their number.
-    Rejected {
-        /// Of which address.
-        address: Ipv4Addr,
-        /// Why.
-        rejection: Rejection,
-    },
+    /// The partner refused updates of ours; said once a second, whatever their number.
+    Refused(Refusals),
+    /// We refused updates of the partner's; as often.
+    Rejected(Refusals),
     /// The partner is a primary with another MCLT than is configured here: its own counts.
     Mclt {
         /// As configured here.

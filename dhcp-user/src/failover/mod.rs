@@ -38,7 +38,7 @@ mod update;
 mod view;
 
 pub use endpoint::Endpoint;
-pub use event::{Action, Alarm, Command, Event, Lost};
+pub use event::{Action, Alarm, Command, Event, Lost, Refusals};
 pub use greeting::{Greeted, Greeting, Said, Tls};
 pub use saved::Saved;
 pub use settings::{Dialect, Role, Settings};

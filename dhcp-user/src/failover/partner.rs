@@ -104,9 +104,12 @@ impl Endpoint {
                     ours.on_update(at, xid, updates, actions);
                 });
             }
-            Message::BindingAck(answers) => self.with_updates(now, table, |ours, at, _| {
-                ours.on_acknowledgement(at, xid, answers, actions);
-            }),
+            Message::BindingAck(answers) => {
+                let refused = self.with_updates(now, table, |ours, at, _| {
+                    ours.on_acknowledgement(at, xid, answers, actions)
+                });
+                self.note_refused(now, refused);
+            }
             Message::UpdateRequest | Message::UpdateRequestAll => {
                 let all = packet.message == Message::UpdateRequestAll;
                 if let Some(session) = &mut self.session {

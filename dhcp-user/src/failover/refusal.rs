@@ -1,11 +1,13 @@
 //! What one of the two servers would not have of the other, for whoever asks why there is no link or
 //! an address has two stories.
 
+use std::net::Ipv4Addr;
+
 use super::endpoint::Endpoint;
-use super::event::{Action, Alarm};
+use super::event::{Action, Alarm, Refusals};
 use super::status::{Refusal, Side};
-use crate::wire::Stamp;
 use crate::wire::failover::{Acknowledgement, Message, Rejection};
+use crate::wire::{Seconds, Stamp};
 
 impl Refusal {
     /// Refused by `by` for what `rejection` says.
@@ -14,35 +16,72 @@ impl Refusal {
         let what = if text.is_empty() { reason.to_string() } else { text.clone() };
         Self { at, by, reason: Some(*reason), what }
     }
+
+    /// The same, about an address.
+    fn of(self, address: Ipv4Addr) -> Self {
+        Self { what: format!("{address}: {}", self.what), ..self }
+    }
+}
+
+/// What an operator has still to hear of one server's refusals: nothing is said twice in a second, and
+/// nothing is left uncounted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unsaid {
+    refusals: Option<Refusals>,
+    /// When something was said last.
+    said: Stamp,
+}
+
+impl Unsaid {
+    fn note(&mut self, address: Ipv4Addr, rejection: Rejection) {
+        let count = self.refusals.as_ref().map_or(0, |refusals| refusals.count) + 1;
+        self.refusals = Some(Refusals { count, address, rejection });
+    }
+
+    /// What is to be said now.
+    fn take(&mut self, now: Stamp) -> Option<Refusals> {
+        let refusals = self.refusals.take_if(|_| self.said != now)?;
+        self.said = now;
+        Some(refusals)
+    }
+
+    /// When something is to be said.
+    pub(super) fn due(&self) -> Option<Stamp> {
+        self.refusals.as_ref().map(|_| self.said.after(Seconds(1)))
+    }
 }
 
 impl Endpoint {
+    /// The partner refused these updates.
+    pub(super) fn note_refused(&mut self, now: Stamp, refused: Vec<(Ipv4Addr, Rejection)>) {
+        for (address, rejection) in refused {
+            self.refusal = Some(Refusal::new(now, Side::Partner, &rejection).of(address));
+            self.refused.note(address, rejection);
+        }
+    }
+
     /// Remembers the last refusal among what was just decided, and has an operator hear of updates
-    /// that we refuse: once a second, as there may be many; all are counted.
+    /// that either server refuses: once a second, as there may be many.
     pub(super) fn note_refusals(&mut self, now: Stamp, from: usize, actions: &mut Vec<Action>) {
         let made = &actions[from..];
         if let Some(last) = made.iter().filter_map(|action| refusal(now, action)).next_back() {
             self.refusal = Some(last);
         }
-        let answers = made.iter().filter_map(|action| match action {
-            Action::Send(_, Message::BindingAck(answers)) => Some(answers),
-            _ => None,
-        });
-        let refused = answers.flatten().find_map(|answer| {
-            answer.rejection.clone().map(|rejection| (answer.address, rejection))
-        });
-        if let Some((address, rejection)) = refused.filter(|_| self.rejection_said != now) {
-            self.rejection_said = now;
-            actions.push(Action::Alarm(Alarm::Rejected { address, rejection }));
+        for action in made {
+            let Action::Send(_, Message::BindingAck(answers)) = action else { continue };
+            for Acknowledgement { address, rejection } in answers {
+                if let Some(rejection) = rejection.clone() {
+                    self.rejected.note(*address, rejection);
+                }
+            }
         }
+        let refused = self.refused.take(now).map(Alarm::Refused);
+        let rejected = self.rejected.take(now).map(Alarm::Rejected);
+        actions.extend(refused.into_iter().chain(rejected).map(Action::Alarm));
     }
 }
 
 fn refusal(at: Stamp, action: &Action) -> Option<Refusal> {
-    let about = |by, address, rejection: &Rejection| {
-        let refusal = Refusal::new(at, by, rejection);
-        Refusal { what: format!("{address}: {}", refusal.what), ..refusal }
-    };
     let ours = |what: String| Refusal { at, by: Side::Us, reason: None, what };
     Some(match action {
         Action::Alarm(Alarm::Misbehaved(what)) => ours(what.clone()),
@@ -52,16 +91,38 @@ fn refusal(at: Stamp, action: &Action) -> Option<Refusal> {
         Action::Alarm(Alarm::Disconnected(Some(rejection))) => {
             Refusal::new(at, Side::Partner, rejection)
         }
-        Action::Alarm(Alarm::Refused { address, rejection }) => {
-            about(Side::Partner, *address, rejection)
-        }
         Action::Close(Some(rejection)) => Refusal::new(at, Side::Us, rejection),
         Action::Send(_, Message::BindingAck(answers)) => {
             let refused = |answer: &Acknowledgement| {
-                answer.rejection.as_ref().map(|it| about(Side::Us, answer.address, it))
+                let rejection = answer.rejection.as_ref()?;
+                Some(Refusal::new(at, Side::Us, rejection).of(answer.address))
             };
             return answers.iter().rev().find_map(refused);
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::failover::Reject;
+
+    #[test]
+    fn of_many_refusals_in_a_second_one_is_said_and_the_others_are_counted_in_the_next() {
+        let mut unsaid = Unsaid::default();
+        let address = |last| Ipv4Addr::new(10, 0, 0, last);
+        let why = || Rejection { reason: Reject::Outdated, text: String::new() };
+        assert_eq!((unsaid.due(), unsaid.take(Stamp(10))), (None, None));
+        let mut said = Vec::new();
+        for last in 1..=5 {
+            unsaid.note(address(last), why());
+            said.extend(unsaid.take(Stamp(10)));
+        }
+        assert_eq!(unsaid.due(), Some(Stamp(11)));
+        said.extend(unsaid.take(Stamp(11)));
+        let said = said.iter().map(|it| (it.count, it.address)).collect::<Vec<_>>();
+        assert_eq!(said, [(1, address(1)), (4, address(5))]);
+        assert_eq!((unsaid.due(), unsaid.take(Stamp(12))), (None, None));
+    }
 }

@@ -41,6 +41,8 @@ enum Due {
     Record,
     /// The partner has been told what it did not know when it had recovered.
     HandedOver,
+    /// An operator has to hear what was refused.
+    Refusals,
     /// The updates want something.
     Updates,
     /// Somebody must see that we run.
@@ -130,6 +132,8 @@ impl Endpoint {
                     .filter(|session| session.hands_over && self.updates.has_handed_over())
                     .map(|session| session.received),
             ),
+            (Due::Refusals, self.refused.due()),
+            (Due::Refusals, self.rejected.due()),
             (Due::Updates, self.updates.next_timeout().filter(|_| is_heard)),
             (Due::Awake, self.is_watched().then(|| self.awake.after(self.sign_of_life()))),
             (Due::Contact, session.map(|session| session.sent.after(session.contact_every))),
@@ -178,8 +182,8 @@ impl Endpoint {
             }
             // That it is seen to is enough: the view is renewed after all the rest.
             Due::Awake => {}
-            // Whatever else is sent spares it: after all the rest.
-            Due::Contact => {}
+            // Both after all the rest: whatever else is sent spares the one, or adds to the other.
+            Due::Contact | Due::Refusals => {}
         }
     }
 

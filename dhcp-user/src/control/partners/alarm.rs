@@ -2,7 +2,7 @@
 
 use tracing::{error, info, warn};
 
-use crate::failover::Alarm;
+use crate::failover::{Alarm, Refusals};
 use crate::wire::failover::{Reject, Rejection, State};
 
 /// Says it.
@@ -24,13 +24,13 @@ pub(super) fn say(relationship: &str, alarm: &Alarm) {
         Alarm::Conflict { address, what } => {
             error!(relationship, %address, what, "the servers do not agree about an address");
         }
-        Alarm::Refused { address, rejection } => {
+        Alarm::Refused(Refusals { count, address, rejection }) => {
             let (reason, text) = (rejection.reason, rejection.text.as_str());
-            warn!(relationship, %address, ?reason, text, "the partner refused an update");
+            warn!(relationship, count, %address, ?reason, text, "the partner refused updates");
         }
-        Alarm::Rejected { address, rejection } => {
+        Alarm::Rejected(Refusals { count, address, rejection }) => {
             let (reason, text) = (rejection.reason, rejection.text.as_str());
-            warn!(relationship, %address, ?reason, text, "an update of the partner's was refused");
+            warn!(relationship, count, %address, ?reason, text, "updates of the partner's were refused");
         }
         Alarm::Mclt { ours, theirs } => {
             let (ours, theirs) = (ours.0, theirs.0);

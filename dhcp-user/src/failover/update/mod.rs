@@ -86,6 +86,8 @@ pub(super) struct Updates {
     wants_refused: bool,
     /// When the first was refused of what is refused and not told again.
     refused_at: Option<Stamp>,
+    /// What is refused, or left to the partner to say, and not told again: while there are that few.
+    refused: BTreeSet<Ipv4Addr>,
     /// Whose the partner says an address is, that we lease to another.
     contested: BTreeMap<Ipv4Addr, Client>,
     /// What cannot be told, and an operator knows.
@@ -145,6 +147,7 @@ impl Updates {
             wants_all: false,
             wants_refused: false,
             refused_at: None,
+            refused: BTreeSet::new(),
             contested: BTreeMap::new(),
             untellable: BTreeSet::new(),
             normal_since: Stamp::ZERO,
@@ -315,10 +318,7 @@ impl Updates {
 
     /// Fills in what is counted here, the pools and the last conflict.
     pub(super) fn report(&self, table: &Table, status: &mut Status) {
-        status.queued = {
-            let ranges = self.ranges(&table.layout());
-            ranges.into_iter().map(|range| table.count_untold(range)).sum::<u64>()
-        } + (self.ready.len() + self.holding.len()) as u64;
+        status.queued = self.queued(table);
         status.unacknowledged = self.flight.addresses().count() as u64;
         status.acknowledged = self.counters.acknowledged;
         status.refused = self.counters.refused;
@@ -333,6 +333,14 @@ impl Updates {
             .collect();
     }
 
+    /// How many addresses the partner must still be told, what it has refused among them; roughly, while
+    /// workers go on.
+    fn queued(&self, table: &Table) -> u64 {
+        let ranges = self.ranges(&table.layout());
+        let untold: u64 = ranges.into_iter().map(|range| table.count_untold(range)).sum();
+        untold + (self.ready.len() + self.holding.len() + self.refused.len()) as u64
+    }
+
     /// All addresses of the relationship: its subnets, as reserved addresses lie outside of pools.
     fn ranges(&self, layout: &Layout) -> VecDeque<Range> {
         self.place(layout).map_or_else(VecDeque::new, |place| walk::joined(layout.ranges_of(place)))
@@ -341,6 +349,14 @@ impl Updates {
     /// The relationship by its place in the configuration, which a reload may change.
     fn place(&self, layout: &Layout) -> Option<u16> {
         self.pools.iter().find_map(|pool| layout.relationship_of(pool.0))
+    }
+
+    /// What the address holds is not told for now, and looked at again.
+    fn put_off(&mut self, now: Stamp, address: Ipv4Addr) {
+        self.refused_at.get_or_insert(now);
+        if self.refused.len() < REMEMBERED_MAX {
+            self.refused.insert(address);
+        }
     }
 
     fn retry_at(&self) -> Option<Stamp> {

@@ -112,6 +112,8 @@ impl Updates {
         };
         self.flight.forget(address);
         self.contested.remove(&address);
+        // If it is to be told all the same, it is untold again.
+        self.refused.remove(&address);
         if let (Some(before), Some(now)) = (before, now) {
             self.balance.on_change(address, before, now);
         }

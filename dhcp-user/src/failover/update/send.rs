@@ -6,11 +6,11 @@ use super::flight::Sent;
 use super::translate::{self, Telling};
 use super::walk::Walk;
 use super::{Handover, REMEMBERED_MAX, Ready, Updates, changed, merge};
-use crate::failover::event::{Action, Alarm};
+use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, BindingStatus, ResourceId, Told};
-use crate::wire::failover::{Acknowledgement, Message, State, Update};
+use crate::wire::failover::{Acknowledgement, Message, Rejection, State, Update};
 use crate::wire::{Seconds, Stamp};
 
 /// Addresses that are made ready at a time.
@@ -188,6 +188,7 @@ impl Updates {
         actions: &mut Vec<Action>,
     ) -> Option<(Update, Binding)> {
         let address = ready.address;
+        self.refused.remove(&address);
         let guard = at.table.pin();
         let mut seen = at.table.seen(address, &guard)?;
         loop {
@@ -269,8 +270,7 @@ impl Updates {
             return None;
         }
         if self.is_for_the_primary_to_end(at, binding) {
-            // As something that was refused: it is looked at again.
-            self.refused_at.get_or_insert(at.now);
+            self.put_off(at.now, address);
             return None;
         }
         if self.dialect == Dialect::Dhcpd
@@ -329,14 +329,15 @@ impl Updates {
         self.walk = None;
     }
 
-    /// BNDACK.
+    /// BNDACK. Gives back what is refused in it, and why.
     pub(in crate::failover) fn on_acknowledgement(
         &mut self,
         at: &Moment<'_>,
         xid: u32,
         acknowledgements: &[Acknowledgement],
         actions: &mut Vec<Action>,
-    ) {
+    ) -> Vec<(Ipv4Addr, Rejection)> {
+        let mut refused = Vec::new();
         // Those that are taken for each address cost nothing while there is this one.
         let _guard = at.table.pin();
         for Acknowledgement { address, rejection } in acknowledgements {
@@ -349,15 +350,15 @@ impl Updates {
                 None => is_stale |= !self.agree(at, *address, &sent, actions),
                 Some(rejection) => {
                     self.counters.refused += 1;
-                    self.refused_at.get_or_insert(at.now);
-                    let (address, rejection) = (*address, rejection.clone());
-                    actions.push(Action::Alarm(Alarm::Refused { address, rejection }));
+                    self.put_off(at.now, *address);
+                    refused.push((*address, rejection.clone()));
                 }
             }
             if is_stale {
                 self.next_ready(Ready { address: *address, again: false });
             }
         }
+        refused
     }
 
     /// The partner has taken what was sent. False if something else is to be told by now.

@@ -136,7 +136,9 @@ impl Side {
     pub(super) fn hear(&mut self, xid: u32, message: &Message) {
         self.with(|updates, at, xids, actions| match message {
             Message::BindingUpdate(all) => updates.on_update(at, xid, all, actions),
-            Message::BindingAck(all) => updates.on_acknowledgement(at, xid, all, actions),
+            Message::BindingAck(all) => {
+                updates.on_acknowledgement(at, xid, all, actions);
+            }
             Message::UpdateRequest => updates.on_request(at, xid, false),
             Message::UpdateRequestAll => updates.on_request(at, xid, true),
             Message::UpdateDone => updates.on_done(at.now, xid),

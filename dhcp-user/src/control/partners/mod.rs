@@ -19,6 +19,7 @@ mod alarm;
 mod bells;
 mod desk;
 mod face;
+mod inbox;
 mod ledger;
 mod plan;
 mod relationship;

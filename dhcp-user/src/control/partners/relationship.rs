@@ -1,18 +1,18 @@
 //! One relationship: what happens is put in order, decided by its endpoint, and carried out.
 
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout_at};
 
 use super::alarm;
 use super::desk::Desk;
 use super::face::Order;
+use super::inbox::{Inbox, Input};
 use super::ledger::{Agenda, Leaving, TooLong};
-use crate::failover::link::{Link, LinkEvent};
-use crate::failover::{Action, Alarm, Command, Endpoint, Event, Greeted, Lost};
+use crate::failover::link::Link;
+use crate::failover::{Action, Alarm, Command, Endpoint, Event};
 use crate::lease::{Binding, BindingStatus};
 use crate::server::Service;
 use crate::wire::failover::{Message, Packet};
@@ -39,21 +39,9 @@ pub(super) struct Relationship {
     pub(super) link: Link,
     pub(super) desk: Rc<Desk>,
     pub(super) agenda: Agenda,
-    pub(super) inbox: VecDeque<Input>,
-    /// The endpoint wants the link closed: what still comes on it is not heard.
-    pub(super) is_deaf: bool,
+    pub(super) inbox: Inbox,
     /// When to look what the partner must be told; `None`: when somebody rings.
     pub(super) look_at: Option<Instant>,
-}
-
-/// What happens, in order.
-pub(super) enum Input {
-    Up(Greeted),
-    Packet(Packet),
-    Lost(Lost),
-    Tick,
-    Order(Command, oneshot::Sender<Result<(), String>>),
-    Leave,
 }
 
 /// What a turn came to.
@@ -91,21 +79,19 @@ impl Relationship {
                     self.look_at = Some(Instant::now());
                 }
                 () = sleep_until(look_at.unwrap_or_else(Instant::now)), if look_at.is_some() => {}
-                event = self.link.next(), if self.inbox.is_empty() => self.take(event),
+                event = self.link.next(), if self.inbox.is_empty() => self.inbox.take(event),
                 Some(order) = orders.recv() => self.order(order),
                 _ = ticks.tick() => {
                     ticked = ticked.wrapping_add(1);
                     self.mind_health();
-                    if self.inbox.is_empty() {
-                        self.inbox.push_back(Input::Tick);
-                    }
+                    self.inbox.tick(Instant::now());
                     if ticked.is_multiple_of(TICKS_A_REPORT) {
                         self.report();
                     }
                 }
                 _ = stop.wait_for(|stop| *stop), if deadline.is_none() => {
                     deadline = Some(Instant::now() + GOODBYE);
-                    self.inbox.push_back(Input::Leave);
+                    self.inbox.push(Input::Leave);
                 }
             }
         }
@@ -125,21 +111,9 @@ impl Relationship {
         if handled == EVENTS_A_TURN || has_more { Turn::Busy } else { Turn::Idle }
     }
 
-    /// Puts what happened on the link into the inbox.
-    fn take(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Up(greeted) => self.inbox.push_back(Input::Up(greeted)),
-            LinkEvent::Packets(_) if self.is_deaf => {}
-            LinkEvent::Packets(packets) => {
-                self.inbox.extend(packets.into_iter().map(Input::Packet));
-            }
-            LinkEvent::Lost(lost) => self.inbox.push_back(Input::Lost(lost)),
-        }
-    }
-
     fn order(&mut self, order: Order) {
         if self.desk.health.is_good() {
-            self.inbox.push_back(Input::Order(order.command, order.answer));
+            self.inbox.push(Input::Order(order.command, order.answer));
         } else {
             // Nobody may be waiting any more.
             let _ = order.answer.send(Err("the journal takes nothing: see its health".to_owned()));
@@ -153,7 +127,7 @@ impl Relationship {
         if !self.desk.health.is_good() || self.agenda.is_stuck() {
             return false;
         }
-        let records = match self.inbox.front() {
+        let records = match self.inbox.first() {
             Some(Input::Packet(Packet { message: Message::BindingUpdate(updates), .. })) => {
                 2 * updates.len()
             }
@@ -167,6 +141,9 @@ impl Relationship {
 
     /// Gives the endpoint the next input; false if there is none, or it cannot be handled now.
     fn handle_next(&mut self) -> bool {
+        if self.inbox.gives_way() {
+            self.inbox.let_go_before(std::iter::from_fn(|| self.link.try_next()));
+        }
         if self.inbox.is_empty() || !self.can_handle() {
             return false;
         }
@@ -174,18 +151,16 @@ impl Relationship {
         let service = desk.service.load();
         // While leases are counted anew none may begin or end.
         let Some(_counting) = desk.limits.hold(service.generation()) else { return false };
-        let Some(input) = self.inbox.pop_front() else { return false };
+        let Some(input) = self.inbox.pop() else { return false };
         let now = (desk.clock)();
         let mut actions = Vec::new();
         let event = match &input {
             Input::Up(greeted) => {
-                self.is_deaf = false;
                 self.look_at = Some(Instant::now());
                 Event::LinkUp(greeted.clone())
             }
             Input::Packet(packet) => Event::Received(packet),
             Input::Lost(lost) => {
-                self.is_deaf = false;
                 self.agenda.forget_link();
                 Event::LinkLost(lost.clone())
             }
@@ -252,8 +227,7 @@ impl Relationship {
                     if let Some(why) = why {
                         alarm::say_closing(&self.name, why);
                     }
-                    self.is_deaf = true;
-                    self.inbox.retain(|input| !matches!(input, Input::Packet(_)));
+                    self.inbox.deafen();
                 }
                 Action::Save(_) | Action::Send(..) | Action::Publish(_) => {}
             }

@@ -1,7 +1,7 @@
 //! The thread: made before clients are answered, begun behind it, ended before the journal is.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,7 @@ use tracing::{error, warn};
 use super::bells::Bells;
 use super::desk::Desk;
 use super::face::{Board, Order, Partners};
+use super::inbox::Inbox;
 use super::ledger::{Agenda, Ledger, is_relationship, note_name};
 use super::plan::{self, PlanError};
 use super::relationship::Relationship;
@@ -186,8 +187,7 @@ impl Prepared {
                 link,
                 desk: Rc::clone(&desk),
                 agenda,
-                inbox: VecDeque::new(),
-                is_deaf: false,
+                inbox: Inbox::new(Instant::now()),
                 look_at: Some(Instant::now()),
             };
             tasks.spawn_local(relationship.run(arriving, stop.clone()));

@@ -120,19 +120,37 @@ impl Link {
         }
         loop {
             let Some(told) = self.events.recv().await else { pending().await };
-            match told {
-                Told::Up(greeted, outbox) => {
-                    self.outbox = Some(outbox);
-                    return LinkEvent::Up(greeted);
-                }
-                Told::Packets(packets) if !self.is_parting => return LinkEvent::Packets(packets),
-                Told::Packets(_) => {}
-                Told::Lost(lost) => {
-                    if !std::mem::take(&mut self.is_parting) {
-                        self.outbox = None;
-                        return LinkEvent::Lost(lost);
-                    }
-                }
+            if let Some(event) = self.understand(told) {
+                return event;
+            }
+        }
+    }
+
+    /// The same, if it has happened already.
+    pub fn try_next(&mut self) -> Option<LinkEvent> {
+        if std::mem::take(&mut self.is_asked) {
+            return Some(LinkEvent::Lost(Lost::Asked));
+        }
+        loop {
+            let told = self.events.try_recv().ok()?;
+            if let Some(event) = self.understand(told) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// What the driver hears of it: nothing of a connection that is being closed.
+    fn understand(&mut self, told: Told) -> Option<LinkEvent> {
+        match told {
+            Told::Up(greeted, outbox) => {
+                self.outbox = Some(outbox);
+                Some(LinkEvent::Up(greeted))
+            }
+            Told::Packets(packets) => (!self.is_parting).then_some(LinkEvent::Packets(packets)),
+            Told::Lost(_) if std::mem::take(&mut self.is_parting) => None,
+            Told::Lost(lost) => {
+                self.outbox = None;
+                Some(LinkEvent::Lost(lost))
             }
         }
     }

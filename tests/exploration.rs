@@ -123,6 +123,8 @@ impl Pair {
     fn tell(&mut self, side: usize, event: Event<'_>, table: &Table) {
         let mut actions = Vec::new();
         self.ends[side].handle(self.now, event, table, &mut actions);
+        // There are no workers.
+        self.ends[side].handle(self.now, Event::Followed, table, &mut actions);
         while self.ends[side].pump(self.now, table, 64, &mut actions) {}
         if self.carry_out(side, actions) {
             self.lose(Some(side), table);

@@ -57,6 +57,9 @@ pub(super) struct Server {
 pub(super) struct Core {
     pub(super) table: Table,
     pub(super) views: Views,
+    /// What they go by once they have begun a turn since it was published, and its number; one for each
+    /// relationship.
+    published: Vec<(u64, View)>,
     /// One for each relationship.
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) limits: Limits,
@@ -104,7 +107,8 @@ pub(super) enum Effect {
     Reply(Reply),
     Send(Relationship, u32, Message),
     Close(Relationship, Option<Rejection>),
-    Published,
+    /// With its number.
+    Published(Relationship, u64),
 }
 
 /// What became of a request.
@@ -219,6 +223,7 @@ impl Server {
         self.core = Some(Core {
             table,
             views: Views(vec![View::SILENT; self.settings.len()]),
+            published: vec![(0, View::SILENT); self.settings.len()],
             endpoints: Vec::new(),
             limits,
             work: Workspace::new(WriterId(WORKER)),
@@ -351,6 +356,16 @@ impl Server {
         self.pump_one(relationship, time, alarms);
     }
 
+    /// Workers go by the publication of this number; false if there has been another since.
+    pub(super) fn follow(&mut self, of: Relationship, number: u64) -> bool {
+        let Some(core) = &mut self.core else { return false };
+        let (latest, view) = &core.published[of];
+        if *latest == number {
+            core.views.0[of] = view.clone();
+        }
+        *latest == number
+    }
+
     /// Has the endpoints tell what is untold.
     pub(super) fn pump(&mut self, time: Millis, alarms: &mut Vec<(Relationship, Alarm)>) {
         (0..self.settings.len()).for_each(|relationship| self.pump_one(relationship, time, alarms));
@@ -433,11 +448,15 @@ impl Server {
                 }
                 Out::Close(why) => Effect::Close(of, why),
                 Out::Publish(view) => {
-                    core.views.0[of] = match sabotage {
+                    let view = match sabotage {
                         Some(fault) => fault.view(view, side == of),
                         None => view,
                     };
-                    Effect::Published
+                    // A worker in the middle of its turn still takes what was the partner's.
+                    let takeover = view.takeover.or(core.views.0[of].takeover);
+                    core.views.0[of] = View { takeover, ..view.clone() };
+                    core.published[of] = (core.published[of].0 + 1, view);
+                    Effect::Published(of, core.published[of].0)
                 }
             });
         }

@@ -21,6 +21,8 @@ use super::troubles::Troubles;
 
 /// Between two looks at who waits for what.
 const LOOK: Millis = 30 * SECOND;
+/// The longest that a worker may go on by a view that is not in force any more.
+const LONGEST_TURN: Millis = SECOND;
 /// More steps than a day can need: something runs in a circle.
 const MOST_STEPS: u64 = 6_000_000;
 
@@ -34,6 +36,8 @@ pub(super) enum Event {
     Tick(Side, u32),
     Pump(Side, u32),
     Sweep(Side, u32),
+    /// Every worker has begun a turn since this publication.
+    Follow(Relationship, Side, u32, u64),
     Connect(Side, u32),
     /// What this side sent on that connection arrives.
     Arrive(u64, Side),
@@ -84,6 +88,7 @@ pub(super) struct World<'a> {
     ticks: [Option<Millis>; 2],
     /// Chance of each server's disk and of each client's packets.
     disks: [Random; 2],
+    turns: [Random; 2],
     ways: Vec<Random>,
     pub(super) steps: u64,
 }
@@ -110,6 +115,7 @@ impl<'a> World<'a> {
             trace: traced.then(Vec::new),
             ticks: [None; 2],
             disks: [Random::new(seed, 3), Random::new(seed, 4)],
+            turns: [Random::new(seed, 5), Random::new(seed, 6)],
             ways: scenario.clients.iter().map(way).collect(),
             steps: 0,
         };
@@ -194,6 +200,11 @@ impl<'a> World<'a> {
                 }
                 self.after(self.scenario.servers[side].sweep, Event::Sweep(side, life));
             }
+            Event::Follow(of, side, life, number) if self.lives(side, life) => {
+                if self.servers[side].follow(of, number) {
+                    self.tell(of, side, Happening::Followed);
+                }
+            }
             Event::Connect(side, life) if self.lives(side, life) => self.connect(side),
             Event::Arrive(number, side) => self.arrive(number, side),
             Event::Begin(number) => self.begin(number),
@@ -204,7 +215,8 @@ impl<'a> World<'a> {
                 self.look();
                 self.after(LOOK, Event::Look);
             }
-            Event::Flushed(..) | Event::Tick(..) | Event::Pump(..) | Event::Sweep(..) => {}
+            Event::Flushed(..) | Event::Tick(..) | Event::Pump(..) => {}
+            Event::Sweep(..) | Event::Follow(..) => {}
             Event::Connect(..) => {}
         }
     }
@@ -274,7 +286,11 @@ impl<'a> World<'a> {
 
     fn leave(&mut self, side: Side, effect: Effect) {
         match effect {
-            Effect::Published => {}
+            Effect::Published(of, number) => {
+                let life = self.servers[side].life;
+                let turn = self.turns[side].between(0, LONGEST_TURN);
+                self.after(turn, Event::Follow(of, side, life, number));
+            }
             Effect::Reply(reply) => self.reply_leaves(side, &reply),
             Effect::Send(of, xid, message) => self.send(of, side, xid, message),
             Effect::Close(of, why) => {

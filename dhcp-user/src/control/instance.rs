@@ -21,7 +21,7 @@ use crate::config::{Config, model};
 use crate::dataplane::{self, Count, Counters, InterfaceMode, Percentiles, Running};
 use crate::failover;
 use crate::journal::{Health, SharedHealth, Usage};
-use crate::lease::{Limits, PoolId, Table, Views};
+use crate::lease::{Limits, PoolId, SharedViews, Table};
 use crate::server::{DropReason, Service};
 use crate::wire::Stamp;
 
@@ -44,7 +44,7 @@ pub struct Instance {
     /// Whether grants can be made durable.
     pub health: Arc<SharedHealth>,
     /// What may be done with the addresses of each relationship; the failover thread replaces it.
-    pub views: Arc<ArcSwap<Views>>,
+    pub views: Arc<SharedViews>,
     /// The relationships.
     pub partners: Partners,
     /// What each interface came up with.
@@ -101,8 +101,8 @@ impl Instance {
         }
     }
 
-    /// Has the XDP programs go by the service and the views that are in force: to be called after
-    /// every change of either.
+    /// Has the XDP programs go by the service and the views that are in force, and the workers look at
+    /// them: to be called after every change of either.
     pub fn tell_programs(&self) {
         if let Some(running) = &mut *self.dataplane() {
             running.set_service(&self.service.load(), &self.views.load());

@@ -14,7 +14,7 @@ use tracing::{error, info};
 use super::instance::Instance;
 use crate::dataplane::SteadyClock;
 use crate::journal::{Appender, Health, Snapshotter, Tended};
-use crate::lease::{Binding, BindingStatus, ResourceId, WriterId};
+use crate::lease::{Binding, BindingStatus, Follower, ResourceId, WriterId};
 
 /// Between two rounds when nothing is waiting.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -41,6 +41,7 @@ impl Maintenance {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let mut caretaker = Caretaker {
+            follower: instance.views.follower(),
             instance,
             appender,
             snapshotter,
@@ -72,6 +73,7 @@ impl Maintenance {
 struct Caretaker {
     instance: Arc<Instance>,
     appender: Appender,
+    follower: Follower,
     snapshotter: Snapshotter,
     clock: SteadyClock,
     /// As last seen, so that a change is said once.
@@ -93,7 +95,8 @@ impl Caretaker {
 
     /// Ends leases that are over; true if more are waiting.
     fn end_leases(&mut self) -> bool {
-        let Self { instance, appender, clock, .. } = self;
+        let Self { instance, appender, follower, clock, .. } = self;
+        let views = follower.turn();
         if !instance.health.is_good() {
             return false;
         }
@@ -104,7 +107,6 @@ impl Caretaker {
             return false; // a reload counts leases anew
         };
         let now = clock.now();
-        let views = instance.views.load();
         let views = views.at(now);
         let changed = &mut |resource: ResourceId, old: &Binding, new: &Binding| {
             if old.status == BindingStatus::Active {

@@ -31,7 +31,7 @@ use super::worker::{Shared, Worker};
 use crate::config::Config;
 use crate::config::model::{self, Dataplane};
 use crate::journal::{Appender, SharedHealth};
-use crate::lease::{Limits, Table, Views, WriterId};
+use crate::lease::{Limits, SharedViews, Table, Views, WriterId};
 use crate::server::{InterfaceIndex, Service};
 
 /// What the data plane works with; all of it is shared with the threads that look after it.
@@ -43,7 +43,7 @@ pub struct Parts {
     /// Leases by subscriber.
     pub limits: Arc<Limits>,
     /// Replaced by the failover endpoints; workers look once a turn.
-    pub views: Arc<ArcSwap<Views>>,
+    pub views: Arc<SharedViews>,
     /// One for each of [`cores`].
     pub appenders: Vec<Appender>,
     /// Whether grants can be made durable.
@@ -108,7 +108,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
             service: parts.service,
             table: parts.table,
             limits: parts.limits,
-            views: parts.views,
+            views: Arc::clone(&parts.views),
             health: parts.health,
             counters: parts.counters,
             stop: AtomicBool::new(false),
@@ -140,6 +140,7 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
             stopwatch: parts.latencies.stopwatch(),
             clock: SteadyClock::start(),
             bell: Arc::clone(&running.bells[index]),
+            follower: parts.views.follower(),
             // No machine has that many cores.
             scratch: Scratch::new(WriterId(u16::try_from(index).unwrap_or(u16::MAX))),
             waiting: Waiting::new(),
@@ -191,9 +192,11 @@ impl Running {
     }
 
     /// Has the XDP programs turn away what no worker would answer: everything while no relationship
-    /// lets us speak, and a partner's DHCPDISCOVERs. To be called after every change of the service
-    /// and of the views; until then workers alone decide.
+    /// lets us speak, and a partner's DHCPDISCOVERs; and wakes the workers, so that none goes on with
+    /// what was before. To be called after every change of the service and of the views; until then
+    /// workers alone decide.
     pub fn set_service(&mut self, service: &Service, views: &Views) {
+        self.bells.iter().for_each(|bell| bell.ring());
         let gate = service.gate(views);
         for (interface, program) in &mut self.programs {
             if let Err(error) = program.admit(&gate) {

@@ -23,7 +23,7 @@ use super::probe::{Prober, Where};
 use super::wake::Bell;
 use super::xsk::Packet;
 use crate::journal::{Appender, Health, Sequence, SharedHealth};
-use crate::lease::{Limits, Table, Views};
+use crate::lease::{Follower, Limits, SharedViews, Table};
 use crate::server::{Probe, ProbeOutcome, Service, World};
 use crate::wire::Stamp;
 use crate::wire::dhcpv4::MessageType;
@@ -43,7 +43,7 @@ pub(super) struct Shared {
     pub(super) service: Arc<ArcSwap<Service>>,
     pub(super) table: Arc<Table>,
     pub(super) limits: Arc<Limits>,
-    pub(super) views: Arc<ArcSwap<Views>>,
+    pub(super) views: Arc<SharedViews>,
     pub(super) health: Arc<SharedHealth>,
     pub(super) counters: Arc<Counters>,
     pub(super) stop: AtomicBool,
@@ -61,6 +61,7 @@ pub(super) struct Worker {
     pub(super) stopwatch: Stopwatch,
     pub(super) clock: SteadyClock,
     pub(super) bell: Arc<Bell>,
+    pub(super) follower: Follower,
     pub(super) scratch: Scratch,
     pub(super) waiting: Waiting,
     pub(super) prober: Prober,
@@ -113,7 +114,7 @@ impl Worker {
         self.prober.listen(now.ns);
         let shared = Arc::clone(&self.shared);
         let service = shared.service.load();
-        let views = shared.views.load();
+        let views = self.follower.turn();
         let views = views.at(now.stamp);
         let world = World {
             now: now.stamp,

@@ -46,6 +46,8 @@ pub struct Endpoint {
     pub(super) buckets: [u64; 4],
     pub(super) updates: Updates,
     pub(super) published: Option<View>,
+    /// Whether workers go by it.
+    is_followed: bool,
     /// When something happened here last, be it that time passed.
     pub(super) awake: Stamp,
     /// Whether the partner had nothing left to give at the last look, and when that was.
@@ -101,6 +103,7 @@ impl Endpoint {
             buckets: settings.buckets,
             updates: Updates::new(&settings, writer, found.owes_all),
             published: None,
+            is_followed: false,
             awake: now,
             starved: (false, Stamp::ZERO),
             both_normal: false,
@@ -148,6 +151,7 @@ impl Endpoint {
                 }
                 self.on_link_lost(now, table, actions);
             }
+            Event::Followed => self.is_followed = true,
             Event::Tick => {}
             Event::Command(command) => self.on_command(now, command, table, actions),
         }
@@ -236,7 +240,7 @@ impl Endpoint {
         self.startup.map(|ends| ends.since(now)).hash(hasher);
         (ago(self.granted), ago(self.cut), ago(self.told_until), ago(self.awake)).hash(hasher);
         self.published.as_ref().map(|view| view.until.since(now)).hash(hasher);
-        (self.starved.0, self.starved.1 == now).hash(hasher);
+        (self.starved.0, self.starved.1 == now, self.is_followed).hash(hasher);
         self.updates.hash(hasher);
         let Some(session) = &self.session else { return };
         (session.dialect, session.is_heard, session.has_spoken, session.hands_over).hash(hasher);
@@ -272,6 +276,7 @@ impl Endpoint {
             state,
             is_heard: self.is_heard(),
             tells: self.is_heard() && state::tells(state),
+            is_followed: self.is_followed,
             skew: &skew,
             table,
         };
@@ -329,11 +334,12 @@ impl Endpoint {
             until: now.after(self.settings.patience()),
         };
         let view = standpoint.view();
-        let is_news = self.published.as_ref().is_none_or(|old| {
-            let lasts = old.until.since(now).0 > 2 * (self.settings.patience().0 / 3);
-            !lasts || View { until: view.until, ..old.clone() } != view
-        });
-        if is_news {
+        let lasts = |old: &View| old.until.since(now).0 > 2 * (self.settings.patience().0 / 3);
+        let is_same = |old: &View| View { until: view.until, ..old.clone() } == view;
+        let old = self.published.as_ref();
+        if !old.is_some_and(|old| lasts(old) && is_same(old)) {
+            // Who goes by the same for a shorter time goes by this one.
+            self.is_followed &= old.is_some_and(is_same);
             self.published = Some(view.clone());
             actions.push(Action::Publish(view));
         }

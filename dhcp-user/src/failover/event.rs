@@ -17,6 +17,9 @@ pub enum Event<'a> {
     Received(&'a Packet),
     /// The connection is gone.
     LinkLost(Lost),
+    /// All workers, and whoever ends leases, go by the last [`Action::Publish`], and the table has all
+    /// that they did by earlier ones.
+    Followed,
     /// Time has passed: at [`Endpoint::next_timeout`](super::Endpoint::next_timeout), or at any time.
     Tick,
     /// The operator wants something.
@@ -80,9 +83,6 @@ pub enum Action {
     Alarm(Alarm),
 }
 
-/// What an operator should know.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Alarm {
 /// Updates that one of the two servers refused, since that was said last.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refusals {
@@ -94,6 +94,9 @@ pub struct Refusals {
     pub rejection: Rejection,
 }
 
+/// What an operator should know.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Alarm {
     /// Our state changed, and why in words.
     Moved {
         /// From this state.

@@ -17,6 +17,9 @@ pub(super) struct Moment<'a> {
     /// Whether untold bindings are sent unasked: heard, and in a state where our own are to be
     /// trusted (NORMAL, COMMUNICATIONS-INTERRUPTED, PARTNER-DOWN).
     pub(super) tells: bool,
+    /// Whether workers go by the view that was published last: until then some may still grant by the
+    /// one before, and nobody can say what the partner must know by now.
+    pub(super) is_followed: bool,
     /// Corrects the partner's times.
     pub(super) skew: &'a Skew,
     /// Every address.

@@ -426,6 +426,30 @@ fn a_partner_that_has_recovered_serves_only_once_it_knows_what_was_taken_over() 
     }
 }
 
+/// A worker may be in the middle of a turn, and grant behind the back of whoever tells the partner what
+/// was granted.
+#[test]
+fn nothing_is_handed_over_while_a_worker_goes_by_what_was_before() {
+    let (mut pair, backup) = waiting_for_the_mclt();
+    pair.sides[0].follows = false;
+    pair.sides[0].view.takeover =
+        Some(Takeover { since: Stamp::ZERO, told_until: Stamp::ZERO, mclt: MCLT });
+    pair.pass(MCLT.0);
+    assert_eq!(pair.states(), [PD, RD]);
+    assert!(pair.sides[0].views.last().is_some_and(|view| view.takeover.is_none()));
+    assert!(pair.grants(0, backup, 1), "by what was before");
+    pair.pass(5);
+    assert_eq!(pair.states(), [PD, RD]);
+    let side = &mut pair.sides[0];
+    (side.follows, side.view) = (true, side.views.last().unwrap().clone());
+    pair.pass(1);
+    pair.happens(0, super::Event::Tick);
+    pair.settle();
+    assert_eq!(pair.states(), [N, N]);
+    assert_eq!(pair.status(1, backup), Some(BindingStatus::Active));
+    assert!(!pair.grants(1, backup, 2));
+}
+
 /// Nothing of the partner's is taken while it is told what was.
 #[test]
 fn a_server_alone_takes_nothing_more_once_its_partner_has_recovered() {

@@ -85,6 +85,8 @@ pub(super) struct Side {
     pub(super) view: View,
     /// As its disk has it.
     pub(super) saved: Option<Saved>,
+    /// Whether workers go by what is published at once.
+    pub(super) follows: bool,
     /// All that workers ever had.
     pub(super) views: Vec<View>,
     /// All since it was made.
@@ -120,6 +122,7 @@ impl Side {
             table: table(8),
             view: View::SILENT,
             saved,
+            follows: true,
             views: Vec::new(),
             alarms: Vec::new(),
             sent: Vec::new(),
@@ -134,6 +137,9 @@ impl Side {
     pub(super) fn handle(&mut self, now: Stamp, event: Event<'_>) -> (Vec<(u32, Message)>, bool) {
         let mut actions = Vec::new();
         self.endpoint.handle(now, event, &self.table, &mut actions);
+        if self.follows {
+            self.endpoint.handle(now, Event::Followed, &self.table, &mut actions);
+        }
         for _ in 0..100 {
             if self.endpoint.pump(now, &self.table, 100, &mut actions) {
                 continue;
@@ -161,7 +167,9 @@ impl Side {
                 Action::Close(_) => closes = true,
                 Action::Publish(view) => {
                     self.views.push(view.clone());
-                    self.view = view;
+                    if self.follows {
+                        self.view = view;
+                    }
                 }
                 Action::Alarm(alarm) => self.alarms.push(alarm),
             }

@@ -10,6 +10,7 @@
 //!   counts    how full                           untold   what the partner must hear (bits)
 //!   ending    what time makes of a binding       view     what may be done with a partner
 //! resource  what the table numbers
+//!   shared_views  the same as threads go by it
 //! ```
 
 mod adopt;
@@ -35,6 +36,7 @@ mod pool;
 mod queue;
 mod resource;
 mod restore;
+mod shared_views;
 mod slot;
 #[cfg(test)]
 #[cfg(not(loom))]
@@ -55,6 +57,7 @@ pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};
 pub use resource::ResourceId;
 pub use restore::{Restored, Spread, in_turn};
+pub use shared_views::{Follower, SharedViews};
 pub use slot::Seen;
 pub use table::{Guard, Table};
 pub use view::{Answers, Share, Takeover, View, Views};

@@ -99,6 +99,7 @@ impl Server {
             link: None,
         };
         server.carry_out(actions, &[]);
+        server.handle(Event::Followed, &[], None);
         server
     }
 
@@ -108,6 +109,7 @@ impl Server {
         let (now, settings) = (self.now, self.settings.clone());
         self.endpoint = Endpoint::new(now, settings, self.saved, ENDPOINT, &mut actions);
         self.carry_out(actions, &[]);
+        self.handle(Event::Followed, &[], None);
     }
 
     pub(super) fn handle(&mut self, event: Event<'_>, updates: &[Update], reset: Option<Ipv4Addr>) {
@@ -115,10 +117,14 @@ impl Server {
         let mut actions = Vec::new();
         self.endpoint.handle(self.now, event, &self.table, &mut actions);
         assert!(actions.len() <= 32 + 4 * updates.len(), "bounded: {actions:?}");
+        let publishes = actions.iter().any(|action| matches!(action, Action::Publish(_)));
         let closes = self.carry_out(actions, updates);
         self.check(&before, updates, reset);
         if closes && self.link.take().is_some() {
             self.handle(Event::LinkLost(Lost::Asked), &[], None);
+        }
+        if publishes {
+            self.handle(Event::Followed, &[], None);
         }
     }
 

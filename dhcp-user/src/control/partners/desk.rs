@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use crate::failover::Status;
 use crate::failover::link::Clock;
 use crate::journal::SharedHealth;
-use crate::lease::{Limits, Table, View, Views};
+use crate::lease::{Limits, SharedViews, Table, View, Views};
 use crate::server::Service;
 
 /// What all relationships share on their thread.
@@ -20,7 +20,7 @@ pub(super) struct Desk {
     pub(super) limits: Arc<Limits>,
     pub(super) service: Arc<ArcSwap<Service>>,
     pub(super) health: Arc<SharedHealth>,
-    pub(super) views: Arc<ArcSwap<Views>>,
+    pub(super) views: Arc<SharedViews>,
     /// Called after every new view, once workers have it.
     pub(super) announce: Box<dyn Fn() + Send>,
     pub(super) clock: Clock,
@@ -36,15 +36,17 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    /// From now on workers go by this view of the relationship at `place`.
-    pub(super) fn publish(&self, place: usize, view: View) {
+    /// From now on workers go by this view of the relationship at `place`: all of them once the number
+    /// that is given back is followed.
+    pub(super) fn publish(&self, place: usize, view: View) -> u64 {
         let mut views = Views::clone(&self.views.load());
         if let Some(old) = views.0.get_mut(place) {
             *old = view;
         }
-        // Only this thread stores here.
-        self.views.store(Arc::new(views));
+        // Only this thread publishes.
+        let number = self.views.publish(views);
         (self.announce)();
+        number
     }
 
     /// From now on operators see this of the relationship at `place`.

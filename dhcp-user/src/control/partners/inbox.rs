@@ -32,6 +32,7 @@ pub(super) enum Input {
     Up(Greeted),
     Packet(Packet),
     Lost(Lost),
+    Followed,
     Tick,
     Order(Command, oneshot::Sender<Result<(), String>>),
     Leave,
@@ -96,6 +97,11 @@ impl Inbox {
     /// An operator wants something, or the process ends.
     pub(super) fn push(&mut self, input: Input) {
         self.inputs.push_back(input);
+    }
+
+    /// Everybody goes by the view that was published last: to be heard before any other one is.
+    pub(super) fn followed(&mut self) {
+        self.inputs.push_front(Input::Followed);
     }
 
     /// The endpoint wants the link closed.

@@ -139,6 +139,12 @@ impl Agenda {
         self.waits_since.is_some_and(|since| since.elapsed() > STUCK)
     }
 
+    /// Whether a view waits to be published.
+    pub(super) fn publishes(&self) -> bool {
+        self.pending.iter().any(|action| matches!(action, Action::Publish(_)))
+            || self.leaving.iter().any(|(_, leaving)| matches!(leaving, Leaving::Publish(_)))
+    }
+
     /// The link is gone, and what was to be said on it is not said on the next.
     pub(super) fn forget_link(&mut self) {
         self.pending.retain(|action| !matches!(action, Action::Send(..) | Action::Close(_)));

@@ -40,6 +40,8 @@ pub(super) struct Relationship {
     pub(super) desk: Rc<Desk>,
     pub(super) agenda: Agenda,
     pub(super) inbox: Inbox,
+    /// The number of the view that was published last, until everybody goes by it.
+    pub(super) awaits: Option<u64>,
     /// When to look what the partner must be told; `None`: when somebody rings.
     pub(super) look_at: Option<Instant>,
 }
@@ -101,6 +103,7 @@ impl Relationship {
     /// Does what can be done at once, but not for long.
     fn turn(&mut self) -> Turn {
         self.carry_out();
+        self.follow();
         let mut handled = 0;
         while handled < EVENTS_A_TURN && self.handle_next() {
             handled += 1;
@@ -109,6 +112,14 @@ impl Relationship {
         let has_more = is_due && self.pump();
         self.leave();
         if handled == EVENTS_A_TURN || has_more { Turn::Busy } else { Turn::Idle }
+    }
+
+    /// Has the endpoint hear next that its view is gone by, if no other one is on its way.
+    fn follow(&mut self) {
+        let is_followed = |number: &mut u64| self.desk.views.is_followed(*number);
+        if !self.agenda.publishes() && self.awaits.take_if(is_followed).is_some() {
+            self.inbox.followed();
+        }
     }
 
     fn order(&mut self, order: Order) {
@@ -164,6 +175,7 @@ impl Relationship {
                 self.agenda.forget_link();
                 Event::LinkLost(lost.clone())
             }
+            Input::Followed => Event::Followed,
             Input::Tick => Event::Tick,
             Input::Order(command, _) => Event::Command(*command),
             Input::Leave => Event::Command(Command::Leave),
@@ -254,7 +266,7 @@ impl Relationship {
             match leaving {
                 Leaving::Send(xid, message) => self.link.send(xid, message),
                 Leaving::Close(reason) => self.link.close(reason),
-                Leaving::Publish(view) => desk.publish(self.place, view),
+                Leaving::Publish(view) => self.awaits = Some(desk.publish(self.place, view)),
                 // Nobody may be waiting any more.
                 Leaving::Answer(to, answer) => drop(to.send(answer)),
             }

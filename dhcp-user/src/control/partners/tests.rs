@@ -16,8 +16,8 @@ use crate::control::clock;
 use crate::failover::{Command, Role, Saved, Settings, Status};
 use crate::journal::{Appender, Health, Journal, SharedHealth};
 use crate::lease::{
-    Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, Limits, Table, Told,
-    Views, WriterId, in_turn,
+    Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, Limits, SharedViews,
+    Table, Told, WriterId, in_turn,
 };
 use crate::server::Service;
 use crate::wire::failover::State;
@@ -30,7 +30,7 @@ const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 10);
 /// One server without its workers.
 struct Server {
     table: Arc<Table>,
-    views: Arc<ArcSwap<Views>>,
+    views: Arc<SharedViews>,
     partners: Partners,
     running: Running,
     health: Arc<SharedHealth>,

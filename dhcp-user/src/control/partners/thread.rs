@@ -26,7 +26,7 @@ use crate::dataplane::SteadyClock;
 use crate::failover::link::{self, Clock, Link};
 use crate::failover::{Action, Endpoint, Saved};
 use crate::journal::{Appender, SharedHealth};
-use crate::lease::{Limits, Table, View, Views, WriterId};
+use crate::lease::{Limits, SharedViews, Table, View, Views, WriterId};
 use crate::server::Service;
 
 /// How far below the workers the thread stands: it yields to them where cores are few, and is not
@@ -54,7 +54,7 @@ pub struct Parts {
 /// All relationships, before there is anything of the thread but its memory.
 pub struct Prepared {
     begun: Vec<Begun>,
-    views: Arc<ArcSwap<Views>>,
+    views: Arc<SharedViews>,
     clock: Clock,
     face: Partners,
     board: Board,
@@ -118,13 +118,13 @@ impl Prepared {
         }
         let views = Views(vec![View::SILENT; begun.len()]);
         let (face, board, orders) = Partners::with_orders();
-        let views = Arc::new(ArcSwap::from_pointee(views));
+        let views = Arc::new(SharedViews::new(views));
         Ok(Some(Self { begun, views, clock, face, board, orders }))
     }
 
     /// What workers and the sweep go by: that nothing may be done, until the thread runs.
     #[must_use]
-    pub fn views(&self) -> Arc<ArcSwap<Views>> {
+    pub fn views(&self) -> Arc<SharedViews> {
         Arc::clone(&self.views)
     }
 
@@ -188,6 +188,7 @@ impl Prepared {
                 desk: Rc::clone(&desk),
                 agenda,
                 inbox: Inbox::new(Instant::now()),
+                awaits: None,
                 look_at: Some(Instant::now()),
             };
             tasks.spawn_local(relationship.run(arriving, stop.clone()));

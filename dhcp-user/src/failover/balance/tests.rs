@@ -48,7 +48,15 @@ fn run<T>(
     act: impl FnOnce(&Moment<'_>, &mut Vec<Action>) -> T,
 ) -> (T, Vec<Action>) {
     let skew = Skew::default();
-    let at = Moment { now, state: State::Normal, is_heard: true, tells: true, skew: &skew, table };
+    let at = Moment {
+        now,
+        state: State::Normal,
+        is_heard: true,
+        tells: true,
+        is_followed: true,
+        skew: &skew,
+        table,
+    };
     let mut actions = Vec::new();
     (act(&at, &mut actions), actions)
 }

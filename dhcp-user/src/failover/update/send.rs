@@ -137,7 +137,8 @@ impl Updates {
     /// what was asked for, but a share of each at a time.
     fn refill(&mut self, at: &Moment<'_>) -> bool {
         let mut more = self.tells(at) && self.take_untold(at);
-        if let Some(walk) = self.walk.as_mut().filter(|walk| !walk.is_over()) {
+        // Behind a walk nothing may be granted by what was published before it was asked for.
+        if let Some(walk) = self.walk.as_mut().filter(|walk| at.is_followed && !walk.is_over()) {
             let again = walk.all;
             let ready = &mut self.ready;
             walk.step(at.table, &mut |address| ready.push_back(Ready { address, again }));

@@ -127,6 +127,7 @@ impl Side {
             state: normal,
             is_heard: self.is_up,
             tells: self.is_up,
+            is_followed: true,
             skew: &skew,
             table: &self.table,
         };

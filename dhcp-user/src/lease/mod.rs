@@ -9,8 +9,7 @@
 //!   expiry    what time ends                     pool      the queues of one pool
 //!   counts    how full                           untold   what the partner must hear (bits)
 //!   ending    what time makes of a binding       view     what may be done with a partner
-//! resource  what the table numbers
-//!   shared_views  the same as threads go by it
+//! resource  what the table numbers               shared_views  the views as threads share them
 //! ```
 
 mod adopt;

@@ -245,7 +245,8 @@ impl State {
     pub(super) fn queue_for(&self, resource: ResourceId, binding: &Binding) -> Option<&FreeQueue> {
         let layout = &self.layout;
         let is_theirs = binding.is_kept() && layout.relationship_of(resource).is_some();
-        let pool = self.pool_at(resource).filter(|_| !is_theirs && !layout.is_reserved(resource))?;
+        let pool =
+            self.pool_at(resource).filter(|_| !is_theirs && !layout.is_reserved(resource))?;
         Some(pool.queue(binding.owner()))
     }
 

@@ -136,7 +136,7 @@ fn lowest(bits: u64, count: usize) -> u64 {
 }
 
 /// The numbers of the bits that are set, ascending.
-fn ones(mut bits: u64) -> impl Iterator<Item = u32> {
+pub(super) fn ones(mut bits: u64) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
         let lowest = (bits != 0).then(|| bits.trailing_zeros())?;
         bits &= bits - 1;

@@ -215,6 +215,15 @@ impl Chunk {
         &self.slots
     }
 
+    /// The slots of what was ever bound, ascending, and which of the chunk's each is. Of what is being
+    /// bound for the first time at this moment one may be left out.
+    pub(super) fn bound(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        let words = (0..).step_by(64).zip(&self.known);
+        let numbers = words
+            .flat_map(|(first, word)| bits::ones(word.load(Relaxed)).map(move |bit| first + bit));
+        numbers.map(|number| (number, &self.slots[number as usize]))
+    }
+
     /// The address is bound for the first time.
     pub(super) fn mark_known(&self, resource: ResourceId) {
         let bit = resource.0 % CHUNK;

@@ -136,8 +136,9 @@ impl Table {
             if number == chunks {
                 return Some(base);
             }
-            for (resource, slot) in (base.0..).zip(chunk.slots()) {
-                let resource = ResourceId(resource);
+            // What is journalled or told was marked as bound before.
+            for (offset, slot) in chunk.bound() {
+                let resource = ResourceId(base.0 + offset);
                 if let Some(binding) = slot.load(&guard).binding().filter(|_| resource >= from) {
                     visitor(resource, binding);
                 }

@@ -6,6 +6,10 @@ use crate::load::{Arrival, Outcome};
 
 /// Where the search begins, as a share of the rate that a closed loop sustains.
 const ABOVE: f64 = 1.5;
+/// Exchanges under way in a closed loop, as many as all of which are answered.
+const WINDOWS: [usize; 3] = [256, 32, 4];
+/// A second, where none of them is.
+const LEAST: f64 = 1.0;
 /// More than this nobody finds: the generator has its own limit.
 const DOUBLINGS: u32 = 4;
 /// Tries of one rate: other work on the machine may cost a packet that the server did not lose.
@@ -17,11 +21,10 @@ const HOPELESS: f64 = 0.005;
 /// sustains is doubled until it is too much, and the range below that halved so many times. A closed
 /// loop waits for its window, so that a server with a slow disk sustains more than it shows there.
 pub(crate) fn highest_loss_free(
-    sustained: f64,
     steps: u32,
     mut run: impl FnMut(Arrival) -> Result<Outcome>,
 ) -> Result<f64> {
-    let (mut good, mut bad) = (0.0, sustained * ABOVE);
+    let (mut good, mut bad) = (0.0, sustained(&mut run)? * ABOVE);
     for _ in 0..DOUBLINGS {
         if !is_loss_free(bad, &mut run)? {
             break;
@@ -37,6 +40,17 @@ pub(crate) fn highest_loss_free(
         }
     }
     Ok(good)
+}
+
+/// What a closed loop sustains whose window is not too wide for the server.
+fn sustained(run: &mut impl FnMut(Arrival) -> Result<Outcome>) -> Result<f64> {
+    for window in WINDOWS {
+        let outcome = run(Arrival::Window(window))?;
+        if outcome.failed() == 0 {
+            return Ok(outcome.rate);
+        }
+    }
+    Ok(LEAST)
 }
 
 fn is_loss_free(rate: f64, run: &mut impl FnMut(Arrival) -> Result<Outcome>) -> Result<bool> {
@@ -59,13 +73,19 @@ mod tests {
     /// What is found of a server that loses packets above this rate.
     fn found(sustained: f64, limit: f64) -> f64 {
         let lossy = |arrival| {
-            let Arrival::Even(rate) = arrival else { panic!("{arrival:?}") };
             let mut outcome = Outcome::new();
+            let rate = match arrival {
+                Arrival::Even(rate) => rate,
+                _ => {
+                    outcome.rate = sustained;
+                    return Ok(outcome);
+                }
+            };
             outcome.begun = 1_000;
             outcome.lost = if rate > limit { 100 } else { 0 };
             Ok(outcome)
         };
-        highest_loss_free(sustained, 8, lossy).unwrap()
+        highest_loss_free(8, lossy).unwrap()
     }
 
     #[test]

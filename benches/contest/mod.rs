@@ -33,7 +33,7 @@ const CONTESTANTS: [Who; 9] = [
 const CLIENTS: u32 = 20_000;
 /// Behind so many relays, which add option 82.
 const RELAYS: u32 = 16;
-/// For the rate that the search begins with, and for renewals.
+/// Renewals under way.
 const WINDOW: usize = 256;
 /// Shares of the highest rate at which times are taken.
 const SHARES: [f64; 6] = [0.1, 0.25, 0.5, 0.75, 0.9, 1.0];
@@ -134,14 +134,17 @@ impl Showing {
                 Plan { mix: Mix::only(act), access, arrival, warm_up, measured, flood: None };
             let outcome = generator.run(&plan, &mut clients)?;
             wrong += outcome.wrong.sum();
+            if !outcome.is_clean() {
+                // What it has not got to yet is not the next run's.
+                contestant::await_answer(&*contestant, ground, generator)?;
+            }
             Ok(outcome)
         };
         let exchange = contestant.exchange();
         if exchange == Act::Exchange {
             self.renewals.push(run(Act::Renew, Arrival::Window(WINDOW))?.rate);
         }
-        let sustained = run(exchange, Arrival::Window(WINDOW))?.rate;
-        let highest = highest_loss_free(sustained, scale.steps, |arrival| run(exchange, arrival))?;
+        let highest = highest_loss_free(scale.steps, |arrival| run(exchange, arrival))?;
         self.highest.push(highest);
         if highest > 0.0 {
             for share in SHARES {

@@ -183,14 +183,26 @@ pub(crate) fn start(
     generator: &mut Generator,
 ) -> Result<(Box<dyn Running>, Duration)> {
     let server = contestant.start(ground)?;
-    let begun = Instant::now();
+    let took = await_answer(contestant, ground, generator);
+    let took = took.with_context(|| format!("{}\n{}", contestant.name(), server.log()))?;
+    Ok((server, took))
+}
+
+/// Waits until a client that has nothing is answered: until the server is there, or is through with
+/// what was before.
+///
+/// # Errors
+/// If that takes a minute.
+pub(crate) fn await_answer(
+    contestant: &dyn Contestant,
+    ground: &Ground<'_>,
+    generator: &mut Generator,
+) -> Result<Duration> {
     let act = match contestant.exchange() {
         Act::Reflect => Act::Reflect,
         _ => Act::Discover,
     };
-    let took = generator.first_answer(act, ground.access, state::NEWCOMER, begun);
-    let took = took.with_context(|| format!("{}\n{}", contestant.name(), server.log()))?;
-    Ok((server, took))
+    generator.first_answer(act, ground.access, state::NEWCOMER, Instant::now())
 }
 
 /// A program's name with its version, which it says after this flag, and what more there is to say.

@@ -24,7 +24,6 @@ const CLIENTS: u32 = 10_000;
 const POOL: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 77, 16, 0), Ipv4Addr::new(10, 77, 143, 255));
 /// The clients' own host.
 const LOAD: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
-const WINDOW: usize = 256;
 /// A pair that does not serve by then does not.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Where Kea's hooks are, on whatever architecture.
@@ -88,14 +87,25 @@ fn one(
     times: [Duration; 2],
 ) -> Result<(f64, f64)> {
     let servers = make.start(arguments, pair)?;
-    let first = generator.first_answer(Act::Discover, Access::Direct, NEWCOMER, Instant::now());
+    let first = await_answer(generator);
     first.with_context(|| servers.iter().map(|server| server.log()).collect::<String>())?;
     let mut clients = Clients::of_pool(0..CLIENTS, POOL);
-    let mut run = |arrival| generator.run(&Plan::only(Act::Exchange, arrival, times), &mut clients);
-    let sustained = run(Arrival::Window(WINDOW))?.rate;
-    let highest = highest_loss_free(sustained, steps, &mut run)?;
+    let mut run = |arrival| {
+        let outcome = generator.run(&Plan::only(Act::Exchange, arrival, times), &mut clients)?;
+        if !outcome.is_clean() {
+            // What they have not got to yet is not the next run's.
+            await_answer(generator)?;
+        }
+        Ok(outcome)
+    };
+    let highest = highest_loss_free(steps, &mut run)?;
     let p99 = if highest > 0.0 { run(Arrival::Even(highest / 2.0))?.latency_us(0.99) } else { 0.0 };
     Ok((highest, p99))
+}
+
+/// Waits until one of them answers a client that has nothing.
+fn await_answer(generator: &mut Generator) -> Result<Duration> {
+    generator.first_answer(Act::Discover, Access::Direct, NEWCOMER, Instant::now())
 }
 
 impl Make {

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use dhcp_user::dataplane::xsk::{Frame, Packet};
 use hdrhistogram::Histogram;
 use rand::rngs::SmallRng;
@@ -122,7 +122,10 @@ impl Generator {
         let address = if is_bound { state::address(client) } else { Ipv4Addr::UNSPECIFIED };
         let held = Held { client, address, server: self.target.address };
         while run.done == 0 {
-            ensure!(since.elapsed() < A_MINUTE, "no answer in {A_MINUTE:?}");
+            if since.elapsed() > A_MINUTE {
+                while self.under_way.give_up(u64::MAX).is_some() {}
+                bail!("no answer in {A_MINUTE:?}");
+            }
             self.end.reap(&mut self.frames);
             self.begin(&mut run, act, held, [0; 2]);
             for _ in 0..5 {
@@ -130,9 +133,11 @@ impl Generator {
                 self.end.wait(NAP_NS);
                 self.take_answers(&mut run, since);
             }
-            while self.under_way.give_up(u64::MAX).is_some() {}
         }
-        Ok(since.elapsed())
+        let took = since.elapsed();
+        // Whichever was answered: a busy server gets to the first late.
+        while self.under_way.give_up(u64::MAX).is_some() {}
+        Ok(took)
     }
 
     fn drive(&mut self, run: &mut Run<'_>, plan: &Plan) {
@@ -159,23 +164,7 @@ impl Generator {
             }
             self.give_up(run, now_ns.saturating_sub(patience_ns));
             self.end.reap(&mut self.frames);
-            for _ in 0..BATCH {
-                // Without a frame they come later, and are as late as that makes them; some are for those
-                // who go on.
-                if self.frames.len() <= BATCH {
-                    break;
-                }
-                let Some(intended_ns) = pace.due(now_ns, self.under_way.len()) else { break };
-                let act = plan.mix.act(random.random_range(0..shares));
-                // Where nobody has a lease yet, or any more, somebody gets one.
-                let next = run.clients.next(act).map(|held| (act, held));
-                let next = next.or_else(|| Some((Act::Exchange, run.clients.next(Act::Exchange)?)));
-                match next {
-                    Some((act, held)) => self.begin(run, act, held, [intended_ns, now_ns]),
-                    None if matches!(plan.arrival, Arrival::Window(_)) => break,
-                    None => run.outcome.left_out += 1,
-                }
-            }
+            self.begin_due(run, &mut pace, now_ns, || plan.mix.act(random.random_range(0..shares)));
             if let Some(flood) = &mut flood {
                 while self.frames.len() > BATCH && flood.due(now_ns, 0).is_some() {
                     self.ask(run, Stage::Discover, FLOODER_XID, &FLOODER);
@@ -204,6 +193,34 @@ impl Generator {
         self.give_up(run, u64::MAX);
         while !self.leaving.is_empty() && late.elapsed() < 2 * PATIENCE {
             self.end.send(&mut self.leaving);
+        }
+    }
+
+    /// Has all those begin whose turn has come, within a batch.
+    fn begin_due(
+        &mut self,
+        run: &mut Run<'_>,
+        pace: &mut Pace,
+        now_ns: u64,
+        mut draw: impl FnMut() -> Act,
+    ) {
+        for _ in 0..BATCH {
+            // Without a frame they come later, and are as late as that makes them; some are for those
+            // who go on.
+            if self.frames.len() <= BATCH {
+                return;
+            }
+            let Some(intended_ns) = pace.due(now_ns, self.under_way.len()) else { return };
+            let act = draw();
+            // Where nobody has a lease yet, or any more, somebody gets one.
+            let next = run.clients.next(act).map(|held| (act, held));
+            let next = next.or_else(|| Some((Act::Exchange, run.clients.next(Act::Exchange)?)));
+            match next {
+                Some((act, held)) => self.begin(run, act, held, [intended_ns, now_ns]),
+                // Who waits for another one to be done is not late.
+                None if pace.next_ns().is_none() => return,
+                None => run.outcome.left_out += 1,
+            }
         }
     }
 

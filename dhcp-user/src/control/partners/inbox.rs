@@ -54,15 +54,14 @@ impl Inbox {
 
     /// Takes what is next.
     pub(super) fn pop(&mut self) -> Option<Input> {
-        let input = self.inputs.pop_front();
-        if matches!(input, Some(Input::Up(_) | Input::Lost(_))) {
-            self.is_deaf = false;
-        }
-        input
+        self.inputs.pop_front()
     }
 
     /// Something happened on the link.
     pub(super) fn take(&mut self, event: LinkEvent) {
+        if matches!(event, LinkEvent::Up(_) | LinkEvent::Lost(_)) {
+            self.is_deaf = false;
+        }
         match event {
             LinkEvent::Up(greeted) => self.inputs.push_back(Input::Up(greeted)),
             LinkEvent::Packets(_) if self.is_deaf => {}
@@ -104,10 +103,13 @@ impl Inbox {
         self.inputs.push_front(Input::Followed);
     }
 
-    /// The endpoint wants the link closed.
+    /// The endpoint wants the link closed. What waits behind its end is said on the next one.
     pub(super) fn deafen(&mut self) {
-        self.is_deaf = true;
+        let end = self.inputs.iter().position(|it| matches!(it, Input::Up(_) | Input::Lost(_)));
+        self.is_deaf = end.is_none();
+        let behind = self.inputs.split_off(end.unwrap_or(self.inputs.len()));
         self.inputs.retain(|input| !matches!(input, Input::Packet(_)));
+        self.inputs.extend(behind);
     }
 }
 
@@ -166,5 +168,18 @@ mod tests {
         assert_eq!(order(&mut inbox), [None]);
         inbox.take(said(3));
         assert_eq!(order(&mut inbox), [Some(3)]);
+    }
+
+    /// Much may wait after a stall: the end of a link, and what came on the next.
+    #[test]
+    fn what_is_said_on_the_next_link_is_heard_though_the_last_one_is_to_be_closed() {
+        let mut inbox = Inbox::new(Instant::now());
+        let events = [said(1), LinkEvent::Lost(Lost::Closed), said(2)];
+        inbox.let_go_before(events.into_iter());
+        inbox.deafen();
+        assert_eq!(order(&mut inbox), [None, Some(2)]);
+        inbox.deafen();
+        inbox.let_go_before([LinkEvent::Lost(Lost::Asked), said(3)].into_iter());
+        assert_eq!(order(&mut inbox), [None, Some(3)]);
     }
 }

@@ -108,6 +108,36 @@ mod tests {
         }
     }
 
+    /// Neither has served meanwhile, and neither takes the other's word for a newer memory.
+    #[test]
+    fn two_servers_that_stood_still_together_serve_as_soon_as_they_meet() {
+        let mut pair = Pair::in_normal();
+        pair.now = pair.now.after(LONG);
+        for side in [0, 1] {
+            pair.happens(side, Event::Tick);
+            assert_eq!(pair.states()[side], State::Startup);
+        }
+        pair.cut();
+        pair.link();
+        pair.settle();
+        assert_eq!(pair.states(), [State::Normal; 2]);
+    }
+
+    #[test]
+    fn who_stood_still_in_partner_down_does_not_wait_for_the_partners_addresses_again() {
+        let mut pair = Pair::in_normal();
+        pair.cut();
+        pair.command(0, Command::PartnerDown);
+        pair.pass(MCLT.0 + 1);
+        assert!(at_work(&pair, 0).is_taken_over(pair.now));
+        pair.now = pair.now.after(patience()).after(Seconds(1));
+        pair.happens(0, Event::Tick);
+        assert_eq!(pair.states()[0], State::Startup);
+        pair.pass(20);
+        assert_eq!(pair.states()[0], State::PartnerDown);
+        assert!(at_work(&pair, 0).is_taken_over(pair.now));
+    }
+
     /// draft-12 §9.3.2: as after a restart.
     #[test]
     fn a_server_that_was_declared_down_while_it_stood_still_recovers() {

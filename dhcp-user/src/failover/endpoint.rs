@@ -138,7 +138,8 @@ impl Endpoint {
             return;
         }
         let from = actions.len();
-        if self.has_stood_still(now) {
+        let has_woken = self.has_stood_still(now);
+        if has_woken {
             self.wake(now, &event, table, actions);
         }
         self.awake = now;
@@ -151,7 +152,8 @@ impl Endpoint {
                 }
                 self.on_link_lost(now, table, actions);
             }
-            Event::Followed => self.is_followed = true,
+            // Of the view before, if waking has just published another.
+            Event::Followed => self.is_followed |= !has_woken,
             Event::Tick => {}
             Event::Command(command) => self.on_command(now, command, table, actions),
         }

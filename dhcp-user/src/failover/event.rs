@@ -154,7 +154,7 @@ pub enum Alarm {
     },
     /// The partner has not answered an update for so long.
     Unanswered(Seconds),
-    /// The partner asked for addresses, and there are none to give.
+    /// The partner asked for addresses, and there are none to spare.
     NothingToGive,
     /// Clients are told apart here by what a relay says of them, and a dhcpd neither hears that nor
     /// says it: whom it serves is another client here than whom we serve ourselves.

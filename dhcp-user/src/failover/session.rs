@@ -23,6 +23,8 @@ pub(super) struct Session {
     pub(super) received: Stamp,
     /// When the last message went.
     pub(super) sent: Stamp,
+    /// The partner's receive-timer: after so long without a message of ours it gives the link up.
+    pub(super) partner_receive_timer: Seconds,
     /// After so long without a message of ours comes CONTACT.
     pub(super) contact_every: Seconds,
     /// Whether a STATE has come: communications are OK (draft-12 §8.3).
@@ -62,6 +64,7 @@ impl Session {
             up: now,
             received: now,
             sent: now,
+            partner_receive_timer: greeted.partner_receive_timer,
             // Spec §9.1. A partner that announces less than three seconds gets one a second.
             contact_every: Seconds((greeted.partner_receive_timer.0 / 3).max(1)),
             is_heard: false,

@@ -47,8 +47,7 @@ pub struct Settings {
     pub identity: Vec<IdentityBy>,
     /// The pools of the relationship.
     pub pools: Vec<PoolId>,
-    /// Which addresses are shared: all of these, and none else, as
-    /// [`fingerprint`](Self::fingerprint) puts it.
+    /// A digest of which addresses are shared: all of these, and none else.
     pub addresses: u64,
 }
 

@@ -8,8 +8,8 @@ use super::settings::{Dialect, Role, Settings};
 use super::state::{self, Turn};
 use super::timer::RECORD_EVERY;
 use crate::lease::Table;
-use crate::wire::Stamp;
 use crate::wire::failover::{Message, Reject, Rejection, State, StateReport};
+use crate::wire::{Seconds, Stamp};
 
 impl Saved {
     /// What a restart makes of it (draft-12 §9.3.2): a state that needs the link goes over to what
@@ -20,12 +20,7 @@ impl Saved {
             state => state,
         };
         let state = self.without_link(chosen);
-        let since = match (self.state, state) {
-            (before, after) if before == after => self.since,
-            // The partner sees by it since when it was not told anything.
-            (State::Normal, State::CommunicationsInterrupted) => self.contact,
-            _ => now,
-        };
+        let since = self.since_of(now, state);
         // The partner may have taken a CONNECT with what is configured here, and we not know it.
         let own_mclt = if settings.role == Role::Primary { settings.mclt } else { self.mclt };
         let mut new = Self {
@@ -76,6 +71,18 @@ impl Saved {
              README.md, under \"To change what is shared, and how\"",
             self.state
         ))
+    }
+
+    /// Since when a state counts that is left of this one, without the link.
+    fn since_of(&self, now: Stamp, state: State) -> Stamp {
+        match (self.state, state) {
+            (before, after) if before == after => self.since,
+            // The partner sees by it since when it was not told anything.
+            (State::Normal | State::Paused | State::Shutdown, State::CommunicationsInterrupted) => {
+                self.contact
+            }
+            _ => now,
+        }
     }
 
     /// What a state becomes without the link: while everything must be asked for, a conflict that is
@@ -185,13 +192,21 @@ impl Endpoint {
         let is_out_of_date = may_have_served
             && report.state == State::PartnerDown
             && report.since > self.saved.operational;
-        // draft-12 §5.16: they spoke with each other after what we remember, so it is an old copy.
+        // draft-12 §5.16: they spoke with each other after what we remember, so it is an old copy. What
+        // is stored is a minute old at the most; for as long as our receive-timer the link may have
+        // lasted after the last message that we heard, and the partner has missed us for its own.
+        let partners_timer =
+            self.session.as_ref().map_or(Seconds(0), |session| session.partner_receive_timer);
         let is_restored = self.dialect() == Dialect::Tandem
             && matches!(report.state, State::Normal | State::CommunicationsInterrupted)
             && self.last_heard != Stamp::ZERO
             && (state::is_operational(own) || self.saved.compares)
             && report.since
-                > self.last_heard.after(self.settings.receive_timer).after(RECORD_EVERY);
+                > self
+                    .last_heard
+                    .after(self.settings.receive_timer)
+                    .after(partners_timer)
+                    .after(RECORD_EVERY);
         if is_restored {
             self.saved.wants_all = true;
             // Until then leases were granted here that nobody remembers.
@@ -453,9 +468,9 @@ impl Endpoint {
         actions: &mut Vec<Action>,
     ) {
         let (from, to) = (self.state(), State::Startup);
+        self.saved.since = self.saved.since_of(now, behind);
         self.saved.previous = None;
         self.saved.state = behind;
-        self.saved.since = now;
         self.startup = Some(now.after(self.settings.startup));
         actions.push(Action::Alarm(Alarm::Moved { from, to, why }));
         self.save(now, actions);

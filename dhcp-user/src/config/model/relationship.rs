@@ -8,7 +8,7 @@ use super::Protocol;
 use crate::wire::Seconds;
 
 /// `[[failover]]`: one relationship with one partner. Which subnets it serves, they say themselves:
-/// [`Subnet::failover`].
+/// [`Subnet::failover`](super::Subnet::failover).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Relationship {
     /// relationship-name, as the partner spells it; unique, 1 to 255 octets.

@@ -104,8 +104,6 @@ impl<W: Write> Table<W> {
             text("state"),
             match text("expires") {
                 _ if infinite => "never",
-                // What was never leased, such as the partner's half of a pool.
-                "1970-01-01T00:00:00Z" => "-",
                 expires => expires,
             },
             text("hw-address"),
@@ -124,7 +122,7 @@ mod tests {
             "{\"address\":\"10.0.0.1\",\"state\":\"active\",\"expires\":\"2026-01-01T00:00:00Z\",",
             "\"hw-address\":\"02:00:00:00:00:01\",\"host-name\":\"a\\u001bb\"}\n",
             "{\"address\":\"10.0.0.2\",\"state\":\"abandoned\",\"infinite\":true}\n",
-            "{\"address\":\"10.0.0.3\",\"state\":\"backup\",\"expires\":\"1970-01-01T00:00:00Z\"}\n",
+            "{\"address\":\"10.0.0.3\",\"state\":\"backup\",\"expires\":null}\n",
         );
         for cut in 1..lines.len() {
             let mut out = Vec::new();

@@ -31,6 +31,16 @@ impl Locate {
             .map_err(|error| Failure::other(format!("no runtime for the control socket: {error}")))
     }
 
+    /// As they were given, for a command that is to be pasted; empty if there were none.
+    pub(super) fn arguments(&self) -> String {
+        let argument = |name: &str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| format!(" {name} {}", path.display()))
+        };
+        argument("--config", &self.config)
+            .or_else(|| argument("--state-dir", &self.state_dir))
+            .unwrap_or_default()
+    }
+
     /// Only the one key is read: a running server can be asked while its next configuration is
     /// still being written.
     fn state_dir(&self) -> Result<PathBuf, Failure> {

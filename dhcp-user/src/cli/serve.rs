@@ -175,7 +175,7 @@ fn recover(config: &Config) -> Result<(Journal, Arc<Table>, Notes), Failure> {
         let (path, offset) = (torn.path.display(), torn.offset);
         warn!("{path}: a write was cut short at offset {offset}, before anybody was told of it");
     }
-    info!(snapshot = found.from_snapshot, segments = found.from_segments, "bindings recovered");
+    info!(snapshot = found.from_snapshot, records = found.from_segments, "bindings recovered");
     Ok((journal, table, found.notes))
 }
 
@@ -227,7 +227,7 @@ fn say_ready(interfaces: &[InterfaceMode]) {
         interfaces.iter().map(|it| format!("{} ({})", it.interface, it.mode)).collect();
     let mut out = io::stdout();
     // Whoever started us may have closed its end; clients are answered all the same.
-    let _ = writeln!(out, "ready: answering clients on {}", interfaces.join(", "));
+    let _ = writeln!(out, "ready: listening for clients on {}", interfaces.join(", "));
     let _ = out.flush();
     let _ = sd_notify::notify(&[NotifyState::Ready]);
 }

@@ -45,13 +45,18 @@ impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.0;
         let up = humantime::format_duration(Duration::from_secs(status.uptime_s));
-        let serving = if status.serving { "serving" } else { "NOT SERVING" };
-        writeln!(f, "tandem {} (pid {}), up {up}: {serving}", status.version, status.pid)?;
+        writeln!(
+            f,
+            "tandem {} (pid {}), up {up}: {}",
+            status.version,
+            status.pid,
+            serving(status)
+        )?;
         let configuration = &status.configuration;
         write!(f, "configuration {} of {}", configuration.file, configuration.loaded)?;
         match configuration.reloads_refused {
             0 => writeln!(f)?,
-            refused => writeln!(f, "; {refused} reloads refused, see the log")?,
+            refused => writeln!(f, "; {refused} reloads were refused since the start")?,
         }
         for it in &status.failover {
             let partner = it.partner_state.as_deref().unwrap_or("unknown");
@@ -67,6 +72,27 @@ impl fmt::Display for Report<'_> {
         self.pools(f)?;
         self.latencies(f)?;
         self.journal(f)
+    }
+}
+
+/// Whether clients are answered: of a pair's server each relationship says so for itself.
+fn serving(status: &Status) -> String {
+    if !status.serving {
+        return "NOT SERVING".to_owned();
+    }
+    let silent: Vec<_> = status
+        .failover
+        .iter()
+        .filter(|it| it.is_silent())
+        .map(|it| match it.waits_s {
+            Some(left) => format!("{} ({}, {left} s left)", it.name, it.state),
+            None => format!("{} ({})", it.name, it.state),
+        })
+        .collect();
+    if silent.is_empty() {
+        "serving".to_owned()
+    } else {
+        format!("NOT SERVING {}", silent.join(", "))
     }
 }
 
@@ -105,8 +131,16 @@ impl Report<'_> {
     }
 
     fn pools(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table =
-            Columns::new(&["pool", "network", "leased", "free", "abandoned", "total", "fill"]);
+        let mut table = Columns::new(&[
+            "pool",
+            "network",
+            "leased",
+            "free",
+            "backup",
+            "abandoned",
+            "total",
+            "fill",
+        ]);
         for pool in &self.0.pools {
             let permille = pool.fill_permille;
             table.row([
@@ -114,6 +148,7 @@ impl Report<'_> {
                 pool.network.clone(),
                 pool.active.to_string(),
                 pool.free.to_string(),
+                pool.backup.to_string(),
                 pool.abandoned.to_string(),
                 pool.total.to_string(),
                 format!("{}.{} %", permille / 10, permille % 10),

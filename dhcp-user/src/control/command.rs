@@ -70,7 +70,7 @@ impl Wish {
     /// Why this makes no sense as things are, with what would; `None` if it does.
     #[must_use]
     pub fn objection(self, now: &Relationship, details: Details) -> Option<String> {
-        let state = State::ALL.into_iter().find(|state| state.name() == now.state)?;
+        let state = now.known_state()?;
         let resting = matches!(state, State::Paused | State::Shutdown);
         match self {
             Self::PartnerDown => partner_down(now, state),

@@ -45,9 +45,13 @@ impl Filter {
     /// Whether the lease is one of those asked for.
     #[must_use]
     pub fn takes(&self, now: Stamp, address: Ipv4Addr, binding: &Binding) -> bool {
-        self.address.is_none_or(|wanted| wanted == address)
+        let state = LeaseState::of(now, binding);
+        // Half of a pair's pool is BACKUP and was never anybody's: no lease, unless it is asked for.
+        let is_lease = binding.client.is_some() || !binding.is_available();
+        (is_lease || self.state.is_some() || self.address.is_some())
+            && self.address.is_none_or(|wanted| wanted == address)
             && self.subnet.is_none_or(|subnet| subnet.0.contains(address))
-            && self.state.is_none_or(|state| LeaseState::of(now, binding) == state)
+            && self.state.is_none_or(|wanted| wanted == state)
             && self.client.as_ref().is_none_or(|client| client.names(binding))
     }
 

@@ -210,6 +210,7 @@ impl Instance {
                     total: counts.total,
                     active: counts.active,
                     free: counts.free,
+                    backup: counts.backup,
                     abandoned: counts.abandoned,
                     fill_permille: (counts.active * 1_000).checked_div(counts.total).unwrap_or(0),
                 });

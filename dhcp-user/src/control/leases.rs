@@ -32,7 +32,7 @@ pub enum LeaseState {
     Abandoned,
     /// Freed by an operator.
     Reset,
-    /// To be had from the partner.
+    /// To be had from the secondary of a pair.
     Backup,
 }
 
@@ -54,7 +54,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hw_address: Option<Hex<'a>>,
     starts: String,
-    expires: String,
+    /// Nothing for what nobody ever had.
+    expires: Option<String>,
     #[serde(skip_serializing_if = "is_false")]
     infinite: bool,
     last_heard: String,
@@ -162,7 +163,7 @@ pub fn write_line(
         client_id: item(ItemKind::Identifier).map(Hex),
         hw_address: item(ItemKind::Hardware).and_then(|data| data.get(1..)).map(Hex),
         starts: rfc3339(binding.starts),
-        expires: rfc3339(end),
+        expires: (end != Stamp::ZERO).then(|| rfc3339(end)),
         infinite: end == Stamp::NEVER,
         last_heard: rfc3339(binding.cltt),
         tstp: potential(binding.sent_potential),

@@ -13,6 +13,7 @@ use crate::failover;
 use crate::failover::{Role, Side, Status};
 use crate::lease::Layout;
 use crate::wire::Stamp;
+use crate::wire::failover::State;
 
 /// One relationship with one partner.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -189,6 +190,29 @@ impl Relationship {
             safe_period_s: configured.safe_period.map(|period| period.0.into()),
             pools: status.pools.iter().map(|pool| Pool::new(pool, layout)).collect(),
         }
+    }
+
+    /// The state, if this version knows its name.
+    #[must_use]
+    pub fn known_state(&self) -> Option<State> {
+        State::ALL.into_iter().find(|state| state.name() == self.state)
+    }
+
+    /// Whether this server answers no client of the relationship, but perhaps renewals.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.known_state().is_some_and(|state| {
+            matches!(
+                state,
+                State::Startup
+                    | State::Recover
+                    | State::RecoverWait
+                    | State::RecoverDone
+                    | State::PotentialConflict
+                    | State::Paused
+                    | State::Shutdown
+            )
+        })
     }
 
     /// Whether the partner is heard.

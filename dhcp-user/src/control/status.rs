@@ -106,8 +106,10 @@ pub struct Pool {
     pub total: u64,
     /// Leased.
     pub active: u64,
-    /// To be had.
+    /// To be had; of a pair, from the primary.
     pub free: u64,
+    /// Of a pair: to be had from the secondary.
+    pub backup: u64,
     /// Set aside: declined, or a probe was answered.
     pub abandoned: u64,
     /// Leased share of the total, in permille.

@@ -15,18 +15,27 @@ pub(super) fn span(seconds: u64) -> String {
 pub(super) fn meaning(now: &Relationship) -> String {
     let mclt = span(now.mclt_s);
     let own = now.own_available();
-    let text = match state(now) {
+    let text = match now.known_state() {
         Some(State::Startup) => {
             "Nobody is answered yet: the partner is waited for, some seconds at most.".to_owned()
         }
         Some(State::Normal) => {
             "All clients are served; each server answers its share of the new ones.".to_owned()
         }
+        Some(State::CommunicationsInterrupted) if own == 0 => format!(
+            "Clients with leases are served, at most {mclt} beyond what the partner knows. NEW CLIENTS \
+             GET NOTHING: no free address is left that is this server's to give."
+        ),
         Some(State::CommunicationsInterrupted) => format!(
             "All clients are served: leases reach at most {mclt} beyond what the partner knows, and \
              new clients get one of the {own} addresses that are this server's to give."
         ),
         Some(State::PartnerDown) => match now.waits_s {
+            Some(left) if left > 0 && own == 0 => format!(
+                "Clients with leases are served by this server alone. NEW CLIENTS GET NOTHING: its own \
+                 free addresses are gone, and the partner's may be given in {}.",
+                span(left)
+            ),
             Some(left) if left > 0 => format!(
                 "All clients are served by this server alone, from its own {own} free addresses; in \
                  {} also from the partner's.",
@@ -71,16 +80,22 @@ pub(super) fn meaning(now: &Relationship) -> String {
     text + "\n"
 }
 
-/// What to do; empty if nothing is.
-pub(super) fn what_to_do(now: &Relationship) -> String {
+/// What to do; empty if nothing is. `server` are the arguments that find the server: commands are to be
+/// pasted.
+pub(super) fn what_to_do(now: &Relationship, server: &str) -> String {
     let name = &now.name;
     let linked = now.is_linked();
-    let resume = format!("`tandem failover resume --name {name}` when it shall serve again.");
-    match state(now) {
+    let resume =
+        format!("`tandem failover resume --name {name}{server}` when it shall serve again.");
+    let partner_rests = now
+        .partner_state
+        .as_deref()
+        .is_some_and(|state| [State::Paused, State::Shutdown].map(State::name).contains(&state));
+    match now.known_state() {
         Some(State::CommunicationsInterrupted | State::ResolutionInterrupted) if !linked => {
             let mut text = format!(
                 "Bring back the partner, or the link to {}. ONLY if the partner is off and stays off: \
-                 `tandem failover partner-down --name {name}`. {}",
+                 `tandem failover partner-down --name {name}{server}`. {}",
                 now.partner,
                 if_partner_down(now)
             );
@@ -93,6 +108,11 @@ pub(super) fn what_to_do(now: &Relationship) -> String {
             }
             text
         }
+        Some(State::PartnerDown | State::CommunicationsInterrupted) if partner_rests => format!(
+            "The partner is out of service by an operator's word: say `tandem failover resume` there when \
+             it shall serve again. {}",
+            if linked { String::new() } else { unheard(now) }
+        ),
         Some(State::PartnerDown) if linked => {
             "Nothing: the partner is back and fetches what it missed.".to_owned()
         }
@@ -101,9 +121,17 @@ pub(super) fn what_to_do(now: &Relationship) -> String {
              partner-down there as well. {}",
             unheard(now)
         ),
+        Some(State::Startup) if !linked && now.last_refusal.is_some() => {
+            "See the refusal below: without a link this server goes on alone as it was before."
+                .to_owned()
+        }
         Some(State::Recover | State::RecoverDone) if !linked => format!(
-            "Start the partner {}, or repair the link to it: this server cannot go on without.",
-            now.partner
+            "Start the partner {}, or repair the link to it: this server cannot go on without.{}",
+            now.partner,
+            match now.partner_state {
+                Some(_) => "",
+                None => " If there never was a partner: `start-alone = true`, and start again.",
+            }
         ),
         Some(State::ConflictDone) if !linked => format!("Repair the link to {}.", now.partner),
         Some(State::Paused | State::Shutdown) => resume,
@@ -141,10 +169,6 @@ fn unheard(now: &Relationship) -> String {
     }
 }
 
-fn state(now: &Relationship) -> Option<State> {
-    State::ALL.into_iter().find(|state| state.name() == now.state)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,11 +204,39 @@ mod tests {
     fn an_interruption_tells_what_is_left_and_when_partner_down_is_right() {
         let now = interrupted();
         assert!(meaning(&now).contains("one of the 41 addresses"), "{}", meaning(&now));
-        let advice = what_to_do(&now);
-        for part in ["partner-down --name metro", "ONLY if", "12m 35s", "1h (MCLT)"] {
+        let advice = what_to_do(&now, " --config t.toml");
+        for part in
+            ["partner-down --name metro --config t.toml`", "ONLY if", "12m 35s", "1h (MCLT)"]
+        {
             assert!(advice.contains(part), "no {part:?} in: {advice}");
         }
         assert!(!advice.contains("safe-period"), "{advice}");
+    }
+
+    #[test]
+    fn new_clients_that_get_nothing_are_not_all_clients() {
+        let own_gone =
+            Relationship { pools: vec![Pool { free: 90, ..Pool::default() }], ..interrupted() };
+        assert!(meaning(&own_gone).contains("NEW CLIENTS GET NOTHING"), "{}", meaning(&own_gone));
+        let alone =
+            Relationship { state: State::PartnerDown.name().into(), waits_s: Some(69), ..own_gone };
+        for part in ["NEW CLIENTS GET NOTHING", "1m 9s"] {
+            assert!(meaning(&alone).contains(part), "{}", meaning(&alone));
+        }
+    }
+
+    #[test]
+    fn a_partner_that_an_operator_put_out_of_service_is_not_waited_for() {
+        for communications in ["ok", "interrupted"] {
+            let now = Relationship {
+                state: State::PartnerDown.name().into(),
+                communications: communications.into(),
+                partner_state: Some(State::Shutdown.name().into()),
+                ..interrupted()
+            };
+            let advice = what_to_do(&now, "");
+            assert!(advice.contains("resume` there"), "{advice}");
+        }
     }
 
     #[test]
@@ -194,6 +246,6 @@ mod tests {
             communications: "ok".into(),
             ..interrupted()
         };
-        assert_eq!(what_to_do(&normal), "");
+        assert_eq!(what_to_do(&normal, ""), "");
     }
 }

@@ -104,7 +104,8 @@ impl Common {
         if all.is_empty() {
             return print("This server has no partner: there is no [[failover]].\n");
         }
-        let pages: Vec<_> = all.iter().map(|it| Report(it).to_string()).collect();
+        let server = self.server.arguments();
+        let pages: Vec<_> = all.iter().map(|it| Report(it, &server).to_string()).collect();
         print(&pages.join("\n"))
     }
 

@@ -5,9 +5,10 @@ use std::fmt;
 use super::advice::{self, span};
 use crate::cli::columns::Columns;
 use crate::control::Relationship;
+use crate::wire::failover::State;
 
-/// A relationship for people.
-pub(super) struct Report<'a>(pub(super) &'a Relationship);
+/// A relationship for people, and the arguments that find its server.
+pub(super) struct Report<'a>(pub(super) &'a Relationship, pub(super) &'a str);
 
 /// So many characters stand on a line of prose, behind its heading.
 const WIDTH: usize = 88;
@@ -19,7 +20,7 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "{} ({}): {} for {age}, since {}", now.name, now.role, now.state, now.since)?;
         self.partner(f)?;
         prose(f, "clients", &advice::meaning(now))?;
-        prose(f, "to do", &advice::what_to_do(now))?;
+        prose(f, "to do", &advice::what_to_do(now, self.1))?;
         self.updates(f)?;
         self.pools(f)
     }
@@ -57,11 +58,13 @@ impl Report<'_> {
              refused; of the partner's {} taken, {} refused",
             now.queued, now.unacknowledged, now.acknowledged, now.refused, now.taken, now.rejected
         )?;
-        if let Some(refusal) = &now.last_refusal {
+        // One that was before both agreed is none of today's.
+        let is_over = |at: &str| now.known_state() == Some(State::Normal) && *at < *now.since;
+        if let Some(refusal) = now.last_refusal.as_ref().filter(|it| !is_over(&it.at)) {
             let who = if refusal.by == "us" { "this server" } else { "the partner" };
             let reason = refusal.reason.map_or(String::new(), |reason| format!(" ({reason})"));
             let what = refusal.what.escape_debug();
-            writeln!(f, "refused  at {} by {who}{reason}: {what}", refusal.at)?;
+            writeln!(f, "refusal  at {} by {who}{reason}: {what}", refusal.at)?;
         }
         let Some(conflict) = &now.last_conflict else { return Ok(()) };
         let what = conflict.what.escape_debug();
@@ -161,7 +164,7 @@ mod tests {
             }],
             ..Relationship::default()
         };
-        let text = Report(&now).to_string();
+        let text = Report(&now, "").to_string();
         for part in [
             "metro (primary): communications-interrupted for 12m 5s",
             "NOT HEARD for 12m 25s; normal since",

@@ -56,7 +56,7 @@ pub(super) fn say(relationship: &str, alarm: &Alarm) {
             warn!(relationship, seconds = since.0, "the partner does not answer an update");
         }
         Alarm::NothingToGive => {
-            warn!(relationship, "the partner asks for addresses, and there are none to give");
+            info!(relationship, "the partner asks for addresses, and there are none to spare");
         }
         Alarm::IdentityNotShared => warn!(
             relationship,

@@ -142,10 +142,7 @@ fn what_either_grants_is_known_to_both_with_its_times() {
     let relationship = Relationship { mclt_s: 10, ..quick() };
     each("leases", &relationship, 60, |duo| {
         until("half the pool is the secondary's", PATIENCE, || {
-            duo.peers.iter().all(|peer| {
-                let backup = peer.leases().iter().filter(|lease| lease.state == "backup").count();
-                (250..=262).contains(&backup)
-            })
+            duo.peers.iter().all(|peer| (250..=262).contains(&peer.backups()))
         });
         let first = duo.serve(RENEWING, 40).longest_first;
         assert_eq!(first, Duration::from_secs(10), "before the partner has acknowledged anything");

@@ -230,6 +230,20 @@ impl Peer {
         }
     }
 
+    /// How many addresses are BACKUP, by its own word.
+    #[must_use]
+    pub fn backups(&self) -> usize {
+        match &self.program {
+            // Those that were never anybody's are listed only if they are asked for.
+            Program::Tandem { server, .. } => {
+                server.as_ref().expect("it runs").leases(&["--state", "backup"]).len()
+            }
+            Program::Dhcpd(_) => {
+                self.leases().iter().filter(|lease| lease.state == "backup").count()
+            }
+        }
+    }
+
     /// Its own word on one address, once it has one that `wanted` takes.
     ///
     /// # Panics

@@ -29,7 +29,7 @@ const WORDS: usize = CHUNK as usize / 64;
 
 /// All chunks that there are.
 pub(super) struct Directory {
-    regions: Box<[OnceLock<Region>]>,
+    regions: Box<[OnceLock<Box<Region>>]>,
     /// A bit for each region that there is: the sweep comes by every second, and of thousands there
     /// are a few. Set by whoever needs the region next after it was made, before anything is bound.
     used: Bits<{ REGIONS as usize / 64 }>,
@@ -38,6 +38,8 @@ pub(super) struct Directory {
 /// A million addresses.
 struct Region {
     chunks: Box<[OnceLock<Box<Chunk>>]>,
+    /// A bit for each chunk that there is, as for regions.
+    used: Bits<WORDS>,
     /// A bit for each chunk that has an untold address.
     untold: Bits<WORDS>,
 }
@@ -71,24 +73,30 @@ impl Directory {
     /// The chunk of an address that is about to be bound.
     pub(super) fn chunk_or_new(&self, resource: ResourceId) -> &Chunk {
         let (number, chunk) = place(resource);
-        let region = self.regions[number].get_or_init(Region::new);
+        let region = self.regions[number].get_or_init(|| Box::new(Region::new()));
         if !self.used.contains(number as u32) {
             self.used.set(number as u32);
         }
-        region.chunks[chunk].get_or_init(|| Box::new(Chunk::new()))
+        let made = region.chunks[chunk].get_or_init(|| Box::new(Chunk::new()));
+        if !region.used.contains(chunk as u32) {
+            region.used.set(chunk as u32);
+        }
+        made
     }
 
     /// Chunks with their first addresses, ascending, from the one that `from` lies in.
     pub(super) fn chunks(&self, from: ResourceId) -> impl Iterator<Item = (ResourceId, &Chunk)> {
         let (first, from) = (from.0 / (CHUNK * REGION), from.0 / CHUNK);
-        let regions = self.used.within(first, REGIONS - 1).filter_map(|region| {
-            let chunks = &self.regions[region as usize].get()?.chunks;
-            Some((region * REGION..).zip(chunks))
+        let regions = self.used.within(first, REGIONS - 1).filter_map(|number| {
+            Some((number * REGION, self.regions[number as usize].get()?.as_ref()))
         });
-        regions
-            .flatten()
-            .filter(move |(number, _)| *number >= from)
-            .filter_map(|(number, chunk)| Some((ResourceId(number * CHUNK), chunk.get()?.as_ref())))
+        regions.flat_map(move |(start, region)| {
+            let chunks = region.used.within(from.saturating_sub(start), REGION - 1);
+            chunks.filter_map(move |number| {
+                let chunk = region.chunks[number as usize].get()?;
+                Some((ResourceId((start + number) * CHUNK), chunk.as_ref()))
+            })
+        })
     }
 
     /// The first address in `from..=last` that was never bound, by the look of it: one that is
@@ -161,7 +169,7 @@ impl Directory {
         let (first, last) = (range.first.0, range.last.0);
         let region_of = |resource: u32| resource / (CHUNK * REGION);
         let regions = (region_of(first)..=region_of(last))
-            .filter_map(|number| Some((number, self.regions[number as usize].get()?)));
+            .filter_map(|number| Some((number, self.regions[number as usize].get()?.as_ref())));
         regions.flat_map(move |(number, region)| {
             let start = number * REGION * CHUNK;
             let part = |resource: u32, limit: u32| match region_of(resource) == number {
@@ -183,14 +191,18 @@ impl Directory {
         let chunks = self.chunks(ResourceId::FIRST).count();
         let cell = size_of::<OnceLock<Box<Chunk>>>();
         (size_of_val(&*self.regions)
-            + regions * (REGION as usize * cell + size_of::<Bits<WORDS>>())
+            + regions * (REGION as usize * cell + size_of::<Region>())
             + chunks * size_of::<Chunk>()) as u64
     }
 }
 
 impl Region {
     fn new() -> Self {
-        Self { chunks: (0..REGION).map(|_| OnceLock::new()).collect(), untold: Bits::new() }
+        Self {
+            chunks: (0..REGION).map(|_| OnceLock::new()).collect(),
+            used: Bits::new(),
+            untold: Bits::new(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use dhcp_user::wire::failover::{BindingStatus, Message, Packet, Reject, State, U
 use tandem_tests::lab::{self, Host, until};
 
 use super::scene::{Lab, MCLT, PATIENCE};
-use super::words::{CONNECT, ack, changed, connect, is_normal, state};
+use super::words::{CONNECT, ack, await_normal, changed, connect, state};
 
 /// draft-12 §7.8.2.
 #[test]
@@ -54,17 +54,17 @@ fn a_secondary_has_none_but_its_primary() {
         _ => None,
     };
     assert_eq!(partner.expect("CONNECTACK", is_taken), (5, None));
-    until("the primary's MCLT counts", PATIENCE, || {
-        lab.status()["mclt-s"].as_u64() == Some(u64::from(MCLT + 1))
-    });
-    assert!(lab.server.output().contains("the primary's MCLT is another"));
     assert_eq!(lab.server.state(), "partner-down", "the STATE came too soon to count");
     let recovered = state(&partner, State::RecoverDone);
     partner.say(6, recovered);
-    partner.expect("NORMAL", is_normal);
+    await_normal(&mut partner);
     let normal = state(&partner, State::Normal);
     partner.say(7, normal);
     lab.must_be("normal");
+    until("the primary's MCLT counts, as each has heard the other with it", PATIENCE, || {
+        lab.status()["mclt-s"].as_u64() == Some(u64::from(MCLT + 1))
+    });
+    assert!(lab.server.output().contains("the primary's MCLT is another"));
 
     // A batch makes some addresses its own; one of nobody's is refused beside them.
     let mut updates: Vec<Update> = (0..32)

@@ -2,8 +2,8 @@
 
 use dhcp_user::wire::Seconds;
 use dhcp_user::wire::failover::{
-    BindingStatus, Connect, ConnectAck, Message, Packet, Rejection, State, StateReport, TlsReply,
-    TlsRequest, Update,
+    Acknowledgement, BindingStatus, Connect, ConnectAck, Message, Packet, Rejection, State,
+    StateReport, TlsReply, TlsRequest, Update,
 };
 use tandem_tests::lab::{Partner, until_some};
 
@@ -73,10 +73,25 @@ pub(crate) fn is_connect(packet: &Packet) -> Option<u32> {
     matches!(packet.message, Message::Connect(_)).then_some(packet.xid)
 }
 
-pub(crate) fn is_normal(packet: &Packet) -> Option<()> {
+fn is_normal(packet: &Packet) -> Option<()> {
     match &packet.message {
         Message::State(report) => (report.state == State::Normal).then_some(()),
         _ => None,
+    }
+}
+
+/// NORMAL, to which a server comes once its secondary has answered all that it is told before. Nothing of
+/// the secondary's own is answered until then.
+pub(crate) fn await_normal(partner: &mut Partner) {
+    loop {
+        let told = partner.expect("NORMAL, or an update", |packet| match &packet.message {
+            Message::BindingUpdate(updates) => Some(Some((packet.xid, updates.clone()))),
+            Message::BindingAck(_) => panic!("too soon: {packet:?}"),
+            _ => is_normal(packet).map(|()| None),
+        });
+        let Some((xid, updates)) = told else { return };
+        let taken = |update: Update| Acknowledgement { address: update.address, rejection: None };
+        partner.say(xid, Message::BindingAck(updates.into_iter().map(taken).collect()));
     }
 }
 
@@ -116,7 +131,7 @@ pub(crate) fn in_normal(lab: &Lab) -> Partner {
     let mut partner = secondary(lab);
     let recovered = state(&partner, State::RecoverDone);
     partner.say(1, recovered);
-    partner.expect("NORMAL", is_normal);
+    await_normal(&mut partner);
     let normal = state(&partner, State::Normal);
     partner.say(2, normal);
     partner

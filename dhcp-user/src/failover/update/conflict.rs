@@ -94,6 +94,7 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
     let status = ours.binding.map_or(BindingStatus::Free, |binding| binding.status);
     let heard_after =
         |known: Stamp| theirs.cltt.is_some_and(|cltt| known == Stamp::ZERO || cltt > known);
+    let is_told_lease = status == BindingStatus::Active;
     let Some(binding) = ours.binding else { return Ok(()) };
     match FIGURE[status as usize - 1][theirs.status as usize - 1] {
         Rule::Accept => Ok(()),
@@ -109,15 +110,15 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
         // Departs from draft-12 §7.1.3, by which each would refuse the other for good: of one second,
         // the partner's word follows what it knows of ours; and a client that leaves one server and
-        // comes to the other has come. Not while the partner is being told that it has left: of a lease
-        // that it has from us it then takes our word, and of one that it gave since it refuses it.
+        // comes to the other has come. Not while our own word of that lease is on its way: the partner, whose
+        // client has left, takes it.
         Rule::HeardLater
             if theirs.cltt == Some(binding.cltt)
                 && !is_overtaken_release(now, ours.dialect, theirs)
                 && (binding.told == Told::Acknowledged
+                    && !(has_lost && is_told_lease && ours.dialect == Dialect::Tandem)
                     || (status, theirs.status)
-                        == (BindingStatus::Released, BindingStatus::Active)
-                        && !(has_lost && ours.dialect == Dialect::Tandem)) =>
+                        == (BindingStatus::Released, BindingStatus::Active)) =>
         {
             Ok(())
         }

@@ -168,10 +168,10 @@ proptest! {
     }
 }
 
-/// A release on its way, and the lease told back on the partner's wish for all, in one second: each took
-/// the other's word for the later one.
+/// The primary's client leaves it while the secondary tells the lease back, as it was asked for all: each
+/// took the other's word for the later one.
 #[test]
-fn a_release_that_crosses_the_lease_told_back_in_its_second_is_the_later_word() {
+fn a_release_that_crosses_the_lease_told_back_in_its_second_leaves_both_the_lease() {
     let (primary, secondary) = (0, 1);
     let mut pair = Pair::new(COUNT);
     pair.connect();
@@ -185,5 +185,24 @@ fn a_release_that_crosses_the_lease_told_back_in_its_second_is_the_later_word() 
     assert!(!pair.wire[primary].is_empty() && !pair.wire[secondary].is_empty(), "they cross");
     pair.settle();
     let held = [primary, secondary].map(|side| pair.sides[side].get(ip(3)).unwrap());
-    assert!(held.iter().all(Binding::is_available), "{held:?}");
+    assert!(held.iter().all(|held| held.is_held(pair.sides[0].now)), "{held:?}");
+}
+
+/// It need not wait until what was refused is told again.
+#[test]
+fn a_client_that_leaves_one_server_for_the_other_within_a_second_has_its_lease_at_both() {
+    for (left, taken) in [(0, 1), (1, 0)] {
+        let mut pair = Pair::new(COUNT);
+        pair.connect();
+        pair.sides[0].grant(ip(3), 1);
+        pair.settle();
+        pair.sides[left].release(ip(3));
+        pair.sides[taken].grant(ip(3), 1);
+        for side in [left, taken] {
+            pair.pump(side, 64);
+        }
+        pair.settle();
+        let held = [0, 1].map(|side| pair.sides[side].get(ip(3)).unwrap());
+        assert!(held.iter().all(|held| held.is_held(pair.sides[0].now)), "{held:?}");
+    }
 }

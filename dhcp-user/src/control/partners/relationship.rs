@@ -182,9 +182,14 @@ impl Relationship {
         };
         self.endpoint.handle(now, event, &desk.table, &mut actions);
         let outcome = outcome(&actions);
+        // Who watches sees every state, however short, and what became of an order.
+        let has_moved = actions.iter().any(|it| matches!(it, Action::Alarm(Alarm::Moved { .. })));
+        let is_news = has_moved || matches!(input, Input::Order(..));
         self.carry_out_new(&service, &mut actions);
         if let Input::Order(_, to) = input {
             self.agenda.answer(to, outcome);
+        }
+        if is_news {
             self.report();
         }
         true

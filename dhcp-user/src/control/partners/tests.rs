@@ -25,7 +25,32 @@ use crate::wire::{Seconds, Stamp};
 
 /// So long a test waits for what should come at once.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a server listens for its partner.
+const STARTUP_S: u32 = 1;
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 10);
+
+/// What a server takes the time from.
+#[derive(Clone)]
+enum Time {
+    /// The machine.
+    Clock,
+    /// The test, which sets it.
+    Hand(Arc<AtomicU32>),
+}
+
+impl Time {
+    /// It stands until it is moved.
+    fn by_hand() -> Self {
+        Self::Hand(Arc::new(clock::now().0.into()))
+    }
+
+    fn now(&self) -> Stamp {
+        match self {
+            Self::Clock => clock::now(),
+            Self::Hand(now) => Stamp(now.load(Ordering::Relaxed)),
+        }
+    }
+}
 
 /// One server without its workers.
 struct Server {
@@ -34,8 +59,7 @@ struct Server {
     partners: Partners,
     running: Running,
     health: Arc<SharedHealth>,
-    /// By how many seconds its clock is ahead.
-    ahead: Arc<AtomicU32>,
+    time: Time,
     /// A worker's.
     appender: Appender,
     commit: JoinHandle<Health>,
@@ -44,22 +68,25 @@ struct Server {
 impl Server {
     /// On the journal in `dir`, or if there is none in NORMAL before.
     fn start(dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Self {
+        Self::start_by(Time::Clock, dir, role, local, peer)
+    }
+
+    fn start_by(time: Time, dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Self {
         let config = config(dir, role, local, peer);
         let table = Arc::new(Table::new(Layout::of(&config)));
         let recovery = Journal::open(dir, &config.journal, 2).unwrap();
         let (journal, mut found) = recovery.load(&*table, 1).unwrap();
         table.finish_restore(&in_turn);
-        let now = clock::now();
+        let now = time.now();
         found.notes.entry("failover/metro".to_owned()).or_insert_with(|| {
             let saved = saved(now);
             saved.to_octets().to_vec()
         });
         let Journal { mut appenders, committer, health, .. } = journal;
         let commit = thread::spawn(move || committer.run(clock::now));
-        let ahead = Arc::new(AtomicU32::new(0));
-        let by = Arc::clone(&ahead);
-        let time = Arc::new(move || clock::now().after(Seconds(by.load(Ordering::Relaxed))));
-        let prepared = Prepared::with_clock(&config, &found.notes, WriterId(1), time);
+        let clock = time.clone();
+        let clock = Arc::new(move || clock.now());
+        let prepared = Prepared::with_clock(&config, &found.notes, WriterId(1), clock);
         let prepared = prepared.unwrap().unwrap();
         let (views, partners) = (prepared.views(), prepared.face());
         assert_eq!(views.load().of(Some(0)).answers, Answers::Nobody);
@@ -73,22 +100,23 @@ impl Server {
         };
         let running = prepared.start(parts).unwrap();
         let appender = appenders.pop().unwrap();
-        Self { table, views, partners, running, health, ahead, appender, commit }
+        Self { table, views, partners, running, health, time, appender, commit }
     }
 
     fn status(&self) -> Option<Status> {
         self.partners.status().pop()
     }
 
-    /// Now, by its clock.
-    fn now(&self) -> Stamp {
-        clock::now().after(Seconds(self.ahead.load(Ordering::Relaxed)))
+    /// Time passes that the test holds in its hand.
+    fn pass(&self, seconds: u32) {
+        let Time::Hand(now) = &self.time else { panic!("it goes by itself") };
+        now.fetch_add(seconds, Ordering::Relaxed);
     }
 
     /// Whether workers answer everybody now.
     fn serves(&self) -> bool {
         let views = self.views.load();
-        views.at(self.now()).of(Some(0)).answers == Answers::Everybody
+        views.at(self.time.now()).of(Some(0)).answers == Answers::Everybody
     }
 
     fn is_in(&self, state: State) -> bool {
@@ -139,7 +167,7 @@ fn config(dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Config
         "state-dir = {dir:?}\n[[interface]]\nname = \"lo\"\n\
          [[subnet4]]\nsubnet = \"10.7.0.0/24\"\npools = [\"10.7.0.10-10.7.0.199\"]\n\
          [[failover]]\nname = \"metro\"\nrole = \"{role}\"\nlocal = \"{local}\"\n\
-         peer = \"{peer}\"\nsubnets = [\"10.7.0.0/24\"]\nstartup = \"1s\"\n"
+         peer = \"{peer}\"\nsubnets = [\"10.7.0.0/24\"]\nstartup = \"{STARTUP_S}s\"\n"
     );
     let nothing = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
     Config::parse(&text, Path::new("test.toml"), &nothing)
@@ -240,14 +268,29 @@ fn an_operator_is_answered_once_it_is_done_and_told_why_if_it_is_not() {
     server.stop();
 }
 
+/// A lone server whose time the test holds in its hand, serving.
+fn serves_alone(dir: &Path, number: u32) -> Server {
+    let (local, peer) = (address(number), address(number + 1));
+    let server = Server::start_by(Time::by_hand(), dir, "primary", local, peer);
+    server.pass(STARTUP_S);
+    wait("it serves alone", || server.serves());
+    server
+}
+
+/// It listens for so long as time stands, and serves when it has listened.
+fn must_listen_before_it_serves(server: &Server) {
+    wait("it listens", || server.is_in(State::Startup));
+    assert!(!server.serves());
+    server.pass(STARTUP_S);
+    wait("it serves again", || server.serves());
+}
+
 #[test]
 fn a_server_whose_process_stood_still_listens_before_it_serves() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(dir.path(), "primary", address(4), address(5));
-    wait("it serves alone", || server.serves());
-    server.ahead.store(3_600, Ordering::Relaxed);
-    wait("it listens", || server.is_in(State::Startup));
-    wait("it serves again", || server.serves());
+    let server = serves_alone(dir.path(), 4);
+    server.pass(3_600);
+    must_listen_before_it_serves(&server);
     server.stop();
 }
 
@@ -255,18 +298,16 @@ fn a_server_whose_process_stood_still_listens_before_it_serves() {
 #[test]
 fn a_server_whose_disk_took_nothing_for_long_listens_before_it_serves() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(dir.path(), "primary", address(6), address(7));
-    wait("it serves alone", || server.serves());
-    server.health.pretend(Health::Full { since: server.now() });
+    let server = serves_alone(dir.path(), 6);
+    server.health.pretend(Health::Full { since: server.time.now() });
     for _ in 0..10 {
         // Ticks come more often than that.
-        server.ahead.fetch_add(6, Ordering::Relaxed);
+        server.pass(6);
         thread::sleep(Duration::from_millis(300));
     }
     assert!(!server.serves(), "nobody has renewed the view");
     server.health.pretend(Health::Good);
-    wait("it listens", || server.is_in(State::Startup));
-    wait("it serves again", || server.serves());
+    must_listen_before_it_serves(&server);
     server.stop();
 }
 

@@ -2,7 +2,7 @@
 //! §7.1.3).
 
 use super::duel::{self, Outstanding};
-use super::merge;
+use super::{merge, tie};
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Client, Told};
 use crate::wire::failover::{BindingStatus, Reject};
@@ -94,7 +94,6 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
     let status = ours.binding.map_or(BindingStatus::Free, |binding| binding.status);
     let heard_after =
         |known: Stamp| theirs.cltt.is_some_and(|cltt| known == Stamp::ZERO || cltt > known);
-    let is_told_lease = status == BindingStatus::Active;
     let Some(binding) = ours.binding else { return Ok(()) };
     match FIGURE[status as usize - 1][theirs.status as usize - 1] {
         Rule::Accept => Ok(()),
@@ -108,20 +107,7 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
             Ok(())
         }
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
-        // Departs from draft-12 §7.1.3, by which each would refuse the other for good: of one second,
-        // the partner's word follows what it knows of ours; and a client that leaves one server and
-        // comes to the other has come. Not while our own word of that lease is on its way: the partner, whose
-        // client has left, takes it.
-        Rule::HeardLater
-            if theirs.cltt == Some(binding.cltt)
-                && !is_overtaken_release(now, ours.dialect, theirs)
-                && (binding.told == Told::Acknowledged
-                    && !(has_lost && is_told_lease && ours.dialect == Dialect::Tandem)
-                    || (status, theirs.status)
-                        == (BindingStatus::Released, BindingStatus::Active)) =>
-        {
-            Ok(())
-        }
+        Rule::HeardLater if tie::is_theirs(now, ours, binding, theirs, has_lost) => Ok(()),
         // Both answered one request, at not quite the same time, and theirs ends later: the partner
         // refuses to end it, and nobody else has had the address since.
         Rule::HeardLater
@@ -174,15 +160,6 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
 
 /// Why an update is refused, the words for the partner's log.
 pub(super) type Refusal = (Reject, &'static str);
-
-/// Whether a dhcpd took our word on the lease for its own after its client had left it, and before it
-/// told so: it tells the release then with the end that we told it (spec §6.3). Whether the client left
-/// before it came to us or after cannot be seen in one second; an address that is kept for it in vain
-/// is the lesser fault.
-fn is_overtaken_release(now: Stamp, dialect: Dialect, theirs: Theirs<'_>) -> bool {
-    (dialect, theirs.status) == (Dialect::Dhcpd, BindingStatus::Released)
-        && theirs.expires.is_some_and(|expires| expires > now)
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 //! ```text
 //! receive    BNDUPD: taken or refused        send       what goes out, and BNDACK
 //!   conflict   whose word holds                flight     what is not answered yet
-//!   duel       of two that crossed
+//!   duel       of two that crossed             tie        of two of one second
 //!   merge      what an address becomes         walk       what the partner asked for
 //! translate  a binding on the wire             client     its client there
 //! holding    what dhcpd is not told yet        anew       what counts as told, and is not
@@ -20,6 +20,7 @@ mod receive;
 mod send;
 #[cfg(test)]
 mod tests;
+mod tie;
 mod translate;
 mod walk;
 

@@ -253,7 +253,8 @@ impl Updates {
 
     /// Time has passed: the balance, and what was refused long ago.
     pub(super) fn on_tick(&mut self, at: &Moment<'_>, _: &mut Xids, _: &mut Vec<Action>) {
-        self.ready.extend(self.holding.ready(at.now));
+        let held = self.holding.ready(at.now);
+        self.make_ready(held);
         if at.state == State::Normal {
             self.balance.on_tick(at.now, at.table);
         }
@@ -288,6 +289,17 @@ impl Updates {
                 }
                 Err(now) => seen = now,
             }
+        }
+    }
+
+    /// These are told as soon as it is their turn. A walk does not end before them: what the partner is
+    /// told last goes before UPDDONE.
+    fn make_ready(&mut self, more: impl IntoIterator<Item = Ready>) {
+        let before = self.ready.len();
+        self.ready.extend(more);
+        let after = self.ready.len();
+        if let Some(walk) = self.walk.as_mut().filter(|walk| walk.is_over() && after > before) {
+            walk.unsent = after;
         }
     }
 

@@ -133,7 +133,7 @@ impl Updates {
             && update.status != BindingStatus::Active
             && self.ready.len() < REMEMBERED_MAX
         {
-            self.ready.push_back(Ready { address: update.address, again: true });
+            self.make_ready([Ready { address: update.address, again: true }]);
         }
     }
 

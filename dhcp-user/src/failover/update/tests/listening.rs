@@ -121,3 +121,27 @@ fn the_end_that_dhcpd_has_lost_is_told_it_again() {
     side.hear(8, &Message::BindingUpdate(vec![renewed]));
     assert_eq!(side.get(ip(0)).unwrap().told, Told::Acknowledged, "once");
 }
+
+#[test]
+fn update_done_comes_behind_an_end_that_waited() {
+    let mut side = Side::new(Role::Primary, 4).linked(Dialect::Dhcpd, 1);
+    side.set(ip(1), ended(2, 9_999, 0));
+    side.hear(55, &Message::UpdateRequest);
+    side.pump(64);
+    assert!(told(&mut side).is_empty(), "it has just ended");
+    assert!(side.grant(ip(2), 3));
+    side.pump(64);
+    let on_its_way = told(&mut side);
+    assert_eq!(on_its_way.len(), 1);
+    side.now = Stamp(10_010);
+    side.with(|updates, at, xids, actions| updates.on_tick(at, xids, actions));
+    side.pump(64);
+    side.hear(on_its_way[0].0, &taken(ip(2)));
+    side.pump(64);
+    let (ends, done): (Vec<_>, Vec<_>) =
+        side.sent().into_iter().partition(|(_, message)| *message != Message::UpdateDone);
+    assert_eq!((ends.len(), done.len()), (1, 0), "what it asked for first");
+    side.hear(ends[0].0, &taken(ip(1)));
+    side.pump(64);
+    assert!(side.sent().contains(&(55, Message::UpdateDone)));
+}

@@ -6,8 +6,8 @@ use State::{
 };
 
 use super::testing::{MCLT, Pair, START, address, saved, settings};
-use super::{Command, Role, Saved};
-use crate::lease::{Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
+use super::{Command, Endpoint, Role, Saved};
+use crate::lease::{Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Told, WriterId};
 use crate::wire::failover::{Message, State};
 use crate::wire::{Seconds, Stamp};
 
@@ -245,4 +245,15 @@ fn a_recovery_that_is_cut_at_its_very_end_begins_anew_and_ends() {
         assert_eq!(pair.states(), [N, N], "cut after {cut}");
     }
     assert!(done > 0, "none was cut there");
+}
+
+/// The control thread hung before the process died, and workers went by its last view.
+#[test]
+fn the_wait_after_a_restart_counts_from_when_workers_may_have_granted_something_last() {
+    let found = Saved { operational: Stamp(START.0 - 3_600), ..saved(State::Normal, None) };
+    let settings = settings(Role::Secondary);
+    let endpoint =
+        Endpoint::new(START, settings.clone(), Some(found), WriterId(9), &mut Vec::new());
+    let longest = Seconds(60 + settings.patience().0);
+    assert_eq!(endpoint.wait_ends(), found.operational.after(longest).after(MCLT));
 }

@@ -79,9 +79,9 @@ impl Endpoint {
         actions: &mut Vec<Action>,
     ) -> Self {
         let found = saved.unwrap_or_else(|| Saved::nothing(now, &settings));
-        // What is stored is a minute old at the most.
+        // What is stored is a minute old at the most, and workers went by the last view for a while.
         let granted = if state::is_operational(found.state) {
-            found.operational.after(RECORD_EVERY).min(now)
+            found.operational.after(RECORD_EVERY).after(settings.patience()).min(now)
         } else {
             found.operational
         };

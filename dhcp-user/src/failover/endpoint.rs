@@ -199,7 +199,7 @@ impl Endpoint {
             name: self.settings.name.clone(),
             role: self.settings.role,
             state: self.state(),
-            since: self.saved.since,
+            since: self.since(),
             partner: self.saved.partner,
             partner_since: self.saved.partner_since,
             is_linked: self.is_heard(),
@@ -227,6 +227,11 @@ impl Endpoint {
     #[must_use]
     pub fn state(&self) -> State {
         if self.startup.is_some() { State::Startup } else { self.saved.state }
+    }
+
+    /// Since when it is in [`state`](Self::state).
+    fn since(&self) -> Stamp {
+        self.startup.map_or(self.saved.since, |end| end.before(self.settings.startup))
     }
 
     /// What the endpoint will do next follows from this and the table alone: two that hash alike

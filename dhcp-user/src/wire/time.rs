@@ -36,6 +36,12 @@ impl Stamp {
         self.0.checked_add(interval.0).map_or(Self::NEVER, Self)
     }
 
+    /// This point less `interval`; [`Self::ZERO`] if that is before the epoch.
+    #[must_use]
+    pub fn before(self, interval: Seconds) -> Self {
+        Self(self.0.saturating_sub(interval.0))
+    }
+
     /// Seconds since 2000-01-01 UTC, modulo 2^32, as DHCPv6 counts them (RFC 8415 §11.2, RFC 8156 §3).
     #[must_use]
     pub fn seconds_since_2000(self) -> u32 {

@@ -177,15 +177,15 @@ fn simulation() -> Command {
     command
 }
 
-/// Real processes in namespaces of their own, and what takes long: one at a time, so that they do not
-/// starve each other.
+/// Real processes in namespaces of their own, and what takes long. Which may run beside each other nextest's
+/// profile says; without nextest it is one at a time, so that they do not starve each other.
 fn lab(server: &Path) -> Command {
     let mut command = runner();
+    command.env("NEXTEST_PROFILE", "lab").env("RUST_TEST_THREADS", "1");
     // Without the simulation, which is a step of its own.
     command.args(["--package", "tandem-tests", "--no-default-features"]);
     command.args(["--features", "load,codec"]);
     command.env("TANDEM_BIN", server);
-    command.env("RUST_TEST_THREADS", "1").env("NEXTEST_TEST_THREADS", "1");
     command
 }
 

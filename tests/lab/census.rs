@@ -14,8 +14,11 @@ use super::namespace::Namespace;
 const WINDOW: usize = 64;
 /// How long a second answer is waited for after the last first one.
 const QUIET: Duration = Duration::from_millis(500);
-/// How long a DISCOVER may be without any answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a DISCOVER may be without any answer, before the client asks again: a server that has other
+/// things to do, dhcpd with its log above all, leaves some in a socket that is full.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a client asks.
+const TRIES: u32 = 4;
 
 /// A relay that asks for many clients.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ impl Census {
         Self { socket, relay, servers }
     }
 
-    /// Who made an OFFER to each of so many clients, by the client's number. `secs` is what each says
+    /// Who made an OFFER to each of so many clients, each server once, by the client's number. `secs` is what each says
     /// to have waited. Every second client has an identifier of nineteen octets, of which two differ
     /// beyond the sixteenth (RFC 3074 §4 would not look there).
     ///
@@ -47,20 +50,30 @@ impl Census {
     #[must_use]
     pub fn take(&self, clients: u32, secs: u16) -> Vec<Vec<Ipv4Addr>> {
         let mut answers = vec![Vec::new(); clients as usize];
-        let mut asked: HashMap<u32, Instant> = HashMap::new();
+        // Since when, and how often.
+        let mut asked: HashMap<u32, (Instant, u32)> = HashMap::new();
         let (mut next, mut heard) = (0, Instant::now());
         while next < clients || !asked.is_empty() || heard.elapsed() < QUIET {
             while asked.len() < WINDOW && next < clients {
                 self.ask(next, secs);
-                asked.insert(next, Instant::now());
+                asked.insert(next, (Instant::now(), 1));
                 next += 1;
             }
             while let Some((client, server)) = self.hear() {
                 asked.remove(&client);
                 heard = Instant::now();
-                answers[client as usize].push(server);
+                let by: &mut Vec<_> = &mut answers[client as usize];
+                if !by.contains(&server) {
+                    by.push(server);
+                }
             }
-            asked.retain(|_, since| since.elapsed() < PATIENCE);
+            asked.retain(|_, (since, tries)| since.elapsed() < PATIENCE || *tries < TRIES);
+            for (&client, (since, tries)) in &mut asked {
+                if since.elapsed() >= PATIENCE {
+                    self.ask(client, secs);
+                    (*since, *tries) = (Instant::now(), *tries + 1);
+                }
+            }
         }
         answers
     }

@@ -68,7 +68,7 @@ impl<'b> Writer<'b> {
             // The relay takes option 82 out again before a client sees it.
             let echoed = request.option(code::RELAY_AGENT_INFORMATION).unwrap_or_default();
             writer.limit = (MIN_LEN + split_len(echoed.len())).min(writer.octets.len());
-            writer.no_overload();
+            writer.no_overload(); // and keeps room by that limit
         }
         writer
     }
@@ -107,6 +107,7 @@ impl<'b> Writer<'b> {
     pub fn limit(&mut self, max_message_size: u16) -> &mut Self {
         let datagram = usize::from(max_message_size.max(MIN_MAX_MESSAGE_SIZE));
         self.limit = (datagram - DATAGRAM_HEADERS_LEN).min(self.octets.len());
+        self.keep_room();
         self
     }
 
@@ -114,6 +115,7 @@ impl<'b> Writer<'b> {
     pub fn no_overload(&mut self) -> &mut Self {
         self.file.close();
         self.sname.close();
+        self.keep_room();
         self
     }
 
@@ -170,7 +172,9 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// `Full` if it is longer than 63 octets, or options are there already.
     pub fn sname(&mut self, name: &[u8]) -> Result<(), Full> {
-        self.sname.set(self.octets, name)
+        self.sname.set(self.octets, name)?;
+        self.keep_room();
+        Ok(())
     }
 
     /// Sets `file`, which then takes no options.
@@ -178,7 +182,9 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// `Full` if it is longer than 127 octets, or options are there already.
     pub fn file(&mut self, name: &[u8]) -> Result<(), Full> {
-        self.file.set(self.octets, name)
+        self.file.set(self.octets, name)?;
+        self.keep_room();
+        Ok(())
     }
 
     /// Sets option 82, which will stand at the very end of the options field and never in `file`
@@ -188,10 +194,11 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// `Full` if there is no room: the reply then goes without it, as §2.2 has it.
     pub fn relay_information(&mut self, data: &'b [u8]) -> Result<(), Full> {
-        if split_len(data.len()) > self.room() {
+        if split_len(data.len()) > self.options.room() {
             return Err(Full);
         }
         self.relay_information = Some(data);
+        self.keep_room();
         Ok(())
     }
 
@@ -200,8 +207,20 @@ impl<'b> Writer<'b> {
     ///
     /// # Errors
     /// `Full` if there is no room for it; a smaller one may still fit.
+    #[inline]
     pub fn push(&mut self, code: u8, data: &[u8]) -> Result<(), Full> {
-        self.options.end = self.options.at + self.room();
+        // Nearly all there is, and worth being a few instructions where it is written.
+        if data.len() <= usize::from(u8::MAX)
+            && self.options.room() >= OPTION_HEADER_LEN + data.len()
+        {
+            self.options.push(self.octets, code, data);
+            return Ok(());
+        }
+        self.push_elsewhere(code, data)
+    }
+
+    /// The same for an option that is split, or has no room in the options field.
+    fn push_elsewhere(&mut self, code: u8, data: &[u8]) -> Result<(), Full> {
         let fields = [&mut self.options, &mut self.file, &mut self.sname];
         if data.len() <= usize::from(u8::MAX) {
             let field = fields
@@ -261,12 +280,12 @@ impl<'b> Writer<'b> {
         end.max(MIN_LEN)
     }
 
-    /// What is left of the options field once the end option, option 82 and, as long as there may
-    /// be an overload, option 52 have their places.
-    fn room(&self) -> usize {
+    /// Ends the options field where the end option, option 82 and, as long as there may be an
+    /// overload, option 52 have their places behind it.
+    fn keep_room(&mut self) {
         let overload = if self.file.is_open() || self.sname.is_open() { OVERLOAD_LEN } else { 0 };
         let relay_information = self.relay_information.map_or(0, |data| split_len(data.len()));
-        self.limit.saturating_sub(self.options.at + overload + relay_information + 1)
+        self.options.end = self.limit.saturating_sub(overload + relay_information + 1);
     }
 }
 
@@ -304,6 +323,7 @@ impl Field {
         Ok(())
     }
 
+    #[inline]
     fn push(&mut self, octets: &mut [u8], code: u8, data: &[u8]) {
         let start = self.at + OPTION_HEADER_LEN;
         octets[self.at] = code;

@@ -55,8 +55,9 @@ pub struct ClientKey<'a> {
     pub octets: &'a [u8],
 }
 
-/// Collects the items of a [`Client`], the identity first.
-#[derive(Clone, Debug)]
+/// Collects the items of a [`Client`], the identity first. One is used again and again where many
+/// clients are described and few are new.
+#[derive(Clone, Debug, Default)]
 pub struct ClientBuilder {
     items: Vec<u8>,
 }
@@ -94,7 +95,9 @@ impl Client {
     /// Begins a client named by `identity`.
     #[must_use]
     pub fn builder(identity: ClientKey<'_>) -> ClientBuilder {
-        ClientBuilder { items: Vec::with_capacity(64) }.with(identity.kind, identity.octets)
+        let mut builder = ClientBuilder { items: Vec::with_capacity(64) };
+        builder.begin(identity);
+        builder
     }
 
     /// Reads back what [`as_octets`](Self::as_octets) gave.
@@ -137,12 +140,7 @@ impl Client {
 
     /// All items in order, the identity first.
     pub fn items(&self) -> impl Iterator<Item = (ItemKind, &[u8])> {
-        let mut offset = 0;
-        std::iter::from_fn(move || {
-            let (kind, data, next) = item_at(&self.items, offset).ok()?;
-            offset = next;
-            Some((kind, data))
-        })
+        items(&self.items)
     }
 
     /// Whether both are named alike, whatever else they said of themselves.
@@ -159,21 +157,43 @@ impl Client {
 }
 
 impl ClientBuilder {
+    /// Forgets the client before, and begins one named by `identity`.
+    pub fn begin(&mut self, identity: ClientKey<'_>) {
+        self.items.clear();
+        self.add(identity.kind, identity.octets);
+    }
+
     /// Adds an item. One longer than 65,535 octets is left out; no IPv4 datagram can carry it.
-    #[must_use]
-    pub fn with(mut self, kind: ItemKind, data: &[u8]) -> Self {
+    pub fn add(&mut self, kind: ItemKind, data: &[u8]) {
         if let Ok(len) = u16::try_from(data.len()) {
-            self.items.push(kind as u8);
-            self.items.extend_from_slice(&len.to_be_bytes());
+            let [high, low] = len.to_be_bytes();
+            self.items.extend_from_slice(&[kind as u8, high, low]);
             self.items.extend_from_slice(data);
         }
+    }
+
+    /// As [`add`](Self::add).
+    #[must_use]
+    pub fn with(mut self, kind: ItemKind, data: &[u8]) -> Self {
+        self.add(kind, data);
         self
+    }
+
+    /// All items so far, as they would be stored.
+    #[must_use]
+    pub fn as_octets(&self) -> &[u8] {
+        &self.items
+    }
+
+    /// All items so far.
+    pub fn items(&self) -> impl Iterator<Item = (ItemKind, &[u8])> {
+        items(&self.items)
     }
 
     /// The client with all items so far.
     #[must_use]
-    pub fn build(self) -> Client {
-        Client { items: self.items.into() }
+    pub fn build(&self) -> Client {
+        Client { items: self.items.as_slice().into() }
     }
 }
 
@@ -221,6 +241,16 @@ impl std::fmt::Display for BadClient {
 }
 
 impl std::error::Error for BadClient {}
+
+/// The items that stand in `octets`, up to one that cannot be read.
+fn items(octets: &[u8]) -> impl Iterator<Item = (ItemKind, &[u8])> {
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        let (kind, data, next) = item_at(octets, offset).ok()?;
+        offset = next;
+        Some((kind, data))
+    })
+}
 
 /// The item that begins at `offset`, and where the next one does.
 fn item_at(items: &[u8], offset: usize) -> Result<(ItemKind, &[u8], usize), BadClient> {

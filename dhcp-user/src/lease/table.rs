@@ -188,7 +188,8 @@ impl Table {
         let is_untold = new.told != Told::Acknowledged;
         let (was, is) = (old.and_then(|old| old.client.as_ref()), new.client.as_ref());
         let same = matches!((was, is), (Some(was), Some(is)) if was.is_same(is));
-        let network = self.state.load().layout.network_of(resource);
+        // A renewal, which most changes are, leaves the index as it is.
+        let network = (!same).then(|| self.state.load().layout.network_of(resource)).flatten();
         let fold = |client: Option<&Client>| -> Option<Fold> {
             let client = client.filter(|_| !same)?;
             Some(self.index.fold(network?, client.key()))

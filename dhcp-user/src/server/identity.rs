@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::config::model::{Identity, IdentityBy};
-use crate::lease::{Client, ClientKey, ItemKind};
+use crate::lease::{Client, ClientBuilder, ClientKey, ItemKind};
 use crate::wire::HardwareAddress;
 use crate::wire::relay::RelayInformation;
 
@@ -87,49 +87,53 @@ impl<'a> Speaker<'a> {
     /// Takes over what a relay once added for this client: a renewal by unicast goes past the
     /// relay, and its client is where it was.
     pub(super) fn adopt_relay(&mut self, client: &'a Client) {
-        self.circuit_id = client.item(ItemKind::CircuitId);
-        self.remote_id = client.item(ItemKind::RemoteId);
-        self.relay_information = client.item(ItemKind::RelayInformation);
-        let relay = client.item(ItemKind::Relay).and_then(|octets| octets.try_into().ok());
-        self.relay = relay.map_or(Ipv4Addr::UNSPECIFIED, Ipv4Addr::from_octets);
-        self.relay_item = self.relay.octets();
+        (self.circuit_id, self.remote_id, self.relay_information) = (None, None, None);
+        self.relay_item = [0; 4];
+        for (kind, octets) in client.items() {
+            match kind {
+                ItemKind::CircuitId => self.circuit_id = Some(octets),
+                ItemKind::RemoteId => self.remote_id = Some(octets),
+                ItemKind::RelayInformation => self.relay_information = Some(octets),
+                ItemKind::Relay => self.relay_item = octets.try_into().unwrap_or_default(),
+                _ => {}
+            }
+        }
+        self.relay = Ipv4Addr::from_octets(self.relay_item);
     }
 
     /// Whether the stored client is this one as far as both say who they are.
     pub(super) fn is_stored_as(&self, client: &Client) -> bool {
-        client.item(ItemKind::Hardware) == Some(self.hardware_item())
-            && client.item(ItemKind::Identifier) == self.identifier
+        let (mut hardware, mut identifier) = (None, None);
+        for (kind, octets) in client.items() {
+            match kind {
+                ItemKind::Hardware => hardware = Some(octets),
+                ItemKind::Identifier => identifier = Some(octets),
+                _ => {}
+            }
+        }
+        hardware == Some(self.hardware_item()) && identifier == self.identifier
     }
 
     /// What is to be stored of the client, its identity first.
-    pub(super) fn items<'s>(
-        &'s self,
-        key: ClientKey<'s>,
-    ) -> impl Iterator<Item = (ItemKind, &'s [u8])> {
-        let relay = (!self.relay.is_unspecified()).then_some(&self.relay_item[..]);
-        let others = [
-            (ItemKind::Hardware, Some(self.hardware_item())),
-            (ItemKind::Identifier, self.identifier),
-            (ItemKind::CircuitId, self.circuit_id),
-            (ItemKind::RemoteId, self.remote_id),
-            (ItemKind::Relay, relay),
-            (ItemKind::VendorClass, self.vendor_class),
-            (ItemKind::UserClass, self.user_class),
-            (ItemKind::HostName, self.host_name),
-            (ItemKind::Fqdn, self.fqdn),
-            (ItemKind::RelayInformation, self.relay_information),
-        ];
-        let others = others
-            .into_iter()
-            .filter(move |(kind, _)| *kind != key.kind)
-            .filter_map(|(kind, octets)| Some((kind, octets?)));
-        let mut len = 0;
-        std::iter::once((key.kind, key.octets)).chain(others).filter(move |(kind, octets)| {
-            let with = len + ITEM_HEADER_LEN + octets.len();
-            let is_stored = with <= DESCRIBED_MAX || !kind.is_description();
-            len = if is_stored { with } else { len };
-            is_stored
-        })
+    pub(super) fn describe(&self, key: ClientKey<'_>, into: &mut ClientBuilder) {
+        into.begin(key);
+        let mut add = |kind: ItemKind, octets: Option<&[u8]>| {
+            let Some(octets) = octets.filter(|_| kind != key.kind) else { return };
+            let with = into.as_octets().len() + ITEM_HEADER_LEN + octets.len();
+            if with <= DESCRIBED_MAX || !kind.is_description() {
+                into.add(kind, octets);
+            }
+        };
+        add(ItemKind::Hardware, Some(self.hardware_item()));
+        add(ItemKind::Identifier, self.identifier);
+        add(ItemKind::CircuitId, self.circuit_id);
+        add(ItemKind::RemoteId, self.remote_id);
+        add(ItemKind::Relay, (!self.relay.is_unspecified()).then_some(&self.relay_item));
+        add(ItemKind::VendorClass, self.vendor_class);
+        add(ItemKind::UserClass, self.user_class);
+        add(ItemKind::HostName, self.host_name);
+        add(ItemKind::Fqdn, self.fqdn);
+        add(ItemKind::RelayInformation, self.relay_information);
     }
 
     /// [`ItemKind::Hardware`]: `htype`, then `chaddr`.

@@ -7,10 +7,13 @@
 use crate::config::model::{Class, Parameters, Scope};
 
 /// Several levels of the configuration laid over each other.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Base {
     /// Ascending by code.
     options: Vec<(u8, Box<[u8]>)>,
+    /// For each code the place in `options` of its option, plus one; zero is absent. Clients ask for
+    /// a dozen options each, most of which nobody has.
+    places: Box<[u8; 256]>,
     parameters: Parameters,
 }
 
@@ -23,13 +26,18 @@ impl Base {
         }
         let mut parameters = Parameters::default();
         scopes.iter().for_each(|scope| lay_over(&scope.parameters, &mut parameters));
-        let options = options.into_iter().map(|(code, data)| (code, data.into())).collect();
-        Self { options, parameters }
+        let options: Vec<(u8, Box<[u8]>)> =
+            options.into_iter().map(|(code, data)| (code, data.into())).collect();
+        let mut places = Box::new([0; 256]);
+        for (place, (code, _)) in (1..=u8::MAX).zip(&options) {
+            places[usize::from(*code)] = place;
+        }
+        Self { options, places, parameters }
     }
 
     fn option(&self, code: u8) -> Option<&[u8]> {
-        let at = self.options.binary_search_by_key(&code, |(code, _)| *code).ok()?;
-        Some(&self.options[at].1)
+        let at = self.places[usize::from(code)].checked_sub(1)?;
+        Some(&self.options[usize::from(at)].1)
     }
 }
 
@@ -89,6 +97,17 @@ pub(super) struct CodeSet {
 }
 
 impl CodeSet {
+    /// These codes.
+    pub(super) const fn of(codes: &[u8]) -> Self {
+        let mut words = [0; 4];
+        let mut at = 0;
+        while at < codes.len() {
+            words[(codes[at] >> 6) as usize] |= 1 << (codes[at] & 63);
+            at += 1;
+        }
+        Self { words }
+    }
+
     /// Whether `code` was not there before.
     pub(super) fn insert(&mut self, code: u8) -> bool {
         let (word, bit) = (&mut self.words[usize::from(code >> 6)], 1 << (code & 63));

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::lease::{Binding, WriterId};
+use crate::lease::{Binding, ClientBuilder, WriterId};
 use crate::wire::dhcpv4::Scratch;
 
 /// One worker's scratch space, and what the last request changed.
@@ -12,6 +12,8 @@ pub struct Workspace {
     pub(super) scratch: Scratch,
     /// The classes of the client, by index.
     pub(super) members: Vec<usize>,
+    /// The client as it is to be stored.
+    pub(super) described: ClientBuilder,
     pub(super) changes: Vec<Change>,
     /// Who journals the changes.
     pub(super) writer: WriterId,

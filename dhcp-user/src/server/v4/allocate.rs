@@ -137,14 +137,20 @@ impl<'a> Exchange<'a> {
     /// The address as this client may have it; `None` if the client may not have it even when it is
     /// free: outside its network, in a pool that is not for it, or kept for another client.
     pub(super) fn look(&self, address: Ipv4Addr) -> Option<Candidate<'a>> {
+        self.look_in(self.site(address)?, address)
+    }
+
+    /// As [`look`](Self::look), at an address of which it is known where on the client's link it lies.
+    pub(super) fn look_in(&self, site: Site<'a>, address: Ipv4Addr) -> Option<Candidate<'a>> {
         let reserved = self.reservation.and_then(|reserved| reserved.address);
         // Who has a reservation leaves any other address for it, unless it cannot have that.
         if let Some(own) = reserved.filter(|own| *own != address)
-            && self.look_at(own, None).is_some_and(|own| own.standing.is_usable())
+            && let Some(own) = self.site(own).and_then(|site| self.look_at(site, own, None))
+            && own.standing.is_usable()
         {
             return None;
         }
-        self.look_at(address, None)
+        self.look_at(site, address, None)
     }
 
     /// The address as it is to this client, whether or not it would be given to it now.
@@ -153,13 +159,13 @@ impl<'a> Exchange<'a> {
         Some(self.candidate(address, site, self.table.seen(address, self.guard)?))
     }
 
-    /// As [`look`](Self::look), at this address alone.
+    /// As [`look_in`](Self::look_in), at this address alone.
     fn look_at(
         &self,
+        site: Site<'a>,
         address: Ipv4Addr,
         taken_from: Option<(PoolId, Seen<'a>)>,
     ) -> Option<Candidate<'a>> {
-        let site = self.site(address)?;
         let is_own = self.is_reserved(address);
         let is_open = || {
             !self.service.reservations.contains(address)
@@ -251,7 +257,9 @@ impl<'a> Exchange<'a> {
     fn take_from(&self, pool: PoolId, owner: Owner) -> Option<Candidate<'a>> {
         for _ in 0..CANDIDATES_PER_POOL {
             let (resource, seen) = self.table.take_free(pool, owner, self.now, self.guard)?;
-            let candidate = self.look_at(resource.ipv4(), Some((pool, seen)));
+            let address = resource.ipv4();
+            let site = self.site(address);
+            let candidate = site.and_then(|site| self.look_at(site, address, Some((pool, seen))));
             match candidate.filter(|candidate| candidate.standing.is_usable()) {
                 Some(candidate) => return Some(candidate),
                 None => self.table.put_back(pool, resource),

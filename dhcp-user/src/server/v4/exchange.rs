@@ -6,7 +6,7 @@ use crossbeam_epoch::Guard;
 
 use super::{bootp, decline, discover, inform, release, request};
 use crate::config::model;
-use crate::lease::{ClientKey, Limits, NetworkId, Table, Views, WriterId};
+use crate::lease::{ClientBuilder, ClientKey, Limits, NetworkId, Table, Views, WriterId};
 use crate::server::identity::Speaker;
 use crate::server::network::{Place, Site};
 use crate::server::options::{Base, Layers};
@@ -34,6 +34,8 @@ pub(super) struct Exchange<'a> {
     pub(super) writer: WriterId,
     pub(super) guard: &'a Guard,
     pub(super) message: Message<'a>,
+    /// Option 53; `None` of a BOOTP client (RFC 1534 §2: who sends no message type).
+    pub(super) kind: Option<MessageType>,
     /// Option 82.
     pub(super) relay: Option<RelayInformation<'a>>,
     pub(super) speaker: &'a Speaker<'a>,
@@ -62,6 +64,8 @@ struct Received<'a> {
 pub(super) struct Output<'a> {
     /// What must be journalled.
     pub(super) changes: &'a mut Vec<Change>,
+    /// Where the client is put down as it is to be stored.
+    pub(super) described: &'a mut ClientBuilder,
     /// The buffer for a reply.
     pub(super) reply: &'a mut [u8],
 }
@@ -75,13 +79,13 @@ pub(in crate::server) fn answer(
     work: &mut Workspace,
     reply: &mut [u8],
 ) -> Answer {
-    let Workspace { scratch, members, changes, writer } = work;
+    let Workspace { scratch, members, described, changes, writer } = work;
     changes.clear();
     let Ok(message) = Message::parse(octets, scratch) else {
         return Answer::Drop(DropReason::Malformed);
     };
     let received = Received { arrival, message, probed, writer: *writer };
-    let mut output = Output { changes, reply };
+    let mut output = Output { changes, described, reply };
     match decide(world, received, members, &mut output) {
         Ok(answer) => answer,
         Err(reason) => Answer::Drop(reason),
@@ -110,7 +114,8 @@ fn decide(
 
     let guard = &table.pin();
     let speaker = &mut speaker(&message, relay.as_ref(), &service.classes);
-    let stored = (speaker.relay.is_unspecified() && relay.is_none())
+    let is_direct = speaker.relay.is_unspecified() && relay.is_none();
+    let stored = (is_direct && !message.ciaddr().is_unspecified())
         .then(|| table.seen(message.ciaddr(), guard)?.binding()?.client.as_ref())
         .flatten()
         .filter(|client| speaker.is_stored_as(client));
@@ -135,6 +140,7 @@ fn decide(
         writer,
         guard,
         message,
+        kind,
         relay,
         speaker,
         key,
@@ -194,9 +200,9 @@ impl<'a> Exchange<'a> {
         self.layers(self.service.topology.base_at(self.place))
     }
 
-    /// Whether it is a BOOTP client that asks (RFC 1534 §2: who sends no message type).
+    /// Whether it is a BOOTP client that asks.
     pub(super) fn is_bootp(&self) -> bool {
-        self.message.option(code::MESSAGE_TYPE).is_none()
+        self.kind.is_none()
     }
 
     /// What the client is told as our address: the relay's own if it wants to be spoken to in our

@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use super::allocate::{Candidate, Standing};
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::partner::Term;
-use crate::lease::{Binding, BindingStatus, Client, Counting, ItemKind, Reserved};
+use crate::lease::{Binding, BindingStatus, Client, ClientBuilder, Counting, ItemKind, Reserved};
 use crate::server::limit::Subscriber;
 use crate::server::options::Layers;
 use crate::server::times::{self, Times};
@@ -42,7 +42,7 @@ impl<'a> Exchange<'a> {
             _ => BindingStatus::Free,
         });
         new.offered_until = self.now.after(time);
-        new.client = Some(self.client(candidate.seen.binding()));
+        self.name_client(&mut new, output.described);
         self.swap(candidate, new, &[], output, Journalled::No)
     }
 
@@ -64,8 +64,9 @@ impl<'a> Exchange<'a> {
         new.writer = Some(self.writer);
         new.flags.bootp = self.is_bootp();
         new.flags.reserved = self.is_reserved(candidate.address);
-        new.client = Some(self.client(candidate.seen.binding()));
-        let counting = self.limits.hold(self.service.generation());
+        self.name_client(&mut new, output.described);
+        let is_limited = !self.service.limit_set.is_empty();
+        let counting = is_limited.then(|| self.limits.hold(self.service.generation())).flatten();
         let places = self.places(candidate.seen.binding(), counting.as_ref())?;
         let outcome = self.swap(candidate, new, &places.kept, output, Journalled::Yes);
         if outcome.is_ok() {
@@ -156,16 +157,15 @@ impl<'a> Exchange<'a> {
         candidate: &Candidate<'a>,
         layers: &Layers<'_>,
         term: &Term,
+        described: &mut ClientBuilder,
     ) -> Option<Times> {
         let held = candidate.seen.binding().filter(|_| candidate.standing == Standing::Held)?;
-        let client = held.client.as_ref()?;
+        let times = Times::reused(self.now, layers, held, term.times.lease)?;
         // What relays say changes from packet to packet where they sign it (RFC 4030).
         let is_relays = |(kind, _): &(ItemKind, &[u8])| *kind == ItemKind::RelayInformation;
-        let (stored, said) = (client.items(), self.speaker.items(self.key));
-        stored
-            .filter(|item| !is_relays(item))
-            .eq(said.filter(|item| !is_relays(item)))
-            .then(|| Times::reused(self.now, layers, held, term.times.lease))?
+        self.speaker.describe(self.key, described);
+        let stored = held.client.as_ref()?.items().filter(|item| !is_relays(item));
+        stored.eq(described.items().filter(|item| !is_relays(item))).then_some(times)
     }
 
     /// The binding after this one. A `starts` is kept as long as its status is.
@@ -187,21 +187,13 @@ impl<'a> Exchange<'a> {
         new
     }
 
-    /// The client as it is to be stored: as it was, if it says nothing new.
-    fn client(&self, old: Option<&Binding>) -> Client {
-        let stored = old.and_then(|binding| binding.client.as_ref());
-        match stored.filter(|client| self.is_stored(client)) {
-            Some(client) => client.clone(),
-            None => {
-                let builder = Client::builder(self.key);
-                let items = self.speaker.items(self.key).skip(1);
-                items.fold(builder, |builder, (kind, octets)| builder.with(kind, octets)).build()
-            }
+    /// Makes the binding, which follows another one, this client's: as that has it stored, if it says
+    /// nothing new.
+    fn name_client(&self, new: &mut Binding, described: &mut ClientBuilder) {
+        self.speaker.describe(self.key, described);
+        if new.client.as_ref().map(Client::as_octets) != Some(described.as_octets()) {
+            new.client = Some(described.build());
         }
-    }
-
-    fn is_stored(&self, client: &Client) -> bool {
-        client.items().eq(self.speaker.items(self.key))
     }
 
     fn subscribers(&self) -> Vec<Subscriber> {

@@ -61,7 +61,7 @@ impl<'a> Exchange<'a> {
             Some(false) => Some(Occasion::Others),
             None => None,
         };
-        match self.message.message_type() {
+        match self.kind {
             Some(MessageType::Request) => named.unwrap_or_else(|| {
                 let extends = self.client_address().is_some();
                 if extends { Occasion::Extension } else { Occasion::Open }

@@ -18,6 +18,29 @@ const CLIENT_MACHINE_IDENTIFIER: u8 = 97;
 /// of little use, and not all of them ask.
 const UNASKED: [u8; 3] = [code::ROUTERS, code::DOMAIN_NAME_SERVERS, code::DOMAIN_NAME];
 
+/// Ours to say, or the client's; never the configuration's. But for the subnet mask, which goes in
+/// front of all that the configuration says.
+const OWN: CodeSet = CodeSet::of(&[
+    code::PAD,
+    code::SUBNET_MASK,
+    code::REQUESTED_ADDRESS,
+    code::LEASE_TIME,
+    code::OPTION_OVERLOAD,
+    code::MESSAGE_TYPE,
+    code::SERVER_IDENTIFIER,
+    code::PARAMETER_REQUEST_LIST,
+    code::MAX_MESSAGE_SIZE,
+    code::RENEWAL_TIME,
+    code::REBINDING_TIME,
+    code::CLIENT_IDENTIFIER,
+    code::RAPID_COMMIT,
+    code::CLIENT_FQDN,
+    code::RELAY_AGENT_INFORMATION,
+    code::SUBNET_SELECTION,
+    CLIENT_MACHINE_IDENTIFIER,
+    code::END,
+]);
+
 /// What a reply tells, beside what the request determines.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told<'a> {
@@ -58,11 +81,11 @@ pub(super) fn reply(
     writer.ciaddr(ciaddr).yiaddr(told.yiaddr);
     echo_relay_information(exchange, &mut writer);
     boot(&mut writer, &told.layers);
-    let mut options = Options { exchange, told, writer: &mut writer, done: CodeSet::default() };
+    let mut options = Options { exchange, told, writer: &mut writer, done: OWN };
     options.essential().map_err(|Full| DropReason::ReplyTooLong)?;
     options.configured();
     let len = writer.finish();
-    let is_inform = exchange.message.message_type() == Some(MessageType::Inform);
+    let is_inform = exchange.kind == Some(MessageType::Inform);
     let known = if is_inform { exchange.informed_address() } else { Some(ciaddr) };
     let to = destination(exchange, told.yiaddr, known.unwrap_or(ciaddr));
     Ok(Answer::Reply(Reply { len, from: exchange.from, to, confirms: told.confirms }))
@@ -159,28 +182,6 @@ struct Options<'x, 'a, 'w, 'b> {
 impl Options<'_, '_, '_, '_> {
     /// What a reply cannot do without, in the order in which clients expect it.
     fn essential(&mut self) -> Result<(), Full> {
-        // Ours to say, or the client's; never the configuration's.
-        for own in [
-            code::PAD,
-            code::REQUESTED_ADDRESS,
-            code::LEASE_TIME,
-            code::OPTION_OVERLOAD,
-            code::MESSAGE_TYPE,
-            code::SERVER_IDENTIFIER,
-            code::PARAMETER_REQUEST_LIST,
-            code::MAX_MESSAGE_SIZE,
-            code::RENEWAL_TIME,
-            code::REBINDING_TIME,
-            code::CLIENT_IDENTIFIER,
-            code::RAPID_COMMIT,
-            code::CLIENT_FQDN,
-            code::RELAY_AGENT_INFORMATION,
-            code::SUBNET_SELECTION,
-            CLIENT_MACHINE_IDENTIFIER,
-            code::END,
-        ] {
-            self.done.insert(own);
-        }
         let message = &self.exchange.message;
         // RFC 2563 §2.3: only to a client that speaks of it.
         if message.option(code::AUTO_CONFIGURE).is_none() {
@@ -198,7 +199,6 @@ impl Options<'_, '_, '_, '_> {
             }
         }
         // Before the routers (RFC 2132 §3.3).
-        self.done.insert(code::SUBNET_MASK);
         match (self.told.layers.option(code::SUBNET_MASK), self.told.mask) {
             (Some(mask), _) => self.writer.push(code::SUBNET_MASK, mask)?,
             (None, Some(mask)) => self.writer.push_address(code::SUBNET_MASK, mask)?,

@@ -69,7 +69,9 @@ pub(super) fn request(
     for _ in 0..ATTEMPTS {
         // A renewal that we have no record of is granted if the address is free for its client:
         // it then is ours to give, and to refuse it would only cost the client its address.
-        let Some(candidate) = exchange.look(address) else { return refuse(NOT_YOURS, output) };
+        let Some(candidate) = exchange.look_in(site, address) else {
+            return refuse(NOT_YOURS, output);
+        };
         match candidate.standing {
             Standing::Taken => return refuse(NOT_YOURS, output),
             Standing::Partners => return Err(DropReason::PartnersAddress),
@@ -101,7 +103,7 @@ pub(super) fn acknowledge(
 ) -> Result<Result<Answer, DropReason>, Lost> {
     let layers = exchange.layers(candidate.site.base());
     let term = exchange.term(candidate, &layers);
-    let reused = exchange.reused(candidate, &layers, &term);
+    let reused = exchange.reused(candidate, &layers, &term, output.described);
     let times = match reused {
         Some(times) => {
             exchange.confirm(candidate, output);

@@ -8,8 +8,10 @@ use anyhow::{Context as _, Result};
 use dhcp_user::config::Config;
 use dhcp_user::config::model;
 use dhcp_user::failover::Saved;
-use dhcp_user::journal::{Journal, Source, Store};
-use dhcp_user::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Spread, Told};
+use dhcp_user::journal::{Cursor, Journal, Source, Store};
+use dhcp_user::lease::{
+    Binding, BindingStatus, Client, ClientKey, ItemKind, Resource, Spread, Told,
+};
 use dhcp_user::wire::failover::State;
 use dhcp_user::wire::{Seconds, Stamp};
 
@@ -161,8 +163,12 @@ fn saved(now: Stamp) -> Saved {
 struct Nothing;
 
 impl Store for Nothing {
-    fn restore(&self, bindings: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
+    fn restore(
+        &self,
+        bindings: &mut dyn Iterator<Item = (Resource, Binding)>,
+    ) -> Result<(), Resource> {
         bindings.for_each(drop);
+        Ok(())
     }
 
     fn finish(&self, _: Spread<'_>) {}
@@ -194,15 +200,15 @@ impl Leases {
 impl Source for Leases {
     fn walk(
         &self,
-        from: Ipv4Addr,
+        from: Cursor,
         limit: usize,
-        each: &mut dyn FnMut(Ipv4Addr, &Binding),
-    ) -> Option<Ipv4Addr> {
-        let first = from.max(POOL.0).to_bits() - POOL.0.to_bits();
+        each: &mut dyn FnMut(Resource, &Binding),
+    ) -> Option<Cursor> {
+        let first = from.0 as u32;
         let end = first.saturating_add(limit as u32).min(self.count);
         for number in first..end {
-            each(address(number), &self.lease(number));
+            each(address(number).into(), &self.lease(number));
         }
-        (end < self.count).then(|| address(end))
+        (end < self.count).then_some(Cursor(end.into()))
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dhcp_user::config::model;
-use dhcp_user::journal::{Disk, File, Journal, Octets, OpenError, Recovered, Source, Store};
-use dhcp_user::lease::{Binding, Spread};
+use dhcp_user::journal::{
+    Cursor, Disk, File, Journal, Octets, OpenError, Recovered, Source, Store,
+};
+use dhcp_user::lease::{Binding, Resource, Spread};
 
 const SETTINGS: model::Journal =
     model::Journal { segment_len: 0, snapshot_after: 1 << 20, durable: true };
@@ -116,22 +117,23 @@ fn snapshot(records: &[Vec<u8>]) -> Vec<u8> {
 
 /// A table of no more than what the journal asks of one.
 #[derive(Default)]
-struct Bindings(Mutex<BTreeMap<Ipv4Addr, Binding>>);
+struct Bindings(Mutex<BTreeMap<Resource, Binding>>);
 
 impl Bindings {
-    fn all(&self) -> MutexGuard<'_, BTreeMap<Ipv4Addr, Binding>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Resource, Binding>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Store for Bindings {
-    fn restore(&self, read: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
+    fn restore(&self, read: &mut dyn Iterator<Item = (Resource, Binding)>) -> Result<(), Resource> {
         let mut all = self.all();
-        for (address, binding) in read {
-            if all.get(&address).is_none_or(|held| held.version < binding.version) {
-                all.insert(address, binding);
+        for (resource, binding) in read {
+            if all.get(&resource).is_none_or(|held| held.version < binding.version) {
+                all.insert(resource, binding);
             }
         }
+        Ok(())
     }
 
     fn finish(&self, _: Spread<'_>) {}
@@ -140,11 +142,11 @@ impl Store for Bindings {
 impl Source for Bindings {
     fn walk(
         &self,
-        _: Ipv4Addr,
+        _: Cursor,
         _: usize,
-        each: &mut dyn FnMut(Ipv4Addr, &Binding),
-    ) -> Option<Ipv4Addr> {
-        self.all().iter().for_each(|(address, binding)| each(*address, binding));
+        each: &mut dyn FnMut(Resource, &Binding),
+    ) -> Option<Cursor> {
+        self.all().iter().for_each(|(resource, binding)| each(*resource, binding));
         None
     }
 }

@@ -1,6 +1,5 @@
 //! A thread's way into the journal.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -8,7 +7,7 @@ use super::bell::Bell;
 use super::notes::{Note, Notes};
 use super::record::{self, MAX_RECORD_LEN};
 use super::ring::Writer;
-use crate::lease::Binding;
+use crate::lease::{Binding, Resource};
 
 /// A place in one appender's records; of two, the later is greater. Means nothing to another
 /// appender.
@@ -57,11 +56,12 @@ impl Appender {
     /// See [`AppendError`]; the ring is as it was.
     pub fn append(
         &mut self,
-        address: Ipv4Addr,
+        resource: impl Into<Resource>,
         binding: &Binding,
     ) -> Result<Sequence, AppendError> {
         self.scratch.clear();
-        record::encode(address, binding, &mut self.scratch).map_err(|_| AppendError::TooLong)?;
+        record::encode(resource.into(), binding, &mut self.scratch)
+            .map_err(|_| AppendError::TooLong)?;
         let end = self.writer.push(&self.scratch).ok_or(AppendError::NoRoom)?;
         self.bell.ring();
         Ok(Sequence(end))

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::lease::Resource;
+
 /// Why the journal cannot be opened. `Display` says what was found, where, and what an operator can
 /// do about it.
 #[derive(Debug)]
@@ -34,6 +36,13 @@ pub enum OpenError {
         /// What is wrong there.
         what: String,
     },
+    /// A lease that this server cannot hold.
+    NoPlace {
+        /// The file it was in.
+        path: PathBuf,
+        /// What is leased.
+        resource: Resource,
+    },
     /// A file that must be there is not.
     Missing {
         /// The file.
@@ -63,6 +72,12 @@ impl fmt::Display for OpenError {
                 f,
                 "{} is damaged at offset {offset}: {what}. Leases that clients hold may be lost, so \
                  nothing was changed and no client is served. {ADVICE}",
+                path.display()
+            ),
+            Self::NoPlace { path, resource } => write!(
+                f,
+                "{} has a lease of {resource}, for which this server has no place: a newer version \
+                 wrote it. Nothing was changed and no client is served",
                 path.display()
             ),
             Self::Missing { path } => write!(

@@ -54,7 +54,7 @@ pub use error::OpenError;
 pub use health::{Health, SharedHealth};
 pub use record::{MAX_CLIENT_LEN, MAX_NAME_LEN, MAX_NOTE_LEN, MAX_RECORD_LEN};
 pub use recovery::{Recovered, Recovery, Store, Torn};
-pub use snapshotter::{Snapshotter, Source, Tended};
+pub use snapshotter::{Cursor, Snapshotter, Source, Tended};
 pub use usage::Usage;
 
 use crate::config::model;

@@ -7,7 +7,15 @@
 //!   | starts | expires| cltt   | sent   | acked  | received| clilen | client ... | zeros to 8
 //! ```
 //!
-//! Numbers are little-endian but the address, which is in network order. `length` counts all octets
+//! An IPv6 binding has its prefix's length where an IPv4 one has its address, 128 for an address, and
+//! the 16 octets of the address between `clilen` and the client:
+//!
+//! ```text
+//!  12        13     16                 44       48        64
+//!   | length | zero | as above ...      | clilen | address | client ... | zeros to 8
+//! ```
+//!
+//! Numbers are little-endian but addresses, which are in network order. `length` counts all octets
 //! of the record, its zeros included, and is a multiple of 8. The CRC32C covers `length` and
 //! everything after the CRC. `flag` is R (1), B (2), and what the partner knows: unsent (4), sent (8);
 //! `clilen` is `0xffff_ffff` for no client.
@@ -19,25 +27,29 @@
 //!   | length | crc32c | ver | namlen| zero | kind | number | octlen | name ... | octets ... | zeros
 //! ```
 //!
-//! Versions (`ver`): 1, as above. Kinds: 1, an IPv4 binding; 2, a note. A reader refuses what it does not know:
-//! an older server must not start on what a newer one wrote and forget half of it.
+//! Versions (`ver`): 1, as above. Kinds: 1, an IPv4 binding; 2, a note; 3, of an IPv6 address; 4, of a
+//! delegated prefix. A reader refuses what it does not know: an older server must not start on what a newer
+//! one wrote and forget half of it.
 //! [`Binding::offered_until`] is not written (RFC 2131 §3.1 lets a promise be forgotten), nor is
 //! [`Binding::writer`], which means nothing to the next run.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::notes::Note;
-use crate::lease::{Binding, BindingStatus, Client, IpFlags, Told};
-use crate::wire::Stamp;
+use crate::lease::{Binding, BindingStatus, Client, IpFlags, Resource, Told};
+use crate::wire::{Ipv6Prefix, Stamp};
 
 /// Longest record in octets. Every ring and batch has room for it.
 pub const MAX_RECORD_LEN: usize = 8 * 1024;
 
-/// Most octets of a [`Client`] that a record holds; one with more cannot be granted anything.
+/// Most octets of a [`Client`] that a record of an IPv4 address holds, which is 16 more than one of
+/// IPv6; one with more cannot be granted anything.
 pub const MAX_CLIENT_LEN: usize = MAX_RECORD_LEN - FIXED_LEN;
 
 const FIXED_LEN: usize = 48;
+/// Octets of an IPv6 address.
+const IPV6_LEN: usize = 16;
 const _: () = assert!(Client::MAX_LEN == MAX_CLIENT_LEN, "whoever makes a client goes by the one");
 /// Longest name of a note, in octets.
 pub const MAX_NAME_LEN: usize = u8::MAX as usize;
@@ -51,6 +63,8 @@ const HEAD_LEN: usize = 12;
 const FORMAT: u8 = 1;
 const KIND_IPV4: u8 = 1;
 const KIND_NOTE: u8 = 2;
+const KIND_IPV6: u8 = 3;
+const KIND_PREFIX: u8 = 4;
 const NO_CLIENT: u32 = u32::MAX;
 const RESERVED: u8 = 1;
 const BOOTP: u8 = 2;
@@ -60,31 +74,41 @@ const SENT: u8 = 8;
 /// What a record holds.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Record {
-    Binding(Ipv4Addr, Binding),
+    Binding(Resource, Binding),
     Note(Note),
 }
 
-/// The client's octets exceed [`MAX_CLIENT_LEN`], or a note's what a record holds of one.
+/// The client's octets exceed what a record of its kind holds, or a note's what a record holds of one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct TooLong;
 
 /// Appends the record of `binding` to `into`; `into` is as it was if the client is too long.
 pub(super) fn encode(
-    address: Ipv4Addr,
+    resource: Resource,
     binding: &Binding,
     into: &mut Vec<u8>,
 ) -> Result<(), TooLong> {
     let client = binding.client.as_ref().map(Client::as_octets);
     let client_len = client.map_or(0, <[u8]>::len);
-    if client_len > MAX_CLIENT_LEN {
+    let (kind, short, address) = match resource {
+        Resource::Ipv4(address) => (KIND_IPV4, address.octets(), None),
+        Resource::Ipv6(address) => {
+            (KIND_IPV6, [Ipv6Prefix::MAX_LEN, 0, 0, 0], Some(address.octets()))
+        }
+        Resource::Prefix(prefix) => {
+            (KIND_PREFIX, [prefix.len(), 0, 0, 0], Some(prefix.address().octets()))
+        }
+    };
+    let address = address.as_ref().map_or(&[][..], |octets| octets);
+    let len = (FIXED_LEN + address.len() + client_len).next_multiple_of(8);
+    if len > MAX_RECORD_LEN {
         return Err(TooLong);
     }
-    let len = (FIXED_LEN + client_len).next_multiple_of(8);
     let mut fixed = [0; FIXED_LEN];
     let mut put = |at: usize, octets: &[u8]| fixed[at..at + octets.len()].copy_from_slice(octets);
     put(0, &(len as u32).to_le_bytes());
-    put(8, &[FORMAT, binding.status as u8, flags(binding.flags) | told(binding.told), KIND_IPV4]);
-    put(12, &address.octets());
+    put(8, &[FORMAT, binding.status as u8, flags(binding.flags) | told(binding.told), kind]);
+    put(12, &short);
     put(16, &binding.version.to_le_bytes());
     let stamps = [
         binding.starts,
@@ -99,7 +123,7 @@ pub(super) fn encode(
     }
     put(44, &client.map_or(NO_CLIENT, |octets| octets.len() as u32).to_le_bytes());
 
-    seal(len, &[&fixed, client.unwrap_or_default()], into);
+    seal(len, &[&fixed, address, client.unwrap_or_default()], into);
     Ok(())
 }
 
@@ -215,8 +239,8 @@ fn decode(octets: &[u8]) -> Result<(Record, usize), Flaw> {
         return Err(Flaw::Checksum);
     }
     match (head[8], head[11]) {
-        (FORMAT, KIND_IPV4) => {
-            decode_binding(record).map(|(address, binding)| Record::Binding(address, binding))
+        (FORMAT, KIND_IPV4 | KIND_IPV6 | KIND_PREFIX) => {
+            decode_binding(record).map(|(resource, binding)| Record::Binding(resource, binding))
         }
         (FORMAT, KIND_NOTE) => decode_note(record).map(Record::Note),
         (version, kind) => Err(Flaw::Format { version, kind }),
@@ -245,8 +269,10 @@ fn decode_note(record: &[u8]) -> Result<Note, Flaw> {
     })
 }
 
-fn decode_binding(record: &[u8]) -> Result<(Ipv4Addr, Binding), Flaw> {
-    let fixed = record.first_chunk::<FIXED_LEN>().ok_or(Flaw::Length(record.len()))?;
+fn decode_binding(record: &[u8]) -> Result<(Resource, Binding), Flaw> {
+    let (fixed, rest) =
+        record.split_first_chunk::<FIXED_LEN>().ok_or(Flaw::Length(record.len()))?;
+    let (resource, rest) = decode_resource(fixed, rest)?;
     let number = |at: usize| number(fixed, at);
     let [status, flags] = [fixed[9], fixed[10]];
     let told = match flags & (UNSENT | SENT) {
@@ -261,8 +287,7 @@ fn decode_binding(record: &[u8]) -> Result<(Ipv4Addr, Binding), Flaw> {
     let client = match number(44) {
         NO_CLIENT => None,
         client_len => {
-            let end = FIXED_LEN.checked_add(client_len as usize).ok_or(Flaw::Value("client"))?;
-            let items = record.get(FIXED_LEN..end).ok_or(Flaw::Value("client"))?;
+            let items = rest.get(..client_len as usize).ok_or(Flaw::Value("client"))?;
             Some(Client::from_octets(items).map_err(|_| Flaw::Value("client"))?)
         }
     };
@@ -281,7 +306,26 @@ fn decode_binding(record: &[u8]) -> Result<(Ipv4Addr, Binding), Flaw> {
         writer: None,
         client,
     };
-    Ok((Ipv4Addr::new(fixed[12], fixed[13], fixed[14], fixed[15]), binding))
+    Ok((resource, binding))
+}
+
+/// What a record is of, and what stands behind that.
+fn decode_resource<'a>(
+    fixed: &[u8; FIXED_LEN],
+    rest: &'a [u8],
+) -> Result<(Resource, &'a [u8]), Flaw> {
+    let short = [fixed[12], fixed[13], fixed[14], fixed[15]];
+    if fixed[11] == KIND_IPV4 {
+        return Ok((Ipv4Addr::from_octets(short).into(), rest));
+    }
+    let (octets, rest) = rest.split_first_chunk::<IPV6_LEN>().ok_or(Flaw::Value("address"))?;
+    let address = Ipv6Addr::from_octets(*octets);
+    let resource = match (fixed[11], short) {
+        (KIND_IPV6, [Ipv6Prefix::MAX_LEN, 0, 0, 0]) => Some(address.into()),
+        (KIND_PREFIX, [len, 0, 0, 0]) => Ipv6Prefix::new(address, len).map(Resource::from),
+        _ => None,
+    };
+    Ok((resource.ok_or(Flaw::Value("address"))?, rest))
 }
 
 /// CRC32C of a whole record but the checksum itself.
@@ -306,7 +350,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::lease::ItemKind;
+    use crate::lease::{ClientKey, ItemKind};
 
     /// A client made of whole items, as the lease floor makes them.
     fn client() -> impl Strategy<Value = Client> {
@@ -321,6 +365,16 @@ pub(super) mod tests {
             }
             Client::from_octets(&octets).expect("whole items")
         })
+    }
+
+    /// A thing of any kind.
+    pub(in crate::journal) fn resource() -> impl Strategy<Value = Resource> {
+        prop_oneof![
+            any::<Ipv4Addr>().prop_map(Resource::from),
+            any::<Ipv6Addr>().prop_map(Resource::from),
+            (any::<Ipv6Addr>(), 0..=Ipv6Prefix::MAX_LEN)
+                .prop_map(|(address, len)| Ipv6Prefix::containing(address, len).into()),
+        ]
     }
 
     pub(in crate::journal) fn binding() -> impl Strategy<Value = Binding> {
@@ -375,33 +429,32 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn bindings_come_back_as_they_were_written(
-            written in prop::collection::vec((any::<u32>(), binding()), 0..8)
+            written in prop::collection::vec((resource(), binding()), 0..8)
         ) {
             let mut octets = Vec::new();
-            for (address, binding) in &written {
-                encode(Ipv4Addr::from_bits(*address), binding, &mut octets).unwrap();
+            for (resource, binding) in &written {
+                encode(*resource, binding, &mut octets).unwrap();
                 prop_assert_eq!(octets.len() % 8, 0);
             }
             let read: Vec<_> = records(&octets).collect::<Result<_, _>>().unwrap();
             let written = written.into_iter();
-            let written: Vec<_> = written
-                .map(|(address, binding)| Record::Binding(Ipv4Addr::from_bits(address), binding))
-                .collect();
+            let written: Vec<_> =
+                written.map(|(resource, binding)| Record::Binding(resource, binding)).collect();
             prop_assert_eq!(read, written);
         }
 
         #[test]
         fn notes_come_back_as_they_were_written_among_bindings(
-            notes in prop::collection::vec(note(), 0..5), binding in binding()
+            notes in prop::collection::vec(note(), 0..5), binding in binding(), of in resource()
         ) {
             let mut octets = Vec::new();
             for note in &notes {
                 encode_note(note, &mut octets).unwrap();
-                encode(Ipv4Addr::LOCALHOST, &binding, &mut octets).unwrap();
+                encode(of, &binding, &mut octets).unwrap();
                 prop_assert_eq!(octets.len() % 8, 0);
             }
             let read: Vec<_> = records(&octets).collect::<Result<_, _>>().unwrap();
-            let binding = Record::Binding(Ipv4Addr::LOCALHOST, binding);
+            let binding = Record::Binding(of, binding);
             let written: Vec<_> =
                 notes.into_iter().flat_map(|note| [Record::Note(note), binding.clone()]).collect();
             prop_assert_eq!(read, written);
@@ -420,10 +473,10 @@ pub(super) mod tests {
 
         #[test]
         fn a_flipped_bit_anywhere_in_a_record_is_noticed(
-            binding in binding(), place in any::<prop::sample::Index>(), bit in 0..8_u8
+            of in resource(), binding in binding(), place in any::<prop::sample::Index>(), bit in 0..8_u8
         ) {
             let mut octets = Vec::new();
-            encode(Ipv4Addr::new(10, 1, 2, 3), &binding, &mut octets).unwrap();
+            encode(of, &binding, &mut octets).unwrap();
             let place = place.index(octets.len());
             octets[place] ^= 1 << bit;
             prop_assert!(records(&octets).any(|record| record.is_err()));
@@ -439,6 +492,7 @@ pub(super) mod tests {
             mut octets in prop::collection::vec(any::<u8>(), NOTE_FIXED_LEN..200),
             format in any::<bool>(),
             is_note in any::<bool>(),
+            kind in prop::sample::select(vec![KIND_IPV4, KIND_IPV6, KIND_PREFIX]),
         ) {
             octets.resize(octets.len().next_multiple_of(8), 0);
             let len = octets.len() as u32;
@@ -451,7 +505,7 @@ pub(super) mod tests {
                 octets[8] = FORMAT;
             }
             if format && !is_note && octets.len() >= FIXED_LEN {
-                octets[9..12].copy_from_slice(&[2, 0, KIND_IPV4]);
+                octets[9..12].copy_from_slice(&[2, 0, kind]);
                 octets[44..48].copy_from_slice(&40_u32.to_le_bytes());
             }
             let crc = checksum(&octets);
@@ -469,7 +523,42 @@ pub(super) mod tests {
         long.client = Client::from_octets(&items).ok();
         assert!(long.client.is_some());
         let mut octets = vec![1, 2, 3];
-        assert_eq!(encode(Ipv4Addr::LOCALHOST, &long, &mut octets), Err(TooLong));
-        assert_eq!(octets, [1, 2, 3]);
+        for of in [Ipv4Addr::LOCALHOST.into(), Resource::from(Ipv6Addr::LOCALHOST)] {
+            assert_eq!(encode(of, &long, &mut octets), Err(TooLong));
+            assert_eq!(octets, [1, 2, 3]);
+        }
+    }
+
+    /// Of a server that knew no IPv6: nothing that is on a disk may change its meaning.
+    #[test]
+    fn an_ipv4_record_is_the_octets_that_it_always_was() {
+        let mut octets = Vec::new();
+        let key = ClientKey { kind: ItemKind::Hardware, octets: b"\x01abcdef" };
+        let binding = Binding {
+            version: 7,
+            expires: Stamp(9),
+            client: Some(Client::builder(key).build()),
+            ..Binding::new(BindingStatus::Active, Stamp(1))
+        };
+        encode(Ipv4Addr::new(10, 0, 0, 9).into(), &binding, &mut octets).unwrap();
+        let expected = b"\x40\0\0\0\x52\x82\x49\xdd\x01\x02\0\x01\x0a\0\0\x09\x07\0\0\0\x01\0\0\0\
+            \x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x0a\0\0\0\x01\0\x07\x01abcdef\0\0\0\0\0\0";
+        assert_eq!(octets, expected);
+        assert_eq!(
+            records(expected).next(),
+            Some(Ok(Record::Binding(Ipv4Addr::new(10, 0, 0, 9).into(), binding)))
+        );
+    }
+
+    #[test]
+    fn a_prefix_with_bits_past_its_length_is_none_that_was_written() {
+        let mut octets = Vec::new();
+        let prefix = Ipv6Prefix::containing("2001:db8::".parse().unwrap(), 56);
+        encode(prefix.into(), &Binding::new(BindingStatus::Free, Stamp(1)), &mut octets).unwrap();
+        octets[FIXED_LEN + 15] = 1;
+        let crc = checksum(&octets);
+        octets[4..8].copy_from_slice(&crc.to_le_bytes());
+        let read = records(&octets).next();
+        assert_eq!(read, Some(Err(BadRecord { at: 0, flaw: Flaw::Value("address") })));
     }
 }

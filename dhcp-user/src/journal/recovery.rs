@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +23,7 @@ use super::snapshotter::Snapshotter;
 use super::spare::Spares;
 use super::{Journal, OpenError};
 use crate::config::model;
-use crate::lease::{Binding, Spread};
+use crate::lease::{Binding, Resource, Spread};
 
 /// Octets of each appender's ring: what may wait for one flush. Small in tests, which make many.
 const RING_LEN: usize = if cfg!(test) { 128 << 10 } else { 4 << 20 };
@@ -32,7 +31,13 @@ const RING_LEN: usize = if cfg!(test) { 128 << 10 } else { 4 << 20 };
 /// Where recovery puts bindings: the lease table.
 pub trait Store: Sync {
     /// Takes bindings read from disk, in any order and from any thread; the higher version holds.
-    fn restore(&self, bindings: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>);
+    ///
+    /// # Errors
+    /// The first for which there is no place: nothing that was granted may be left out in silence.
+    fn restore(
+        &self,
+        bindings: &mut dyn Iterator<Item = (Resource, Binding)>,
+    ) -> Result<(), Resource>;
 
     /// Says that all is restored: what is built from all of it can be built, on many threads.
     fn finish(&self, spread: Spread<'_>);
@@ -213,14 +218,15 @@ impl Recovery {
         let mut bad = None;
         let whole = records(octets).map_while(|record| record.map_err(|it| bad = Some(it)).ok());
         let mut bindings = whole.filter_map(|record| match record {
-            Record::Binding(address, binding) => Some((address, binding)),
+            Record::Binding(resource, binding) => Some((resource, binding)),
             Record::Note(note) => {
                 into.notes.hold().take(note);
                 None
             }
         });
-        into.store.restore(&mut bindings);
+        let restored = into.store.restore(&mut bindings);
         drop(bindings);
+        restored.map_err(|resource| OpenError::NoPlace { path: self.path(name), resource })?;
         match bad {
             Some(bad) => Err(self.damaged(name, offset + bad.at, bad.flaw.to_string())),
             None => Ok(()),

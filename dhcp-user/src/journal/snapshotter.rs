@@ -1,7 +1,6 @@
 //! Takes snapshots beside the traffic, and keeps a segment ready.
 
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,19 +13,23 @@ use super::record;
 use super::segment::{self, UNFINISHED};
 use super::snapshot::{self, CHUNK_BINDINGS, CHUNK_HEADER_LEN};
 use super::spare::Spares;
-use crate::lease::Binding;
+use crate::lease::{Binding, Resource};
 
 /// What a snapshot is taken of: the lease table.
 pub trait Source {
-    /// Shows up to `limit` bindings at `from` and above, in order of address, and returns where to
-    /// go on; `None` at the end. No epoch stays pinned between two calls.
+    /// Shows up to `limit` bindings from there on, and returns where to go on; `None` at the end. No
+    /// epoch stays pinned between two calls.
     fn walk(
         &self,
-        from: Ipv4Addr,
+        from: Cursor,
         limit: usize,
-        each: &mut dyn FnMut(Ipv4Addr, &Binding),
-    ) -> Option<Ipv4Addr>;
+        each: &mut dyn FnMut(Resource, &Binding),
+    ) -> Option<Cursor>;
 }
+
+/// How far a walk has come. What the number means is its source's affair; zero is the beginning.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Cursor(pub u64);
 
 /// Writes snapshots beside the traffic and prepares segments ahead; for the maintenance thread.
 pub struct Snapshotter {
@@ -63,7 +66,7 @@ struct Draft {
     file: Box<dyn File>,
     position: Position,
     /// Where to go on in the table; `None` when all is written.
-    from: Option<Ipv4Addr>,
+    from: Option<Cursor>,
     chunk: Vec<u8>,
     at: u64,
     flushed: u64,
@@ -135,7 +138,7 @@ impl Snapshotter {
         let mut draft = Draft {
             file,
             position,
-            from: Some(Ipv4Addr::UNSPECIFIED),
+            from: Some(Cursor::default()),
             chunk: Vec::new(),
             at: header.len() as u64,
             flushed: 0,
@@ -211,12 +214,12 @@ impl Draft {
         Ok(())
     }
 
-    fn write_chunk(&mut self, source: &impl Source, from: Ipv4Addr) -> io::Result<()> {
+    fn write_chunk(&mut self, source: &impl Source, from: Cursor) -> io::Result<()> {
         let (chunk, mut count) = (&mut self.chunk, 0);
         begin_chunk(chunk);
-        self.from = source.walk(from, CHUNK_BINDINGS, &mut |address, binding| {
+        self.from = source.walk(from, CHUNK_BINDINGS, &mut |resource, binding| {
             // One too long was refused by `Appender::append` too, so nobody was told of it.
-            count += u32::from(record::encode(address, binding, chunk).is_ok());
+            count += u32::from(record::encode(resource, binding, chunk).is_ok());
         });
         self.bindings += u64::from(count);
         self.end_chunk(count)?;

@@ -1,16 +1,19 @@
 //! The lease table as recovery fills it and snapshots read it.
 
-use std::net::Ipv4Addr;
-
-use super::{Source, Store};
-use crate::lease::{Binding, ResourceId, Spread, Table};
+use super::{Cursor, Source, Store};
+use crate::lease::{Binding, Resource, ResourceId, Spread, Table};
 
 impl Store for Table {
-    fn restore(&self, bindings: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
+    fn restore(
+        &self,
+        bindings: &mut dyn Iterator<Item = (Resource, Binding)>,
+    ) -> Result<(), Resource> {
         let _many = self.pin();
-        for (address, binding) in bindings {
+        for (resource, binding) in bindings {
+            let address = resource.ipv4().ok_or(resource)?;
             Table::restore(self, address, binding);
         }
+        Ok(())
     }
 
     fn finish(&self, spread: Spread<'_>) {
@@ -21,11 +24,12 @@ impl Store for Table {
 impl Source for Table {
     fn walk(
         &self,
-        from: Ipv4Addr,
+        from: Cursor,
         limit: usize,
-        each: &mut dyn FnMut(Ipv4Addr, &Binding),
-    ) -> Option<Ipv4Addr> {
-        self.visit(from, limit, &mut |resource, binding| each(resource.ipv4(), binding))
-            .map(ResourceId::ipv4)
+        each: &mut dyn FnMut(Resource, &Binding),
+    ) -> Option<Cursor> {
+        let from = ResourceId(u32::try_from(from.0).ok()?);
+        self.visit(from, limit, &mut |resource, binding| each(resource.ipv4().into(), binding))
+            .map(|next| Cursor(next.0.into()))
     }
 }

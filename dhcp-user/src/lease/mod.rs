@@ -54,7 +54,7 @@ pub use expiry::Sweep;
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};
-pub use resource::ResourceId;
+pub use resource::{Resource, ResourceId};
 pub use restore::{Restored, Spread, in_turn};
 pub use shared_views::{Follower, SharedViews};
 pub use slot::Seen;

@@ -2,14 +2,14 @@
 //! told others of them.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 
 use super::super::commit::Round;
 use super::super::simulated::{Chance, SimulatedDisk};
 use super::super::*;
-use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Spread};
-use crate::wire::Stamp;
+use crate::lease::{Binding, BindingStatus, Client, ClientKey, ItemKind, Resource, Spread};
+use crate::wire::{Ipv6Prefix, Stamp};
 
 pub(super) const NOW: Stamp = Stamp(1_800_000_000);
 
@@ -18,11 +18,11 @@ pub(super) const SETTINGS: model::Journal =
 
 /// A table of no more than what the journal asks of one.
 #[derive(Default)]
-pub(super) struct Bindings(Mutex<BTreeMap<Ipv4Addr, Binding>>);
+pub(super) struct Bindings(Mutex<BTreeMap<Resource, Binding>>);
 
 impl Bindings {
-    pub(super) fn get(&self, address: Ipv4Addr) -> Option<Binding> {
-        self.0.lock().unwrap().get(&address).cloned()
+    pub(super) fn get(&self, resource: Resource) -> Option<Binding> {
+        self.0.lock().unwrap().get(&resource).cloned()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -31,14 +31,15 @@ impl Bindings {
 }
 
 impl Store for Bindings {
-    fn restore(&self, read: &mut dyn Iterator<Item = (Ipv4Addr, Binding)>) {
+    fn restore(&self, read: &mut dyn Iterator<Item = (Resource, Binding)>) -> Result<(), Resource> {
         let mut bindings = self.0.lock().unwrap();
-        for (address, binding) in read {
-            match bindings.get(&address) {
+        for (resource, binding) in read {
+            match bindings.get(&resource) {
                 Some(newer) if newer.version >= binding.version => {}
-                _ => drop(bindings.insert(address, binding)),
+                _ => drop(bindings.insert(resource, binding)),
             }
         }
+        Ok(())
     }
 
     fn finish(&self, _: Spread<'_>) {}
@@ -47,15 +48,17 @@ impl Store for Bindings {
 impl Source for Bindings {
     fn walk(
         &self,
-        from: Ipv4Addr,
+        from: Cursor,
         limit: usize,
-        each: &mut dyn FnMut(Ipv4Addr, &Binding),
-    ) -> Option<Ipv4Addr> {
+        each: &mut dyn FnMut(Resource, &Binding),
+    ) -> Option<Cursor> {
         let bindings = self.0.lock().unwrap();
-        // Few at a time, so that snapshots have several chunks and the traffic gets in between.
-        let mut rest = bindings.range(from..);
-        rest.by_ref().take(limit.min(7)).for_each(|(address, binding)| each(*address, binding));
-        rest.next().map(|(address, _)| *address)
+        // Few at a time, so that snapshots have several chunks and the traffic gets in between. Nothing
+        // is ever taken out, so that a place counted from the first is passed by none.
+        let count = limit.min(7);
+        let mut rest = bindings.iter().skip(from.0 as usize);
+        rest.by_ref().take(count).for_each(|(resource, binding)| each(*resource, binding));
+        rest.next().map(|_| Cursor(from.0 + count as u64))
     }
 }
 
@@ -89,9 +92,9 @@ pub(super) struct Server {
     pub(super) table: Bindings,
     pub(super) journal: Journal,
     /// What was appended, by appender, and not seen durable.
-    waiting: Vec<Vec<(Sequence, Ipv4Addr, Binding)>>,
+    waiting: Vec<Vec<(Sequence, Resource, Binding)>>,
     /// What was seen durable: of each address the newest.
-    pub(super) told: BTreeMap<Ipv4Addr, Binding>,
+    pub(super) told: BTreeMap<Resource, Binding>,
     notes: Vec<Vec<(Sequence, &'static str, Vec<u8>)>>,
     /// How many notes of each name there were.
     counts: BTreeMap<&'static str, u64>,
@@ -127,12 +130,13 @@ impl Server {
         Ok((server, recovered))
     }
 
-    pub(super) fn change(&mut self, appender: usize, address: Ipv4Addr, filler: usize) {
-        let binding = next(self.table.get(address).as_ref(), filler);
+    pub(super) fn change(&mut self, appender: usize, resource: impl Into<Resource>, filler: usize) {
+        let resource = resource.into();
+        let binding = next(self.table.get(resource).as_ref(), filler);
         assert!(self.journal.appenders[appender].room() > 0, "the rings are never full here");
-        self.table.0.lock().unwrap().insert(address, binding.clone());
-        let sequence = self.journal.appenders[appender].append(address, &binding).unwrap();
-        self.waiting[appender].push((sequence, address, binding));
+        self.table.0.lock().unwrap().insert(resource, binding.clone());
+        let sequence = self.journal.appenders[appender].append(resource, &binding).unwrap();
+        self.waiting[appender].push((sequence, resource, binding));
     }
 
     pub(super) fn note(&mut self, appender: usize, name: &'static str, filler: usize) {
@@ -153,10 +157,10 @@ impl Server {
     fn hear(&mut self) {
         for (appender, waiting) in self.journal.appenders.iter().zip(&mut self.waiting) {
             let durable = appender.durable();
-            waiting.retain(|(sequence, address, binding)| {
+            waiting.retain(|(sequence, resource, binding)| {
                 let is_durable = *sequence <= durable;
                 if is_durable {
-                    let told = self.told.entry(*address).or_insert_with(|| binding.clone());
+                    let told = self.told.entry(*resource).or_insert_with(|| binding.clone());
                     if told.version < binding.version {
                         *told = binding.clone();
                     }
@@ -183,10 +187,10 @@ impl Server {
                 self.note(chance.below(2), name, chance.below(200));
             }
             1..6 => {
-                let address = Ipv4Addr::from_bits(0x0a00_0000 + chance.below(40) as u32);
+                let resource = any_of(chance.below(40) as u32);
                 let most = if chance.below(8) == 0 { 7_000 } else { 200 };
                 let filler = chance.below(most);
-                self.change(chance.below(2), address, filler);
+                self.change(chance.below(2), resource, filler);
             }
             6..9 => {
                 self.commit();
@@ -199,14 +203,24 @@ impl Server {
     }
 }
 
+/// Of every kind that there is, some.
+fn any_of(number: u32) -> Resource {
+    let address = Ipv6Addr::from_bits(0x2001_0db8 << 96 | u128::from(number) << 64);
+    match number % 3 {
+        0 => Ipv4Addr::from_bits(0x0a00_0000 + number).into(),
+        1 => address.into(),
+        _ => Ipv6Prefix::containing(address, 64).into(),
+    }
+}
+
 /// After a restart, all that clients were told holds: this version or one that followed it.
-pub(super) fn assert_kept(told: &BTreeMap<Ipv4Addr, Binding>, server: &Server, what: &str) {
-    for (address, told) in told {
-        let found = server.table.get(*address);
-        let found = found.unwrap_or_else(|| panic!("{what}: {address} is forgotten"));
-        assert!(found.version >= told.version, "{what}: {address} went back");
+pub(super) fn assert_kept(told: &BTreeMap<Resource, Binding>, server: &Server, what: &str) {
+    for (resource, told) in told {
+        let found = server.table.get(*resource);
+        let found = found.unwrap_or_else(|| panic!("{what}: {resource} is forgotten"));
+        assert!(found.version >= told.version, "{what}: {resource} went back");
         if found.version == told.version {
-            assert_eq!(&found, told, "{what}: {address} changed");
+            assert_eq!(&found, told, "{what}: {resource} changed");
         }
     }
 }

@@ -7,6 +7,7 @@
 //! ```
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::net::Ipv6Addr;
 
 use super::{Options, PrefixExclude, Status};
@@ -124,45 +125,95 @@ impl<'a> Ia<'a> {
     }
 }
 
-/// An address laid over the data of its option.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct IaAddress<'a> {
-    octets: &'a [u8],
-    options: Options<'a>,
+/// What is at the head of an address's or a prefix's option, ahead of the options in it.
+pub trait Head: Copy + Eq + fmt::Debug {
+    /// Octets ahead of the options.
+    const LEN: usize;
+    /// Where preferred-lifetime stands; valid-lifetime follows it.
+    const LIFETIMES_AT: usize;
+    /// What it is called where there is too little of it.
+    const NAME: &'static str;
+
+    /// # Errors
+    /// `Value` for what cannot stand there; `octets` are as many as there must be.
+    fn check(octets: &[u8]) -> Result<(), WireError>;
 }
 
-impl<'a> IaAddress<'a> {
-    /// Octets ahead of the options.
-    pub const HEAD_LEN: usize = 24;
+/// Of an IA Address option.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AddressHead {}
 
-    /// Reads the data of an IA Address option.
+/// Of an IA Prefix option.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PrefixHead {}
+
+impl Head for AddressHead {
+    const LEN: usize = 24;
+    const LIFETIMES_AT: usize = 16;
+    const NAME: &'static str = "IA address";
+
+    fn check(_octets: &[u8]) -> Result<(), WireError> {
+        Ok(())
+    }
+}
+
+impl Head for PrefixHead {
+    const LEN: usize = 25;
+    const LIFETIMES_AT: usize = 0;
+    const NAME: &'static str = "IA prefix";
+
+    fn check(octets: &[u8]) -> Result<(), WireError> {
+        if octets[8] > Ipv6Prefix::MAX_LEN {
+            return Err(WireError::Value { field: "prefix-length", value: octets[8].into() });
+        }
+        Ok(())
+    }
+}
+
+/// What an IA leases, laid over the data of its option.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Leased<'a, H> {
+    octets: &'a [u8],
+    options: Options<'a>,
+    head: PhantomData<H>,
+}
+
+/// An address laid over the data of its option.
+pub type IaAddress<'a> = Leased<'a, AddressHead>;
+
+/// A prefix laid over the data of its option.
+pub type IaPrefix<'a> = Leased<'a, PrefixHead>;
+
+impl<'a, H: Head> Leased<'a, H> {
+    /// Octets ahead of the options.
+    pub const HEAD_LEN: usize = H::LEN;
+
+    /// Reads the data of the option.
     ///
     /// # Errors
-    /// `Truncated` for one that is cut short, as for an option in it.
+    /// `Truncated` for one that is cut short, as for an option in it; `Value` for a prefix of more
+    /// than 128 bits.
     pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
-        WireError::at_least("IA address", Self::HEAD_LEN, octets)?;
-        Ok(Self { octets, options: lease_options(&octets[Self::HEAD_LEN..])? })
-    }
-
-    /// The address.
-    #[must_use]
-    pub fn address(&self) -> Ipv6Addr {
-        ipv6_at(self.octets, 0)
+        WireError::at_least(H::NAME, H::LEN, octets)?;
+        H::check(octets)?;
+        let options = Options::parse(&octets[H::LEN..])?;
+        options.all(code::STATUS_CODE).try_for_each(|data| Status::parse(data).map(|_| ()))?;
+        Ok(Self { octets, options, head: PhantomData })
     }
 
     /// preferred-lifetime.
     #[must_use]
     pub fn preferred(&self) -> Seconds {
-        Seconds(u32_at(self.octets, 16))
+        Seconds(u32_at(self.octets, H::LIFETIMES_AT))
     }
 
     /// valid-lifetime.
     #[must_use]
     pub fn valid(&self) -> Seconds {
-        Seconds(u32_at(self.octets, 20))
+        Seconds(u32_at(self.octets, H::LIFETIMES_AT + 4))
     }
 
-    /// How it went with this address.
+    /// How it went with this one.
     #[must_use]
     pub fn status(&self) -> Option<Status<'a>> {
         status(self.options)
@@ -175,29 +226,15 @@ impl<'a> IaAddress<'a> {
     }
 }
 
-/// A prefix laid over the data of its option.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct IaPrefix<'a> {
-    octets: &'a [u8],
-    options: Options<'a>,
+impl IaAddress<'_> {
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> Ipv6Addr {
+        ipv6_at(self.octets, 0)
+    }
 }
 
-impl<'a> IaPrefix<'a> {
-    /// Octets ahead of the options.
-    pub const HEAD_LEN: usize = 25;
-
-    /// Reads the data of an IA Prefix option.
-    ///
-    /// # Errors
-    /// `Truncated` for one that is cut short, as for an option in it; `Value` for more than 128 bits.
-    pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
-        WireError::at_least("IA prefix", Self::HEAD_LEN, octets)?;
-        if octets[8] > Ipv6Prefix::MAX_LEN {
-            return Err(WireError::Value { field: "prefix-length", value: octets[8].into() });
-        }
-        Ok(Self { octets, options: lease_options(&octets[Self::HEAD_LEN..])? })
-    }
-
+impl IaPrefix<'_> {
     /// prefix-length and prefix, without the bits past its length; a client that asks for any prefix
     /// of one length says `::` (RFC 8415 §18.2.4).
     #[must_use]
@@ -206,42 +243,11 @@ impl<'a> IaPrefix<'a> {
         Ipv6Prefix::containing(ipv6_at(self.octets, 9), self.octets[8])
     }
 
-    /// preferred-lifetime.
-    #[must_use]
-    pub fn preferred(&self) -> Seconds {
-        Seconds(u32_at(self.octets, 0))
-    }
-
-    /// valid-lifetime.
-    #[must_use]
-    pub fn valid(&self) -> Seconds {
-        Seconds(u32_at(self.octets, 4))
-    }
-
     /// The part of it that is not the client's (RFC 6603); `None`, too, for one that is no part.
     #[must_use]
     pub fn exclude(&self) -> Option<Ipv6Prefix> {
         PrefixExclude::read(self.prefix(), self.options.get(code::PREFIX_EXCLUDE)?)
     }
-
-    /// How it went with this prefix.
-    #[must_use]
-    pub fn status(&self) -> Option<Status<'a>> {
-        status(self.options)
-    }
-
-    /// All options in it.
-    #[must_use]
-    pub fn options(&self) -> Options<'a> {
-        self.options
-    }
-}
-
-/// The options of an address or prefix, a status among them sound.
-fn lease_options(octets: &[u8]) -> Result<Options<'_>, WireError> {
-    let options = Options::parse(octets)?;
-    options.all(code::STATUS_CODE).try_for_each(|data| Status::parse(data).map(|_| ()))?;
-    Ok(options)
 }
 
 fn status(options: Options<'_>) -> Option<Status<'_>> {

@@ -32,7 +32,7 @@ pub use class::{Enterprise, UserClass, VendorClass, VendorOptions};
 pub use datagram::{Datagram, Relays};
 pub use duid::{Duid, ParseDuidError};
 pub use exclude::PrefixExclude;
-pub use ia::{Ia, IaAddress, IaKind, IaPrefix, Iaid};
+pub use ia::{AddressHead, Head, Ia, IaAddress, IaKind, IaPrefix, Iaid, Leased, PrefixHead};
 pub use message::Message;
 pub use message_type::MessageType;
 pub use option_writer::OptionWriter;

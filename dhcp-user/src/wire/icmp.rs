@@ -9,6 +9,7 @@ use std::net::Ipv4Addr;
 
 use super::checksum::Sum;
 use super::ethernet::{self, Ethernet, VlanTags};
+use super::internet::Internet as _;
 use super::{MacAddr, WireError, ipv4};
 
 const LEN: usize = 8;
@@ -88,7 +89,7 @@ impl Request {
         let icmp_at = ip_at + ipv4::HEADER_LEN;
         let end = icmp_at + LEN;
         frame[icmp_at..end].copy_from_slice(&self.echo.write());
-        ipv4::write_header(
+        Ipv4Addr::write_header(
             self.source_ip,
             self.destination_ip,
             ipv4::ICMP,
@@ -121,7 +122,7 @@ impl Reply {
         if link.ethertype != ethernet::IPV4 {
             return Err(WireError::Value { field: "EtherType", value: link.ethertype.into() });
         }
-        let datagram = ipv4::parse(link.payload)?;
+        let datagram = Ipv4Addr::parse(link.payload)?;
         if datagram.protocol != ipv4::ICMP {
             return Err(WireError::Value { field: "protocol", value: datagram.protocol.into() });
         }

@@ -1,9 +1,8 @@
 //! What UDP and frames need of the internet protocol under them, so that they stand once for both.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{WireError, ethernet, ipv4, ipv6};
+use super::WireError;
 
 /// Protocol number, or next header, of UDP.
 pub(super) const UDP: u8 = 17;
@@ -53,55 +52,4 @@ pub trait Internet: Copy + Eq + fmt::Debug {
 
     /// The address, in network order.
     fn network_octets(&self) -> impl AsRef<[u8]>;
-}
-
-impl Internet for Ipv4Addr {
-    const ETHERTYPE: u16 = ethernet::IPV4;
-    const HEADER_LEN: usize = ipv4::HEADER_LEN;
-    const CHECKSUM_IS_OPTIONAL: bool = true;
-
-    fn parse(octets: &[u8]) -> Result<Datagram<'_, Self>, WireError> {
-        ipv4::parse(octets)
-    }
-
-    fn write_header(
-        source: Self,
-        destination: Self,
-        protocol: u8,
-        identification: u16,
-        payload_len: usize,
-        octets: &mut [u8],
-    ) {
-        ipv4::write_header(source, destination, protocol, identification, payload_len, octets);
-    }
-
-    fn network_octets(&self) -> impl AsRef<[u8]> {
-        self.octets()
-    }
-}
-
-impl Internet for Ipv6Addr {
-    const ETHERTYPE: u16 = ethernet::IPV6;
-    const HEADER_LEN: usize = ipv6::HEADER_LEN;
-    const CHECKSUM_IS_OPTIONAL: bool = false;
-
-    fn parse(octets: &[u8]) -> Result<Datagram<'_, Self>, WireError> {
-        ipv6::parse(octets)
-    }
-
-    fn write_header(
-        source: Self,
-        destination: Self,
-        protocol: u8,
-        // Routers take no IPv6 datagram to pieces (RFC 8200 §5).
-        _identification: u16,
-        payload_len: usize,
-        octets: &mut [u8],
-    ) {
-        ipv6::write_header(source, destination, protocol, payload_len, octets);
-    }
-
-    fn network_octets(&self) -> impl AsRef<[u8]> {
-        self.octets()
-    }
 }

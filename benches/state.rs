@@ -12,7 +12,6 @@ use dhcp_user::journal::{Cursor, Journal, Source, Store};
 use dhcp_user::lease::{
     Binding, BindingStatus, Client, ClientKey, ItemKind, Resource, Spread, Told,
 };
-use dhcp_user::wire::failover::State;
 use dhcp_user::wire::{Seconds, Stamp};
 
 use crate::rig::SERVER_CORE;
@@ -128,7 +127,7 @@ pub(crate) fn write_with(
     let (mut journal, _) = recovery.load(&Nothing, 1).context("an empty journal")?;
     let now = now();
     if let Some(relationship) = in_normal {
-        let note = saved(now).to_octets();
+        let note = Saved::in_normal(Stamp(now.0 - AGO), now, Seconds(3_600)).to_octets();
         let appended = journal.appenders[0].note(&format!("failover/{relationship}"), &note);
         appended.map_err(|error| anyhow::anyhow!("a note: {error:?}"))?;
     }
@@ -136,27 +135,6 @@ pub(crate) fn write_with(
     let written = journal.snapshotter.write(&leases)?;
     anyhow::ensure!(written == u64::from(count), "{written} bindings written");
     Ok(())
-}
-
-/// What an endpoint remembers that was in NORMAL.
-fn saved(now: Stamp) -> Saved {
-    Saved {
-        state: State::Normal,
-        since: Stamp(now.0 - AGO),
-        previous: None,
-        partner: Some(State::Normal),
-        partner_since: Stamp(now.0 - AGO),
-        operational: now,
-        contact: now,
-        mclt: Seconds(3_600),
-        longest_mclt: Seconds(3_600),
-        forgotten: Stamp::ZERO,
-        addresses: None,
-        role: None,
-        owes_all: false,
-        wants_all: false,
-        compares: false,
-    }
 }
 
 /// Where an empty journal is read to.

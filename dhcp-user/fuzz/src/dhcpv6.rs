@@ -3,7 +3,7 @@
 use dhcp_user::wire::dhcpv6::{
     Datagram, HOP_COUNT_LIMIT, MessageType, OLD_HOP_COUNT_LIMIT, Options, ReconfigureKey, Writer,
 };
-use dhcp_user::wire::option::v6;
+use dhcp_user::wire::option::{self, v6::code};
 
 /// A datagram that parses is answered through the same relays, with as many of its own options as
 /// fit; and all of it reads the same.
@@ -38,7 +38,7 @@ pub fn dhcpv6(octets: &[u8]) {
         return assert!(!relays.is_empty());
     };
     let key = ReconfigureKey([7; 16]);
-    let is_signed = !message.options().has(v6::code::AUTHENTICATION) && writer.sign(1, key).is_ok();
+    let is_signed = !message.options().has(code::AUTHENTICATION) && writer.sign(1, key).is_ok();
     let mut taken = usize::from(is_signed);
     for (code, data) in message.options().iter() {
         taken += usize::from(writer.options().push(code, data).is_ok());
@@ -61,6 +61,6 @@ pub fn dhcpv6(octets: &[u8]) {
 
 fn describe(options: Options<'_>) {
     for (code, data) in options.iter() {
-        assert!(!v6::describe(code, data).contains('\n'));
+        assert!(!option::describe(code, data).contains('\n'));
     }
 }

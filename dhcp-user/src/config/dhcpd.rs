@@ -48,6 +48,22 @@ const OPTIONS: &[(&str, &str)] = &[
     ("vendor-encapsulated-options", "vendor-specific"),
 ];
 
+/// Options of DHCPv6 that dhcpd calls otherwise, and those of DHCPv4 that have another name here.
+const OPTIONS6: &[(&str, &str)] = &[
+    ("domain-name-servers", "dns-servers"),
+    ("dhcp6.bootfile-param", "bootfile-parameters"),
+    ("dhcp6.bootfile-url", "bootfile-url"),
+    ("dhcp6.domain-search", "domain-search"),
+    ("dhcp6.info-refresh-time", "information-refresh-time"),
+    ("dhcp6.name-servers", "dns-servers"),
+    ("dhcp6.nis-servers", "nis-servers"),
+    ("dhcp6.preference", "preference"),
+    ("dhcp6.sip-servers-addresses", "sip-servers"),
+    ("dhcp6.sip-servers-names", "sip-server-names"),
+    ("dhcp6.sntp-servers", "sntp-servers"),
+    ("dhcp6.vendor-opts", "vendor-options"),
+];
+
 /// What to write for a statement of dhcpd.conf.
 pub(super) fn statement(word: &str) -> Option<&'static str> {
     find(STATEMENTS, word)
@@ -58,6 +74,11 @@ pub(super) fn option(word: &str) -> Option<&'static str> {
     find(OPTIONS, word)
 }
 
+/// The same of DHCPv6.
+pub(super) fn option6(word: &str) -> Option<&'static str> {
+    find(OPTIONS6, word)
+}
+
 fn find(words: &[(&str, &'static str)], wanted: &str) -> Option<&'static str> {
     words.iter().find(|(word, _)| *word == wanted).map(|(_, here)| *here)
 }
@@ -65,13 +86,18 @@ fn find(words: &[(&str, &'static str)], wanted: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::option;
+    use crate::wire::option::{Code, by_name};
+
+    fn check<C: Code>(words: &[(&str, &str)]) {
+        for (word, here) in words {
+            assert!(by_name::<C>(word).is_none(), "{word}");
+            assert!(by_name::<C>(here).is_some(), "{here}");
+        }
+    }
 
     #[test]
     fn options_are_sent_on_to_names_that_there_are() {
-        for (word, here) in OPTIONS {
-            assert!(option::by_name(word).is_none(), "{word}");
-            assert!(option::by_name(here).is_some(), "{here}");
-        }
+        check::<u8>(OPTIONS);
+        check::<u16>(OPTIONS6);
     }
 }

@@ -9,16 +9,17 @@ use super::class::Classes;
 use super::load::{HostInterface, Surroundings};
 use super::model::{Config, Dataplane, Identity, IdentityBy, Interface, Protocol};
 use super::notebook::{Notebook, Span};
-use super::option::Definitions;
+use super::option::{Definitions, Own, Written as _};
 use super::protection::Files;
 use super::reader::{Section, Value};
 use super::reservation::Reservations;
+use super::reservation_file::FromFiles as _;
+use super::reservation6::Reservations6;
 use super::shared_network::SharedNetworks;
 use super::subnet::{Context, Networks};
 use super::times::Times;
 use super::{
-    checks, dhcpv6, failover, guard, interface, journal, leniency, limit, pool_checks,
-    reservation6, scope,
+    checks, dhcpv6, failover, guard, interface, journal, leniency, limit, pool_checks, scope,
 };
 
 /// Where Debian and systemd keep a service's state.
@@ -40,7 +41,8 @@ pub(super) fn read(
     let identity = document.take("identity").and_then(identity);
     let mut sections = |key| document.take(key).map(|v| v.sections(key)).unwrap_or_default();
     let interface_sections = sections("interface");
-    let definition_sections = sections("option-definition");
+    let definition_sections = sections(u8::SECTION);
+    let definition6_sections = sections(u16::SECTION);
     let class_sections = sections("class");
     let shared_sections = sections("shared-network");
     let reservation_sections = sections("reservation4");
@@ -58,8 +60,12 @@ pub(super) fn read(
     let files = Files { folder, around, notes };
     let dhcpv6 = section("dhcpv6").map_or(dhcpv6::DEFAULT, |section| dhcpv6::read(section, files));
     let reservation_file = document.take("reservation-file");
+    let reservation_file6 = document.take("reservation-file6");
 
-    let definitions = Definitions::read(definition_sections, notes);
+    let definitions = Definitions {
+        v4: Own::read(definition_sections, notes),
+        v6: Own::read(definition6_sections, notes),
+    };
     // Where only one protocol is served, the defaults of the other are nobody's mistake.
     let only = match subnets {
         [_, None] => Some(Protocol::Dhcpv4),
@@ -85,12 +91,15 @@ pub(super) fn read(
     for section in reservation_sections {
         reservations.read(section, &times, &definitions, notes);
     }
-    let reservations6: Vec<_> = reservation6_sections
-        .into_iter()
-        .filter_map(|section| reservation6::read(section, &times, &definitions, notes))
-        .collect();
+    let mut reservations6 = Reservations6::default();
+    for section in reservation6_sections {
+        reservations6.read(section, &times, &definitions, notes);
+    }
     if let Some(value) = reservation_file {
         reservations.read_files(value, folder, &around, notes);
+    }
+    if let Some(value) = reservation_file6 {
+        reservations6.read_files(value, folder, &around, notes);
     }
     let limits = limit::read(limit_sections, &classes, notes);
     let named = !interface_sections.is_empty();
@@ -108,7 +117,7 @@ pub(super) fn read(
     let failover = failover::read(failover_sections, shared, files);
     let subnets = checks::check_networks(&networks, served.as_deref(), notes);
     let subnets6 = checks::check_networks(&networks6, served.as_deref(), notes);
-    reservation6::check(&reservations6, &networks6, &subnets6, notes);
+    reservations6.check(&networks6, &subnets6, notes);
     checks::check_reservations(&reservations, &subnets, notes);
     pool_checks::check_secret(&networks6, &dhcpv6, notes);
 
@@ -131,7 +140,7 @@ pub(super) fn read(
         dhcpv6,
         classes: classes.list,
         reservations: reservations.list,
-        reservations6: reservations6.into_iter().map(|read| read.reservation).collect(),
+        reservations6: reservations6.into_model(),
         limits,
         identity: identity.unwrap_or_else(default_identity),
         leniency,

@@ -6,32 +6,92 @@ use super::dhcpd;
 use super::notebook::{Notebook, Span, quote};
 use super::octets;
 use super::reader::{Section, Value, nearest};
-use crate::wire::option::{self, Kind, code};
+use crate::wire::option::v6::code as code6;
+use crate::wire::option::{self, Code, Kind, by_code, by_name, code};
 
 /// Longer data fits no Ethernet frame together with a DHCP message.
 const LONGEST: usize = 1_200;
 
-/// Options that the file defines beside those of the standards.
-#[derive(Debug, Default)]
+/// Options that the file defines beside those of the standards, of both protocols.
+#[derive(Debug)]
 pub(super) struct Definitions {
-    list: Vec<Definition>,
+    pub(super) v4: Own<u8>,
+    pub(super) v6: Own<u16>,
+}
+
+/// Those of one protocol.
+#[derive(Debug)]
+pub(super) struct Own<C> {
+    list: Vec<Definition<C>>,
 }
 
 #[derive(Debug)]
-struct Definition {
-    code: u8,
+struct Definition<C> {
+    code: C,
     name: String,
     kind: Kind,
     span: Span,
 }
 
-impl Definitions {
-    /// Reads all `[[option-definition]]`s.
+/// How the file writes the options of one protocol.
+pub(super) trait Written: Code + TryFrom<i64> {
+    /// A number that no standard has.
+    const A_CODE: &'static str;
+    /// The sections that define options of one's own.
+    const SECTION: &'static str;
+
+    /// What to write for an option that the server works out, if there is something.
+    fn instead(self) -> Option<&'static str>;
+
+    /// The name of an option that dhcpd calls `word`.
+    fn of_dhcpd(word: &str) -> Option<&'static str>;
+}
+
+impl Written for u8 {
+    const A_CODE: &'static str = "code = 224";
+    const SECTION: &'static str = "option-definition";
+
+    fn instead(self) -> Option<&'static str> {
+        Some(match self {
+            code::LEASE_TIME => "write `lease-time` beside `options`",
+            code::RENEWAL_TIME => "write `renew-permille` beside `options`",
+            code::REBINDING_TIME => "write `rebind-permille` beside `options`",
+            code::SERVER_IDENTIFIER => "write `addresses` in [[interface]]",
+            _ => return None,
+        })
+    }
+
+    fn of_dhcpd(word: &str) -> Option<&'static str> {
+        dhcpd::option(word)
+    }
+}
+
+impl Written for u16 {
+    const A_CODE: &'static str = "code = 4660";
+    const SECTION: &'static str = "option-definition6";
+
+    fn instead(self) -> Option<&'static str> {
+        Some(match self {
+            code6::PREFERENCE => "write `preference` beside `options`",
+            code6::RAPID_COMMIT => "write `rapid-commit` beside `options`",
+            code6::SERVER_ID => "write `duid` in [dhcpv6]",
+            code6::PREFIX_EXCLUDE => "write `exclude` in `prefix-pools`",
+            _ => return None,
+        })
+    }
+
+    fn of_dhcpd(word: &str) -> Option<&'static str> {
+        dhcpd::option6(word)
+    }
+}
+
+impl<C: Written> Own<C> {
+    /// Reads all sections that define options of this protocol.
     pub(super) fn read(sections: Vec<Section<'_>>, notes: &Notebook) -> Self {
-        let mut definitions = Self::default();
+        let mut definitions = Self { list: Vec::new() };
         for mut section in sections {
-            let code_value = section.require("code", "code = 224");
-            let code = code_value.and_then(|value| value.integer(1..=254));
+            let code_value = section.require("code", C::A_CODE);
+            let code = code_value.and_then(|value| value.integer(C::ENDS.0..=C::ENDS.1));
             let name_value = section.require("name", "name = \"my-option\"");
             let name = name_value.and_then(Value::name);
             let kinds = Kind::ALL.map(|kind| (kind.name(), kind));
@@ -50,14 +110,14 @@ impl Definitions {
 
     fn may_add(
         &self,
-        new: &Definition,
+        new: &Definition<C>,
         code: Value<'_>,
         name: Value<'_>,
         notes: &Notebook,
     ) -> bool {
-        if let Some(known) = option::by_code(new.code) {
+        if let Some(known) = by_code(new.code) {
             code.wrong::<()>(format!("option {} is `{}` ({})", new.code, known.name, known.source));
-        } else if let Some(known) = option::by_name(&new.name) {
+        } else if let Some(known) = by_name::<C>(&new.name) {
             name.wrong::<()>(format!("that is option {} ({})", known.code, known.source));
         } else if new.name.bytes().all(|octet| octet.is_ascii_digit()) {
             name.wrong::<()>("a number would be taken for an option's code");
@@ -73,10 +133,10 @@ impl Definitions {
         false
     }
 
-    /// Reads a table of options: codes, and data as it is sent, not yet split (RFC 3396).
-    pub(super) fn options(&self, value: Value<'_>, notes: &Notebook) -> BTreeMap<u8, Vec<u8>> {
+    /// Reads a table of options: codes, and data as it is sent, in DHCPv4 not yet split (RFC 3396).
+    pub(super) fn options(&self, value: Value<'_>, notes: &Notebook) -> BTreeMap<C, Vec<u8>> {
         let mut options = BTreeMap::new();
-        let mut places: BTreeMap<u8, Span> = BTreeMap::new();
+        let mut places: BTreeMap<C, Span> = BTreeMap::new();
         for entry in value.section("options").into_iter().flat_map(Section::entries) {
             let Some(meant) = self.meant(entry, notes) else { continue };
             if let Some(first) = places.insert(meant.code(), entry.key_span) {
@@ -94,58 +154,40 @@ impl Definitions {
         options
     }
 
-    /// Reads a table of DHCPv6 options: codes, and data as it is sent.
-    pub(super) fn options6(&self, value: Value<'_>, notes: &Notebook) -> BTreeMap<u16, Vec<u8>> {
-        let read = |entry: Value<'_>| {
-            let Some(code) = entry.key.parse::<u16>().ok().filter(|code| *code > 0) else {
-                let message = format!("unknown option {}", quote(entry.key));
-                notes.mistake(entry.key_span, message, "write its number and hex octets");
-                return None;
-            };
-            let data = |text: &str| octets::parse_hex(text.strip_prefix("0x")?);
-            Some((code, entry.parsed("write \"0x…\"", data)?))
-        };
-        let entries = value.section("options").into_iter().flat_map(Section::entries);
-        entries.filter_map(read).collect()
-    }
-
     /// The option that a key names, by name or number.
-    fn meant(&self, entry: Value<'_>, notes: &Notebook) -> Option<Meant> {
-        let custom = |found: &Definition| Meant::Custom(found.code, found.kind);
-        let meant = match entry.key.parse::<u8>() {
-            Ok(number) => option::by_code(number)
+    fn meant(&self, entry: Value<'_>, notes: &Notebook) -> Option<Meant<C>> {
+        let custom = |found: &Definition<C>| Meant::Custom(found.code, found.kind);
+        let meant = match entry.key.parse::<C>() {
+            Ok(number) => by_code(number)
                 .map(Meant::Standard)
                 .or_else(|| self.list.iter().find(|own| own.code == number).map(custom))
-                .or((1..=254).contains(&number).then_some(Meant::Unknown(number))),
-            Err(_) => option::by_name(entry.key)
+                .or((C::ENDS.0..=C::ENDS.1).contains(&number).then_some(Meant::Unknown(number))),
+            Err(_) => by_name(entry.key)
                 .map(Meant::Standard)
                 .or_else(|| self.list.iter().find(|own| own.name == entry.key).map(custom)),
         };
         match meant {
             Some(Meant::Standard(found)) if !found.configurable => {
                 let message = format!("option {} cannot be set", quote(entry.key));
-                let help = match found.code {
-                    code::LEASE_TIME => "write `lease-time` beside `options`",
-                    code::RENEWAL_TIME => "write `renew-permille` beside `options`",
-                    code::REBINDING_TIME => "write `rebind-permille` beside `options`",
-                    code::SERVER_IDENTIFIER => "write `addresses` in [[interface]]",
-                    _ => "the server works it out, or only clients and relays send it",
-                };
+                let help = found.code.instead();
+                let help =
+                    help.unwrap_or("the server works it out, or only clients and relays send it");
                 notes.mistake(entry.key_span, message, help);
                 None
             }
             Some(meant) => Some(meant),
             None => {
                 let own = self.list.iter().map(|own| own.name.as_str());
-                let names = option::DEFINITIONS.iter().map(|known| known.name).chain(own);
-                let meant = dhcpd::option(entry.key).or_else(|| nearest(entry.key, names));
+                let names = C::DEFINITIONS.iter().map(|known| known.name).chain(own);
+                let meant = C::of_dhcpd(entry.key).or_else(|| nearest(entry.key, names));
+                let (first, last) = C::ENDS;
                 let help = match meant {
                     Some(known) => format!("did you mean `{known}`?"),
                     None if entry.key.bytes().all(|octet| octet.is_ascii_digit()) => {
-                        "options have the numbers 1 to 254".into()
+                        format!("options have the numbers {first} to {last}")
                     }
                     None => {
-                        "write its number and hex octets, or add an [[option-definition]]".into()
+                        format!("write its number and hex octets, or add an [[{}]]", C::SECTION)
                     }
                 };
                 notes.mistake(entry.key_span, format!("unknown option {}", quote(entry.key)), help);
@@ -157,15 +199,15 @@ impl Definitions {
 
 /// What is known of an option that the file sets.
 #[derive(Clone, Copy)]
-enum Meant {
-    Standard(&'static option::Definition),
-    Custom(u8, Kind),
+enum Meant<C: 'static> {
+    Standard(&'static option::Definition<C>),
+    Custom(C, Kind),
     /// Its number alone.
-    Unknown(u8),
+    Unknown(C),
 }
 
-impl Meant {
-    fn code(self) -> u8 {
+impl<C: Written> Meant<C> {
+    fn code(self) -> C {
         match self {
             Self::Standard(definition) => definition.code,
             Self::Custom(code, _) | Self::Unknown(code) => code,
@@ -182,7 +224,7 @@ impl Meant {
             Self::Standard(definition) => definition.encode(value),
             Self::Custom(_, kind) => kind.encode(value),
             Self::Unknown(_) => {
-                Err("its type is not known: write \"0x…\", or add an [[option-definition]]".into())
+                Err(format!("its type is not known: write \"0x…\", or add an [[{}]]", C::SECTION))
             }
         };
         let value = neutral(entry)?;

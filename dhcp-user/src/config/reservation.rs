@@ -1,15 +1,14 @@
 //! Reservations: `[[reservation4]]`, and what its keys and the columns of a reservation file hold.
 
-use std::net::Ipv4Addr;
-use std::path::Path;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::family::Family as _;
-use super::load::Surroundings;
 use super::model::{Protocol, Reservation, ReservedFor, Scope};
 use super::notebook::{Notebook, Span};
 use super::octets;
 use super::option::Definitions;
-use super::reader::{Section, Value};
+use super::reader::{Placed, Section, Value};
+use super::reservation_file::{FromFiles, Row};
 use super::scope;
 use super::times::Times;
 
@@ -60,26 +59,30 @@ impl Reservations {
             Reservation { client, address, host_name, scope: if_it_says_something(scope) };
         self.push(reservation, span);
     }
+}
 
-    /// Reads the files that `reservation-file` names, relative to the configuration's folder.
-    pub(super) fn read_files(
-        &mut self,
-        value: Value<'_>,
-        folder: &Path,
-        around: &Surroundings<'_>,
-        notes: &Notebook,
-    ) {
-        let names = if value.is_list() { value.list("") } else { vec![value] };
-        for name in names {
-            let Some(text) = name.name() else { continue };
-            let path = folder.join(text);
-            match (around.read)(&path) {
-                Ok(text) => self.read_rows(&path, text, notes),
-                Err(error) => {
-                    name.wrong::<()>(format!("{} cannot be read: {error}", path.display()));
-                }
-            }
-        }
+impl FromFiles for Reservations {
+    type Address = Ipv4Addr;
+    const COLUMNS: &'static [Column] = &[
+        Column::HwAddress,
+        Column::ClientId,
+        Column::CircuitId,
+        Column::RemoteId,
+        Column::Address,
+        Column::HostName,
+    ];
+    const IDENTIFIERS: &'static [Column] = &Column::IDENTIFIERS;
+    const EXPECTED_IDENTIFIER: &'static str = EXPECTED_IDENTIFIER;
+
+    fn reserve(&mut self, rows: usize) {
+        self.list.reserve(rows);
+        self.spans.reserve(rows);
+    }
+
+    fn add(&mut self, row: Row<Ipv4Addr>) {
+        let address = row.addresses.first().map(|address| address.value);
+        let Row { client: Placed { value: client, span }, host_name, .. } = row;
+        self.push(Reservation { client, address, host_name, scope: None }, span);
     }
 }
 
@@ -113,12 +116,12 @@ pub(super) fn if_it_says_something(scope: Scope) -> Option<Box<Scope>> {
     (!is_silent).then(|| Box::new(scope))
 }
 
-pub(super) const EXPECTED_IDENTIFIER: &str =
-    "give one of hw-address, client-id, circuit-id and remote-id";
+const EXPECTED_IDENTIFIER: &str = "give one of hw-address, client-id, circuit-id and remote-id";
 pub(super) const EXPECTED_HOST_NAME: &str =
     "a host name has up to 255 letters, digits, hyphens, underscores and dots";
 
-/// What a column of a reservation file holds; the keys of `[[reservation4]]` are the same.
+/// What a column of a reservation file holds; the keys of `[[reservation4]]` and `[[reservation6]]`
+/// are the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Column {
     HwAddress,
@@ -127,9 +130,11 @@ pub(super) enum Column {
     RemoteId,
     Address,
     HostName,
-    /// Of `[[reservation6]]` alone, like the next.
+    /// Of DHCPv6 alone, like the next ones.
     Duid,
     InterfaceId,
+    Addresses,
+    Prefixes,
 }
 
 impl Column {
@@ -137,15 +142,6 @@ impl Column {
         [Self::HwAddress, Self::ClientId, Self::CircuitId, Self::RemoteId];
     pub(super) const IDENTIFIERS_V6: [Self; 4] =
         [Self::Duid, Self::HwAddress, Self::RemoteId, Self::InterfaceId];
-    /// Those of a reservation file.
-    pub(super) const ALL: [Self; 6] = [
-        Self::HwAddress,
-        Self::ClientId,
-        Self::CircuitId,
-        Self::RemoteId,
-        Self::Address,
-        Self::HostName,
-    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -157,6 +153,8 @@ impl Column {
             Self::HostName => "host-name",
             Self::Duid => "duid",
             Self::InterfaceId => "interface-id",
+            Self::Addresses => "addresses",
+            Self::Prefixes => "prefixes",
         }
     }
 
@@ -168,6 +166,8 @@ impl Column {
             }
             Self::Duid => octets::EXPECTED_DUID,
             Self::Address => Ipv4Addr::EXPECTED_ADDRESS,
+            Self::Addresses => Ipv6Addr::EXPECTED_ADDRESS,
+            Self::Prefixes => Ipv6Addr::EXPECTED_PREFIX,
             Self::HostName => EXPECTED_HOST_NAME,
         }
     }
@@ -182,7 +182,7 @@ impl Column {
             Self::Duid => octets::parse_duid(text).map(|duid| ReservedFor::Identifier(duid.into())),
             Self::CircuitId | Self::InterfaceId => octets().map(ReservedFor::CircuitId),
             Self::RemoteId => octets().map(ReservedFor::RemoteId),
-            Self::Address | Self::HostName => None,
+            Self::Address | Self::Addresses | Self::Prefixes | Self::HostName => None,
         }
     }
 }

@@ -1,56 +1,104 @@
 //! Reservation files: a row for each client.
 //!
-//! Comma-separated text: the first line names the columns, of `hw-address`, `client-id`,
-//! `circuit-id`, `remote-id`, `address` and `host-name`; each row has exactly one of the first four.
-//! Blank lines and lines that begin with `#` say nothing. There are no quotes: an identifier with a
-//! comma in it is written in hex.
+//! Comma-separated text: the first line names the columns, which are keys of `[[reservation4]]` or
+//! `[[reservation6]]`; each row has exactly one of those that name a client. Blank lines and lines
+//! that begin with `#` say nothing. There are no quotes: an identifier with a comma in it is written
+//! in hex. What is a list as a key has blanks between its elements.
 
-use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::Path;
 
-use super::model::Reservation;
+use super::family::Family;
+use super::load::Surroundings;
+use super::model::{Prefix, ReservedFor};
 use super::notebook::{Notebook, Span, quote};
-use super::reader::nearest;
-use super::reservation::{Column, EXPECTED_IDENTIFIER, Reservations, host_name};
+use super::prefix;
+use super::reader::{Placed, Value, nearest};
+use super::reservation::{Column, host_name};
 
-impl Reservations {
+/// Reservations of one protocol, which may stand in files.
+pub(super) trait FromFiles {
+    /// What they keep.
+    type Address: Family;
+    /// What a file's columns may be.
+    const COLUMNS: &'static [Column];
+    /// Those that name a client.
+    const IDENTIFIERS: &'static [Column];
+    /// What to say where there is none of them, or more than one.
+    const EXPECTED_IDENTIFIER: &'static str;
+
+    /// Makes room for as many more, or less if that is unknown.
+    fn reserve(&mut self, rows: usize);
+
+    /// Adds what a row says.
+    fn add(&mut self, row: Row<Self::Address>);
+
+    /// Reads the files that a key names, relative to the configuration's folder.
+    fn read_files(
+        &mut self,
+        value: Value<'_>,
+        folder: &Path,
+        around: &Surroundings<'_>,
+        notes: &Notebook,
+    ) {
+        let names = if value.is_list() { value.list("") } else { vec![value] };
+        for name in names {
+            let Some(text) = name.name() else { continue };
+            let path = folder.join(text);
+            match (around.read)(&path) {
+                Ok(text) => self.read_rows(&path, text, notes),
+                Err(error) => {
+                    name.wrong::<()>(format!("{} cannot be read: {error}", path.display()));
+                }
+            }
+        }
+    }
+
     /// Reads the rows of a file.
-    pub(super) fn read_rows(&mut self, path: &Path, text: String, notes: &Notebook) {
+    fn read_rows(&mut self, path: &Path, text: String, notes: &Notebook) {
         let (text, file) = notes.add_file(path, text);
-        let mut rows = Rows { text: &text, next: 0 };
-        let Some(header) = rows.next() else {
-            let help = "the first line names the columns, such as hw-address,address";
+        let mut lines = Lines { text: &text, next: 0 };
+        let Some(header) = lines.next() else {
+            let help = "the first line names the columns, such as hw-address,host-name";
             notes.file_mistake(file, "the reservation file is empty", help);
             return;
         };
-        let Some(columns) = columns(header, file, notes) else { return };
+        let Some(columns) = columns::<Self>(header, file, notes) else { return };
         // A guess that a short row would exceed, and a wrong one costs a little memory only.
-        self.list.reserve(text.len() / 32);
-        self.spans.reserve(text.len() / 32);
-        for row in rows {
-            if let Some((reservation, span)) = read_row(row, &columns, file, notes) {
-                self.push(reservation, span);
+        self.reserve(text.len() / 32);
+        for line in lines {
+            if let Some(row) = read_row::<Self>(line, &columns, file, notes) {
+                self.add(row);
             }
         }
     }
 }
 
+/// What one row says, and where the parts of it stand.
+#[derive(Debug)]
+pub(super) struct Row<A> {
+    pub(super) client: Placed<ReservedFor>,
+    pub(super) addresses: Vec<Placed<A>>,
+    pub(super) prefixes: Vec<Placed<Prefix<A>>>,
+    pub(super) host_name: Option<String>,
+}
+
 /// A line that says something, and where it begins.
 #[derive(Clone, Copy)]
-struct Row<'t> {
+struct Line<'t> {
     start: usize,
     text: &'t str,
 }
 
-struct Rows<'t> {
+struct Lines<'t> {
     text: &'t str,
     next: usize,
 }
 
-impl<'t> Iterator for Rows<'t> {
-    type Item = Row<'t>;
+impl<'t> Iterator for Lines<'t> {
+    type Item = Line<'t>;
 
-    fn next(&mut self) -> Option<Row<'t>> {
+    fn next(&mut self) -> Option<Line<'t>> {
         loop {
             let rest = self.text.get(self.next..).filter(|rest| !rest.is_empty())?;
             let start = self.next;
@@ -58,15 +106,15 @@ impl<'t> Iterator for Rows<'t> {
             self.next = start + end + 1;
             let text = rest[..end].trim_end();
             if !text.is_empty() && !text.starts_with('#') {
-                return Some(Row { start, text });
+                return Some(Line { start, text });
             }
         }
     }
 }
 
-impl<'t> Row<'t> {
+impl<'t> Line<'t> {
     /// The fields without the blanks around them, and where each stands in the file.
-    fn fields(self) -> impl Iterator<Item = (&'t str, std::ops::Range<usize>)> {
+    fn fields(self) -> impl Iterator<Item = (&'t str, Range<usize>)> {
         let mut next = self.start;
         self.text.split(',').map(move |field| {
             let start = next + (field.len() - field.trim_start().len());
@@ -75,15 +123,23 @@ impl<'t> Row<'t> {
             (field, start..start + field.len())
         })
     }
+
+    fn place(self, file: Span) -> Span {
+        file.at(self.start..self.start + self.text.len())
+    }
 }
 
 /// The columns that the first line names; `None` after a mistake, as no row can be read then.
-fn columns(header: Row<'_>, file: Span, notes: &Notebook) -> Option<Vec<Column>> {
+fn columns<R: FromFiles + ?Sized>(
+    header: Line<'_>,
+    file: Span,
+    notes: &Notebook,
+) -> Option<Vec<Column>> {
     let mut columns = Vec::new();
     let mut good = true;
     for (field, range) in header.fields() {
-        let known = Column::ALL.into_iter().find(|column| column.name() == field);
-        let names = || Column::ALL.into_iter().map(Column::name);
+        let known = R::COLUMNS.iter().copied().find(|column| column.name() == field);
+        let names = || R::COLUMNS.iter().copied().map(Column::name);
         match known {
             Some(column) if columns.contains(&column) => {
                 notes.mistake(
@@ -104,29 +160,25 @@ fn columns(header: Row<'_>, file: Span, notes: &Notebook) -> Option<Vec<Column>>
             }
         }
     }
-    if good && !columns.iter().any(|column| Column::IDENTIFIERS.contains(column)) {
+    if good && !columns.iter().any(|column| R::IDENTIFIERS.contains(column)) {
         let message = "no column says whom the reservations are for";
-        notes.mistake(
-            file.at(header.start..header.start + header.text.len()),
-            message,
-            EXPECTED_IDENTIFIER,
-        );
+        notes.mistake(header.place(file), message, R::EXPECTED_IDENTIFIER);
         good = false;
     }
     good.then_some(columns)
 }
 
-fn read_row(
-    row: Row<'_>,
+fn read_row<R: FromFiles + ?Sized>(
+    line: Line<'_>,
     columns: &[Column],
     file: Span,
     notes: &Notebook,
-) -> Option<(Reservation, Span)> {
-    let line = file.at(row.start..row.start + row.text.len());
+) -> Option<Row<R::Address>> {
     let mut client = None;
-    let mut address = None;
+    let mut addresses = Vec::new();
+    let mut prefixes = Vec::new();
     let mut name = None;
-    let mut fields = row.fields();
+    let mut fields = line.fields();
     let mut good = true;
     let mut wrong = |range, column: Column, field: &str| {
         let message = format!("`{}` cannot be {}", column.name(), quote(field));
@@ -139,10 +191,26 @@ fn read_row(
         }
         let place = file.at(range.clone());
         match column {
-            Column::Address => match field.parse::<Ipv4Addr>() {
-                Ok(parsed) => address = Some(parsed),
+            Column::Address => match field.parse::<R::Address>() {
+                Ok(value) => addresses.push(Placed { value, span: place }),
                 Err(_) => wrong(range, *column, field),
             },
+            Column::Addresses => {
+                for (item, range) in items(field, range.start) {
+                    match item.parse::<R::Address>() {
+                        Ok(value) => addresses.push(Placed { value, span: file.at(range) }),
+                        Err(_) => wrong(range, *column, item),
+                    }
+                }
+            }
+            Column::Prefixes => {
+                for (item, range) in items(field, range.start) {
+                    match prefix::parse(item) {
+                        Some(value) => prefixes.push(Placed { value, span: file.at(range) }),
+                        None => wrong(range, *column, item),
+                    }
+                }
+            }
             Column::HostName => match host_name(field) {
                 Some(parsed) => name = Some(parsed.to_owned()),
                 None => wrong(range, *column, field),
@@ -151,9 +219,10 @@ fn read_row(
             _ if field.starts_with('"') => wrong(range, *column, field),
             _ => match (column.client(field), &client) {
                 (None, _) => wrong(range, *column, field),
-                (Some(parsed), None) => client = Some((parsed, place)),
+                (Some(value), None) => client = Some(Placed { value, span: place }),
                 (Some(_), Some(_)) => {
-                    notes.mistake(place, "a reservation with two clients", EXPECTED_IDENTIFIER);
+                    let message = "a reservation with two clients";
+                    notes.mistake(place, message, R::EXPECTED_IDENTIFIER);
                     return None;
                 }
             },
@@ -167,9 +236,22 @@ fn read_row(
     if !good {
         return None;
     }
-    let Some((client, span)) = client else {
-        notes.mistake(line, "a reservation without a client", EXPECTED_IDENTIFIER);
+    let Some(client) = client else {
+        let message = "a reservation without a client";
+        notes.mistake(line.place(file), message, R::EXPECTED_IDENTIFIER);
         return None;
     };
-    Some((Reservation { client, address, host_name: name, scope: None }, span))
+    Some(Row { client, addresses, prefixes, host_name: name })
+}
+
+/// The elements of a list, and where each stands; the field begins at `start`.
+fn items(field: &str, start: usize) -> impl Iterator<Item = (&str, Range<usize>)> {
+    field
+        .split(' ')
+        .scan(start, |next, item| {
+            let place = *next..*next + item.len();
+            *next = place.end + 1;
+            Some((item, place))
+        })
+        .filter(|(item, _)| !item.is_empty())
 }

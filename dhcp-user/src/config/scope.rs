@@ -64,8 +64,8 @@ fn options(
         Some(Dhcpv6) => (None, options),
         _ => (options, options6),
     };
-    let options = options.map(|value| definitions.options(value, notes));
-    let options6 = options6.map(|value| definitions.options6(value, notes));
+    let options = options.map(|value| definitions.v4.options(value, notes));
+    let options6 = options6.map(|value| definitions.v6.options(value, notes));
     (options.unwrap_or_default(), options6.unwrap_or_default())
 }
 

@@ -280,23 +280,7 @@ impl Match {
 /// Stored an hour before the start; dhcpd's states are younger.
 fn saved(state: State, partner: State) -> Saved {
     let then = Stamp(START.0 - 3_600);
-    Saved {
-        state,
-        since: then,
-        previous: None,
-        partner: Some(partner),
-        partner_since: then,
-        operational: then,
-        contact: then,
-        mclt: MCLT,
-        longest_mclt: MCLT,
-        forgotten: Stamp::ZERO,
-        addresses: None,
-        role: None,
-        owes_all: false,
-        wants_all: false,
-        compares: false,
-    }
+    Saved { state, partner: Some(partner), ..Saved::in_normal(then, then, MCLT) }
 }
 
 const OURS: [State; 8] = [CI, PD, R, RW, RD, RI, CD, N];

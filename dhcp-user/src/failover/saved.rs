@@ -71,13 +71,36 @@ impl Saved {
             partner_since: Stamp::ZERO,
             operational: now,
             contact: Stamp::ZERO,
-            mclt: settings.mclt,
-            longest_mclt: settings.mclt,
+            mclt: settings.terms.mclt,
+            longest_mclt: settings.terms.mclt,
             forgotten: now,
             addresses: Some(Settings::NO_ADDRESSES),
-            role: Some(settings.role),
+            role: Some(settings.terms.role),
             owes_all: false,
             wants_all: true,
+            compares: false,
+        }
+    }
+
+    /// A server that has been in NORMAL with its partner from `since` until `now`, and knows
+    /// everything.
+    #[must_use]
+    pub fn in_normal(since: Stamp, now: Stamp, mclt: Seconds) -> Self {
+        Self {
+            state: State::Normal,
+            since,
+            previous: None,
+            partner: Some(State::Normal),
+            partner_since: since,
+            operational: now,
+            contact: now,
+            mclt,
+            longest_mclt: mclt,
+            forgotten: Stamp::ZERO,
+            addresses: None,
+            role: None,
+            owes_all: false,
+            wants_all: false,
             compares: false,
         }
     }

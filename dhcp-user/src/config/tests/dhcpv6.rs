@@ -26,6 +26,14 @@ const TABLE: &[(&str, &[&str])] = &[
     ("renew-permille = 850\n[[subnet6]]\nsubnet = \"2001:db8::/32\"", &["1:18 T1 at 850 permille of the lease is not before T2 at 800: `renew-permille` must be less than `rebind-permille` (RFC 8415"]),
     ("renew-permille = 850\n[[subnet4]]\nsubnet = \"10.0.0.0/8\"", &[]),
     ("preference = 256\n[[subnet6]]\nsubnet = \"2001:db8::/32\"", &["1:14 `preference` cannot be `256`: write a whole number from 0 to 255"]),
+    // Options.
+    ("[[subnet6]]\nsubnet = \"2001:db8::/32\"\noptions = { domain-name-servers = [] }", &["3:13 unknown option `domain-name-servers`: did you mean `dns-servers`?"]),
+    ("options6 = { \"dhcp6.name-servers\" = [] }\n[[subnet6]]\nsubnet = \"2001:db8::/32\"", &["1:14 unknown option `dhcp6.name-servers`: did you mean `dns-servers`?"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8::/32\"\noptions = { dns-servers = [\"192.0.2.1\"] }", &["3:28 `dns-servers` cannot be `\"192.0.2.1\"`: "]),
+    ("[[subnet6]]\nsubnet = \"2001:db8::/32\"\noptions = { preference = 7 }", &["3:13 option `preference` cannot be set: write `preference` beside `options`"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8::/32\"\noptions = { 65535 = \"0x00\" }", &["3:13 unknown option `65535`: options have the numbers 1 to 65534"]),
+    ("[[subnet6]]\nsubnet = \"2001:db8::/32\"\noptions = { colour = 1 }", &["3:13 unknown option `colour`: write its number and hex octets, or add an [[option-definition6]]"]),
+    ("[[option-definition6]]\ncode = 23\nname = \"x\"\ntype = \"u8\"\n[[subnet6]]\nsubnet = \"2001:db8::/32\"", &["2:8 `code` cannot be `23`: option 23 is `dns-servers` (RFC 3646 §3)"]),
     // Subnets and ways to them.
     ("[[subnet6]]\npools = []", &["1:1 `subnet` is missing: add subnet = \"2001:db8:1::/48\""]),
     ("[[subnet6]]\nsubnet = \"2001:db8::1/64\"", &["2:10 `subnet` cannot be `\"2001:db8::1/64\"`: did you mean \"2001:db8::/64\"?"]),
@@ -68,7 +76,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\nprefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n[[reservation6]]\nduid = \"0x000102\"\nprefixes = [\"2001:db9::/48\", \"2001:db9:0:1::/64\"]\naddresses = [\"2001:db8:1::7\"]", &["6:30 2001:db9:0:1::/64 is reserved twice: it is also reserved at tandem.toml:6:13"]),
     // The protocol as a whole.
     ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\n[dhcpv6]\nhop-limit = 33\nduid = \"0x0001\"\nsecret = \"short\"", &["4:13 `hop-limit` cannot be `33`: write a whole number from 1 to 32", "5:8 `duid` cannot be `\"0x0001\"`: write \"llt\", \"ll\" or \"uuid\"", "6:10 `secret` cannot be `\"short\"`: a secret has at least 16 octets"]),
-    ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\noptions = { dns = \"::1\", 0 = \"0x00\", 23 = \"::1\" }", &["3:13 unknown option `dns`", "3:26 unknown option `0`", "3:43 `23` cannot be `\"::1\"`: write \"0x…\""]),
+    ("[[subnet6]]\nsubnet = \"2001:db8::/64\"\noptions = { dns = \"::1\", 0 = \"0x00\", 82 = 59 }", &["3:13 unknown option `dns`", "3:26 unknown option `0`", "3:43 `82` cannot be `59`: 59 is less than 60"]),
 ];
 
 fn prefix(text: &str) -> Prefix<Ipv6Addr> {
@@ -139,6 +147,8 @@ fn what_holds_for_both_protocols_keeps_their_options_apart() {
     let Parameters { preferred_time, preference, .. } = config.global.parameters;
     assert_eq!((preferred_time, preference), (Some(Seconds(21_600)), Some(7)));
     assert_eq!(config.global.options6[&23].len(), 16);
+    assert_eq!(config.global.options6[&4_660], b"metro");
+    assert_eq!(config.global.options6[&4_661], [0xde, 0xad, 0xbe, 0xef]);
     assert!(!config.global.options.contains_key(&23));
     let pool = &config.networks6[1].subnets[0].pools[1];
     assert_eq!(pool.scope.options6[&23][15], 0x54);
@@ -206,6 +216,12 @@ fn reservations_know_their_clients_in_four_ways() {
     assert_eq!(reservations[2].client, ReservedFor::RemoteId((*b"modem-6").into()));
     assert_eq!(reservations[3].client, ReservedFor::CircuitId((*b"ge-0/0/2").into()));
     assert!(reservations[0].scope.is_none() && reservations[3].scope.is_some());
+    let row = reservations.last().unwrap();
+    assert_eq!(
+        row.addresses,
+        ["2001:db8:1:1::98", "2001:db8:1:1::99"].map(|a| a.parse::<Ipv6Addr>().unwrap())
+    );
+    assert_eq!(row.prefixes, [prefix("2001:db8:8000:9900::/56")]);
 }
 
 /// A server that would only seem to serve it must not start.

@@ -21,10 +21,17 @@ fn parse(text: &str) -> Result<Config, Mistakes> {
     Config::parse(text, Path::new("tandem.toml"), &|_| Err(io::ErrorKind::NotFound.into()))
 }
 
-/// The same with a reservation file of any name.
+/// The same with a file of any name; `hosts6.csv`, of DHCPv6, has a row of its own.
 fn parse_with_rows(text: &str, rows: &str) -> Result<Config, Mistakes> {
-    Config::parse(text, Path::new("/etc/tandem/tandem.toml"), &|_| Ok(rows.to_owned()))
+    let read = |path: &Path| {
+        let rows = if path.ends_with("hosts6.csv") { ROWS6 } else { rows };
+        Ok(rows.to_owned())
+    };
+    Config::parse(text, Path::new("/etc/tandem/tandem.toml"), &read)
 }
+
+const ROWS6: &str = "duid,addresses,prefixes\n\
+    0x00030001020000000099,2001:db8:1:1::98  2001:db8:1:1::99,2001:db8:8000:9900::/56\n";
 
 /// Texts, each with all that is said of it, from the beginning of each mistake.
 type Table = [(&'static str, &'static [&'static str])];

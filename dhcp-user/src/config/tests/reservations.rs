@@ -56,6 +56,37 @@ fn wrong_rows_are_told_with_their_line() {
     }
 }
 
+/// DHCPv6: other columns, and lists in them.
+#[test]
+fn wrong_rows_of_dhcpv6_are_told_with_their_line() {
+    const NAMING: &str =
+        "reservation-file6 = \"hosts.csv\"\n[[subnet6]]\nsubnet = \"2001:db8::/64\"\n";
+    for (rows, expected) in [
+        ("duid,address\n", "1:6 unknown column `address`: did you mean `addresses`?"),
+        ("addresses\n", "1:1 no column says whom the reservations are for: give one of duid,"),
+        ("duid\n0x0003\n", "2:1 `duid` cannot be `0x0003`"),
+        ("duid,remote-id\n0x000300,a\n", "2:10 a reservation with two clients: give one of duid,"),
+        (
+            "remote-id,addresses\na,2001:db8::1  10.0.0.1\n",
+            "2:16 `addresses` cannot be `10.0.0.1`: write an IPv6 address",
+        ),
+        ("remote-id,prefixes\na, 2001:db8::1/64\n", "2:4 `prefixes` cannot be `2001:db8::1/64`"),
+        (
+            "remote-id,addresses\na,2001:db8::1 2001:db8:0:1::1\n",
+            "2:15 reserved address 2001:db8:0:1::1 is in no subnet",
+        ),
+        (
+            "remote-id,addresses\na,2001:db8::1\nb,2001:db8::1\n",
+            "3:3 2001:db8::1/128 is reserved twice: it is also reserved at /etc/tandem/hosts.csv:2:3",
+        ),
+    ] {
+        let told = told(parse_with_rows(NAMING, rows));
+        assert_eq!(told.len(), 1, "{rows:?}: {told:#?}");
+        let told = told[0].trim_start_matches("/etc/tandem/");
+        assert!(told.starts_with(expected), "{rows:?}:\n{told}\n{expected}");
+    }
+}
+
 #[test]
 fn a_missing_file_is_told_where_it_is_named() {
     let told = told(parse(NAMING));

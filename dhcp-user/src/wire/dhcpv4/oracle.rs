@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 use super::{Message, Scratch, Writer, field};
 use crate::wire::HardwareAddress;
-use crate::wire::option::{self, DEFINITIONS, Kind, code};
+use crate::wire::option::{self, Code as _, Kind, code};
 use crate::wire::oracle::any_value;
 
 /// Options by code, whole.
@@ -185,7 +185,7 @@ proptest! {
     fn every_definition_encodes_what_the_oracle_reads(seed in 0..u32::MAX) {
         // Structures that are bytes to the configuration, and the oracle's slips.
         const OTHERWISE: [u8; 6] = [37, 81, 82, 93, 94, 150];
-        for definition in DEFINITIONS {
+        for definition in u8::DEFINITIONS {
             let data = definition.encode(&any_value(definition.kind, seed)).unwrap();
             let octets = [&[definition.code, data.len() as u8], data.as_slice()].concat();
             if OTHERWISE.contains(&definition.code) {
@@ -207,7 +207,7 @@ proptest! {
 #[test]
 fn values_mean_to_the_oracle_what_the_operator_wrote() {
     let read = |name: &str, seed: u32| {
-        let definition = option::by_name(name).unwrap();
+        let definition = option::by_name::<u8>(name).unwrap();
         let data = definition.encode(&any_value(definition.kind, seed)).unwrap();
         let octets = [&[definition.code, data.len() as u8], data.as_slice()].concat();
         oracle::DhcpOption::decode(&mut Decoder::new(&octets)).unwrap()

@@ -1,29 +1,11 @@
-//! An option's data as people read it.
+//! The data of each type as people read it.
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Kind, by_code, code, ntp};
-use crate::wire::dhcpv4::MessageType;
+use super::{Kind, ntp};
 use crate::wire::dhcpv6::Counted;
 use crate::wire::dns::{Name, Names};
-use crate::wire::relay::{RelayInformation, sub_option};
-
-/// The data of any option as people read it; in hexadecimal where nothing better is known.
-#[must_use]
-pub fn describe(code: u8, data: &[u8]) -> String {
-    let special = match (code, data) {
-        (code::MESSAGE_TYPE, [number]) => {
-            MessageType::from_number(*number).map(|kind| kind.name().to_owned())
-        }
-        (code::PARAMETER_REQUEST_LIST, _) => Some(join(data.iter().map(|code| {
-            by_code(*code).map_or_else(|| code.to_string(), |option| option.name.to_owned())
-        }))),
-        (code::RELAY_AGENT_INFORMATION, _) => relay_information(data),
-        _ => None,
-    };
-    special.unwrap_or_else(|| by_code(code).map_or(Kind::Bytes, |option| option.kind).decode(data))
-}
 
 impl Kind {
     /// The data as people read it; in hexadecimal, if it is not of this type.
@@ -122,31 +104,11 @@ fn text_list(data: &[u8]) -> Option<String> {
     Some(join(texts?.iter().map(|text| text.escape_debug())))
 }
 
-fn relay_information(data: &[u8]) -> Option<String> {
-    let information = RelayInformation::parse(data).ok()?;
-    Some(join(information.iter().map(|(code, data)| match code {
-        sub_option::CIRCUIT_ID => format!("circuit-id {}", printable(data)),
-        sub_option::REMOTE_ID => format!("remote-id {}", printable(data)),
-        sub_option::SUBSCRIBER_ID => format!("subscriber-id {}", printable(data)),
-        sub_option::LINK_SELECTION => format!("link-selection {}", Kind::Ip.decode(data)),
-        sub_option::SERVER_ID_OVERRIDE => format!("server-id-override {}", Kind::Ip.decode(data)),
-        sub_option::SOURCE_PORT => "source-port".to_owned(),
-        code => format!("{code} {}", hex(data)),
-    })))
-}
-
-/// As text, if all of it can be printed: most relays write circuit names in ASCII.
-fn printable(data: &[u8]) -> String {
-    let is_text = !data.is_empty() && data.iter().all(|c| c.is_ascii_graphic() || *c == b' ');
-    if is_text { String::from_utf8_lossy(data).into_owned() } else { hex(data) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::DEFINITIONS;
-    use super::*;
+    use super::super::{Code as _, describe};
 
     #[test]
     fn each_type_is_shown_as_people_write_it() {
@@ -167,7 +129,7 @@ mod tests {
             (119, b"\x01a\x02bc\0\xc0\x02", "a.bc, bc"),
             (224, &[7], "0x07"),
         ] {
-            assert_eq!(describe(code, data), shown);
+            assert_eq!(describe::<u8>(code, data), shown);
         }
     }
 
@@ -183,14 +145,14 @@ mod tests {
             (121, &[33, 1, 2, 3, 4, 10, 0, 0, 1], "0x21010203040a000001"),
             (121, &[24, 10], "0x180a"),
         ] {
-            assert_eq!(describe(code, data), shown);
+            assert_eq!(describe::<u8>(code, data), shown);
         }
     }
 
     proptest! {
         #[test]
         fn any_octets_are_shown(octets: Vec<u8>) {
-            for definition in DEFINITIONS {
+            for definition in u8::DEFINITIONS {
                 prop_assert!(!describe(definition.code, &octets).contains('\n'));
             }
         }

@@ -5,7 +5,7 @@ use super::{Definition, Kind, own, set};
 
 /// Every option that is known, ascending by number.
 #[rustfmt::skip]
-pub const DEFINITIONS: &[Definition] = &[
+pub(super) const DEFINITIONS: &[Definition<u8>] = &[
     set(1, "subnet-mask", Kind::Ip, "RFC 2132 §3.3"),
     set(2, "time-offset", Kind::I32, "RFC 2132 §3.4"),
     set(3, "routers", Kind::IpList, "RFC 2132 §3.5"),

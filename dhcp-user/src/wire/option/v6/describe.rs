@@ -1,46 +1,43 @@
-//! A DHCPv6 option's data as people read it.
+//! What of a DHCPv6 option's data says more than its type tells.
 
-use super::super::Kind;
-use super::super::decode::join;
-use super::{by_code, code};
+use super::super::Definition;
+use super::super::definition::{Code, names};
+use super::{code, table};
 use crate::wire::dhcpv6::{Duid, MessageType, StatusCode};
 
-/// The data of any DHCPv6 option as people read it; in hexadecimal where nothing better is known.
-#[must_use]
-pub fn describe(code: u16, data: &[u8]) -> String {
-    let special = match (code, data) {
-        (code::CLIENT_ID | code::SERVER_ID | code::RELAY_ID, _) => {
-            Duid::new(data).map(|duid| duid.to_string())
-        }
-        (code::OPTION_REQUEST | code::ECHO_REQUEST, _) => names(data),
-        (code::RECONFIGURE_MESSAGE, [number]) => {
-            MessageType::from_number(*number).map(|kind| kind.name().to_owned())
-        }
-        (code::STATUS_CODE, [high, low, text @ ..]) => {
-            let status = StatusCode(u16::from_be_bytes([*high, *low]));
-            let text = String::from_utf8_lossy(text);
-            let colon = if text.is_empty() { "" } else { ": " };
-            Some(format!("{status}{colon}{}", text.escape_debug()))
-        }
-        _ => None,
-    };
-    special.unwrap_or_else(|| by_code(code).map_or(Kind::Bytes, |option| option.kind).decode(data))
-}
+impl Code for u16 {
+    const DEFINITIONS: &'static [Definition<Self>] = table::DEFINITIONS;
+    /// 0 is reserved, and so is the last (IANA, "DHCPv6 Option Codes").
+    const ENDS: (Self, Self) = (1, 65_534);
 
-/// Names of options by their codes.
-fn names(data: &[u8]) -> Option<String> {
-    let (codes, []) = data.as_chunks::<2>() else { return None };
-    Some(join(codes.iter().map(|code| {
-        let code = u16::from_be_bytes(*code);
-        by_code(code).map_or_else(|| code.to_string(), |option| option.name.to_owned())
-    })))
+    fn special(self, data: &[u8]) -> Option<String> {
+        match (self, data) {
+            (code::CLIENT_ID | code::SERVER_ID | code::RELAY_ID, _) => {
+                Duid::new(data).map(|duid| duid.to_string())
+            }
+            (code::OPTION_REQUEST | code::ECHO_REQUEST, _) => {
+                let (codes, []) = data.as_chunks::<2>() else { return None };
+                Some(names(codes.iter().map(|code| Self::from_be_bytes(*code))))
+            }
+            (code::RECONFIGURE_MESSAGE, [number]) => {
+                MessageType::from_number(*number).map(|kind| kind.name().to_owned())
+            }
+            (code::STATUS_CODE, [high, low, text @ ..]) => {
+                let status = StatusCode(Self::from_be_bytes([*high, *low]));
+                let text = String::from_utf8_lossy(text);
+                let colon = if text.is_empty() { "" } else { ": " };
+                Some(format!("{status}{colon}{}", text.escape_debug()))
+            }
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::DEFINITIONS;
+    use super::super::super::describe;
     use super::*;
 
     #[test]
@@ -64,14 +61,14 @@ mod tests {
             (24, b"\x01a\x02bc\0\xc0\x02", "0x016102626300c002"),
             (4_660, &[7], "0x07"),
         ] {
-            assert_eq!(describe(code, data), shown);
+            assert_eq!(describe::<u16>(code, data), shown);
         }
     }
 
     proptest! {
         #[test]
         fn any_octets_are_shown(octets: Vec<u8>) {
-            for definition in DEFINITIONS {
+            for definition in u16::DEFINITIONS {
                 prop_assert!(!describe(definition.code, &octets).contains('\n'));
             }
         }

@@ -1,11 +1,10 @@
 //! Every DHCPv6 option that has a name here, in the order of the numbers.
 
-use super::super::{Kind, own, set};
-use super::Definition;
+use super::super::{Definition, Kind, own, set};
 
 /// Every option that is known, ascending by number.
 #[rustfmt::skip]
-pub const DEFINITIONS: &[Definition] = &[
+pub(super) const DEFINITIONS: &[Definition<u16>] = &[
     own(1, "client-id", Kind::Bytes, "RFC 8415 §21.2"),
     own(2, "server-id", Kind::Bytes, "RFC 8415 §21.3"),
     own(3, "ia-na", Kind::Bytes, "RFC 8415 §21.4"),

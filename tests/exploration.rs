@@ -11,8 +11,9 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 
+use dhcp_user::config::model::Protocol;
 use dhcp_user::failover::{
-    Action, Command, Dialect, Endpoint, Event, Greeted, Lost, Role, Saved, Settings,
+    Action, Command, Dialect, Endpoint, Event, Greeted, Lost, Role, Saved, Settings, Terms,
 };
 use dhcp_user::lease::{Layout, Table, WriterId};
 use dhcp_user::wire::failover::{Packet, State};
@@ -63,26 +64,16 @@ enum Step {
 }
 
 fn settings(role: Role) -> Settings {
-    Settings {
+    let terms = Terms {
         name: "pair".into(),
         role,
         mclt: MCLT,
         receive_timer: Seconds(30),
         max_unacked: 10,
-        buckets: [u64::MAX, u64::MAX, 0, 0],
-        dhcpd_buckets: true,
-        max_secs: Some(3),
-        safe_period: None,
         startup: Seconds(10),
-        max_misbalance: 15,
-        max_ownership: 10,
-        min_balance: Seconds(60),
-        max_balance: Seconds(3_600),
-        starts_alone: false,
-        identity: Vec::new(),
-        pools: Vec::new(),
-        addresses: 1,
-    }
+        ..Terms::of(Protocol::Dhcpv4)
+    };
+    Settings { terms, identity: Vec::new(), pools: Vec::new(), addresses: 1 }
 }
 
 fn role(side: usize) -> Role {
@@ -167,7 +158,7 @@ impl Pair {
                 max_unacked: 10,
                 partner_receive_timer: Seconds(30),
                 mclt: MCLT,
-                buckets: settings(Role::Primary).buckets,
+                buckets: settings(Role::Primary).terms.buckets,
                 ahead: 0,
                 last_xid: 1,
                 partner_time: self.now,

@@ -154,7 +154,7 @@ impl World<'_> {
         let counts = self.servers[0].core.as_ref()?.table.counts(pool);
         let (free, backup) = (counts.free.cast_signed(), counts.backup.cast_signed());
         let all = free + backup;
-        let percent = i64::from(self.servers[0].settings(0).max_misbalance);
+        let percent = i64::from(self.servers[0].settings(0).terms.max_misbalance);
         let most = 2 * ((all * percent + 99) / 100).max(1) + 2;
         (free.abs_diff(backup) > most.unsigned_abs())
             .then(|| format!("{free} free, {backup} backup, {percent} percent allowed"))

@@ -325,7 +325,7 @@ impl Server {
         let now = self.clock.at(time);
         let is_lost = matches!(event, Event::LinkLost(_));
         let sabotage = self.sabotage;
-        let mclt = self.settings[relationship].mclt;
+        let mclt = self.settings[relationship].terms.mclt;
         let is_shared = |address: Ipv4Addr| self.relationship(address) == relationship;
         let addresses = self.core.iter().flat_map(Core::addresses);
         let addresses: Vec<_> = addresses.filter(|address| is_shared(*address)).collect();

@@ -47,15 +47,15 @@ fn notes(config: &Config) -> Vec<String> {
             notes.push(format!(
                 "failover {:?} has neither secret nor tls: whoever can use the address {} can be \
                  the partner",
-                it.name,
+                it.terms.name,
                 it.peer.ip()
             ));
         }
-        if it.safe_period.is_some() {
+        if it.terms.safe_period.is_some() {
             notes.push(format!(
                 "failover {:?} has a safe-period: two servers that only lost each other then give \
                  the same address twice",
-                it.name
+                it.terms.name
             ));
         }
     }

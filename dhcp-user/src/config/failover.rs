@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::RangeInclusive;
 
 use super::model::Protocol::{self, Dhcpv4, Dhcpv6};
-use super::model::Relationship;
+use super::model::{Relationship, Role, Terms};
 use super::notebook::{Notebook, Span, quote};
 use super::protection::{self, Files};
 use super::reader::{Placed, Section, Value};
@@ -59,9 +60,9 @@ impl Relationships<'_> {
         let whole = section.span;
         let name = section.require("name", "name = \"metro\", as the partner has it");
         let name = name.and_then(|value| Some(value.placed(relationship_name(value)?)));
-        let is_primary = section.require("role", "role = \"primary\" or \"secondary\"");
-        let is_primary =
-            is_primary.and_then(|value| value.choice(&[("primary", true), ("secondary", false)]));
+        let role = section.require("role", "role = \"primary\" or \"secondary\"");
+        let roles = [Role::Primary, Role::Secondary].map(|role| (role.name(), role));
+        let role = role.and_then(|value| value.choice(&roles));
         let local = section.require("local", "local = \"192.0.2.1\", an address of this server");
         let local = local.and_then(|value| Some(value.placed(socket(value)?)));
         let peer = section.require("peer", "peer = \"192.0.2.2\", the partner's address");
@@ -69,30 +70,29 @@ impl Relationships<'_> {
         let subnets = section.require("subnets", "subnets = [\"10.0.0.0/8\"]");
         // What the subnets are of, the other keys are for.
         section.protocol = subnets.and_then(|value| shared::protocol(value, notes));
-        let buckets = buckets(&mut section, is_primary, notes);
+        let buckets = buckets(&mut section, role, notes);
         let secret = protection::of_relationship(&mut section, files);
         let tls = protection::tls_of(&mut section, files);
-        let mut relationship = numbers(&mut section, notes);
-        relationship.protocol = section.protocol.unwrap_or(Protocol::Dhcpv4);
+        let reconnect = time(&mut section, None, "reconnect", 1..=HOUR, RECONNECT);
+        let mut terms = terms(&mut section, notes);
         section.finish();
 
         if let (Some(local), Some(peer)) = (local, peer) {
-            check_addresses(local, peer, relationship.protocol, notes);
+            check_addresses(local, peer, terms.protocol, notes);
         }
         if let Some(name) = name {
             once(&mut self.names, name.value.to_owned(), name.span, notes, || {
                 format!("relationship {} stands here twice", quote(name.value))
             });
-            relationship.name = name.value.to_owned();
+            terms.name = name.value.to_owned();
         }
         if let Some(peer) = peer {
             // RFC 8156 §6.2: there, the name tells relationships with one partner apart.
-            if relationship.protocol == Protocol::Dhcpv4 {
+            if terms.protocol == Protocol::Dhcpv4 {
                 once(&mut self.peers, peer.value.ip(), peer.span, notes, || {
                     format!("two relationships with the partner at {}", peer.value.ip())
                 });
             }
-            relationship.peer = peer.value;
         }
         if let Some(subnets) = subnets {
             let place = u16::try_from(self.list.len()).unwrap_or(u16::MAX);
@@ -102,14 +102,17 @@ impl Relationships<'_> {
             notes.mistake(whole, "too many relationships", "65535 is the most");
             return;
         }
-        if let Some(local) = local {
-            relationship.local = local.value;
-        }
-        relationship.is_primary = is_primary.unwrap_or_default();
-        relationship.buckets = buckets;
-        relationship.secret = secret;
-        relationship.tls = tls;
-        self.list.push(relationship);
+        terms.role = role.unwrap_or(terms.role);
+        terms.buckets = buckets;
+        let unset = SocketAddr::from(([0, 0, 0, 0], PORT));
+        self.list.push(Relationship {
+            terms,
+            local: local.map_or(unset, |local| local.value),
+            peer: peer.map_or(unset, |peer| peer.value),
+            reconnect,
+            secret,
+            tls,
+        });
     }
 }
 
@@ -129,28 +132,21 @@ pub(super) fn once<K: Hash + Eq>(
 
 /// The keys that are numbers and switches, over their defaults; the rest of what is given back is
 /// filled in by the caller.
-fn numbers(section: &mut Section<'_>, notes: &Notebook) -> Relationship {
-    let unset = SocketAddr::from(([0, 0, 0, 0], PORT));
-    let is_v6 = section.protocol == Some(Dhcpv6);
-    let mut time = |of: Option<Protocol>, key, least, most, default| {
-        let value = match of {
-            Some(protocol) => section.take_of(protocol, key),
-            None => section.take(key),
-        };
-        let time = value.and_then(|value| bounded(value, Seconds(least), Seconds(most)));
-        (time.unwrap_or(Seconds(default)), value.map(|value| value.span))
-    };
+fn terms(section: &mut Section<'_>, notes: &Notebook) -> Terms {
+    let protocol = section.protocol.unwrap_or(Dhcpv4);
+    let default = Terms::of(protocol);
     // A lease that lasts the MCLT must last until it can be renewed (RFC 8156 §1).
-    let (mclt, _) = time(None, "mclt", if is_v6 { 60 } else { 1 }, DAY, HOUR);
+    let least_mclt = if protocol == Dhcpv6 { 60 } else { 1 };
+    let mclt = time(section, None, "mclt", least_mclt..=DAY, default.mclt);
     // dhcpd sends CONTACT without pause to whoever says less (spec §9.1).
-    let (receive_timer, _) = time(Some(Dhcpv4), "receive-timer", 3, HOUR, 20);
-    // RFC 8156 §6.5
-    let (keepalive, _) = time(Some(Dhcpv6), "keepalive", 4, HOUR, 60);
-    let receive_timer = if is_v6 { keepalive } else { receive_timer };
-    let (startup, _) = time(None, "startup", 1, HOUR, if is_v6 { 30 } else { 15 });
-    let (reconnect, _) = time(None, "reconnect", 1, HOUR, 5);
-    let (min_balance, least_at) = time(None, "min-balance", 1, DAY, 60);
-    let (max_balance, most_at) = time(None, "max-balance", 1, DAY, HOUR);
+    let receive_timer =
+        time(section, Some(Dhcpv4), "receive-timer", 3..=HOUR, default.receive_timer);
+    let keepalive = time(section, Some(Dhcpv6), "keepalive", 4..=HOUR, default.receive_timer);
+    let startup = time(section, None, "startup", 1..=HOUR, default.startup);
+    let (min_balance, least_at) =
+        placed_time(section, None, "min-balance", 1..=DAY, default.min_balance);
+    let (max_balance, most_at) =
+        placed_time(section, None, "max-balance", 1..=DAY, default.max_balance);
     if let Some(span) = least_at.or(most_at)
         && min_balance > max_balance
     {
@@ -163,40 +159,61 @@ fn numbers(section: &mut Section<'_>, notes: &Notebook) -> Relationship {
     let mut percent = |key, default| {
         section.take(key).and_then(|value| value.integer(1..=100)).unwrap_or(default)
     };
-    let max_misbalance = percent("max-lease-misbalance", 15);
-    let max_ownership = percent("max-lease-ownership", 10);
+    let max_misbalance = percent("max-lease-misbalance", default.max_misbalance);
+    let max_ownership = percent("max-lease-ownership", default.max_ownership);
     let share = section.take_of(Dhcpv6, "share").and_then(|value| value.integer(1..=99));
     let max_secs = section.take_of(Dhcpv4, "load-balance-max-secs");
-    let max_secs = max_secs.and_then(|value| value.integer(0..=u16::MAX));
+    let max_secs = max_secs.and_then(|value| value.integer(0..=u16::MAX)).or(default.max_secs);
     let sense = section.take_of(Dhcpv4, "bucket-sense");
     let sense = sense.and_then(|value| value.choice(&[("dhcpd", true), ("draft", false)]));
     let starts_alone = section.take("start-alone").and_then(Value::flag);
-    Relationship {
-        name: String::new(),
-        protocol: Dhcpv4,
-        is_primary: false,
-        local: unset,
-        peer: unset,
+    Terms {
         mclt,
-        receive_timer,
-        max_unacked: max_unacked.unwrap_or(100),
-        buckets: [0; 4],
-        dhcpd_buckets: sense.unwrap_or(true),
-        max_secs: Some(max_secs.unwrap_or(3)).filter(|secs| *secs > 0),
+        receive_timer: if protocol == Dhcpv6 { keepalive } else { receive_timer },
+        max_unacked: max_unacked.unwrap_or(default.max_unacked),
+        dhcpd_buckets: sense.unwrap_or(default.dhcpd_buckets),
+        max_secs: max_secs.filter(|secs| *secs > 0),
         safe_period: safe_period.filter(|period| *period != Seconds::INFINITE),
         startup,
-        reconnect,
-        share: share.unwrap_or(50),
+        share: share.unwrap_or(default.share),
         max_misbalance,
         max_ownership,
         min_balance,
         max_balance,
-        starts_alone: starts_alone.unwrap_or_default(),
-        secret: None,
-        tls: None,
+        starts_alone: starts_alone.unwrap_or(default.starts_alone),
+        ..default
     }
 }
 
+fn time(
+    section: &mut Section<'_>,
+    of: Option<Protocol>,
+    key: &'static str,
+    range: RangeInclusive<u32>,
+    default: Seconds,
+) -> Seconds {
+    placed_time(section, of, key, range, default).0
+}
+
+/// A length of time, and where it stands if the file says it.
+fn placed_time(
+    section: &mut Section<'_>,
+    of: Option<Protocol>,
+    key: &'static str,
+    range: RangeInclusive<u32>,
+    default: Seconds,
+) -> (Seconds, Option<Span>) {
+    let value = match of {
+        Some(protocol) => section.take_of(protocol, key),
+        None => section.take(key),
+    };
+    let (least, most) = (Seconds(*range.start()), Seconds(*range.end()));
+    let time = value.and_then(|value| bounded(value, least, most));
+    (time.unwrap_or(default), value.map(|value| value.span))
+}
+
+/// How long after a lost connection the next is tried, as dhcpd.
+const RECONNECT: Seconds = Seconds(5);
 const HOUR: u32 = 3_600;
 const DAY: u32 = 24 * HOUR;
 
@@ -254,10 +271,10 @@ fn check_addresses(
 }
 
 /// Who serves which hash: `split` or `hash-buckets`.
-fn buckets(section: &mut Section<'_>, is_primary: Option<bool>, notes: &Notebook) -> [u64; 4] {
+fn buckets(section: &mut Section<'_>, role: Option<Role>, notes: &Notebook) -> [u64; 4] {
     let split = section.take_of(Dhcpv4, "split");
     let hashes = section.take_of(Dhcpv4, "hash-buckets");
-    if is_primary == Some(false) {
+    if role == Some(Role::Secondary) {
         // As dhcpd's parser has it: two servers that disagree would leave clients to nobody.
         for value in [split, hashes].into_iter().flatten() {
             let message = format!("`{}` is the primary's to say", value.key);

@@ -154,7 +154,8 @@ impl Instance {
         let loaded = self.loaded.load();
         let layout = self.table.layout();
         let of = |status: &failover::Status| {
-            let configured = loaded.config.failover.iter().find(|it| it.name == status.name)?;
+            let configured =
+                loaded.config.failover.iter().find(|it| it.terms.name == status.name)?;
             Some(Relationship::new(now, status, configured, &layout))
         };
         self.partners.status().iter().filter_map(of).collect()

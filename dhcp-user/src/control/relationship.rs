@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::rfc3339;
 use crate::config::model;
 use crate::failover;
-use crate::failover::{Role, Side, Status};
+use crate::failover::{Side, Status};
 use crate::lease::Layout;
 use crate::wire::Stamp;
 use crate::wire::failover::State;
@@ -163,7 +163,7 @@ impl Relationship {
         let heard = status.partner.is_some();
         Self {
             name: status.name.clone(),
-            role: role(status.role).to_owned(),
+            role: status.role.name().to_owned(),
             state: status.state.name().to_owned(),
             since: rfc3339(status.since),
             since_age_s: age(status.since),
@@ -187,7 +187,7 @@ impl Relationship {
             waits_until: status.waits_until.map(rfc3339),
             waits_s: status.waits_until.map(|until| u64::from(until.since(now).0)),
             mclt_s: status.mclt.0.into(),
-            safe_period_s: configured.safe_period.map(|period| period.0.into()),
+            safe_period_s: configured.terms.safe_period.map(|period| period.0.into()),
             pools: status.pools.iter().map(|pool| Pool::new(pool, layout)).collect(),
         }
     }
@@ -298,12 +298,5 @@ impl From<&failover::Conflict> for Conflict {
             address: conflict.address.to_string(),
             what: conflict.what.clone(),
         }
-    }
-}
-
-fn role(role: Role) -> &'static str {
-    match role {
-        Role::Primary => "primary",
-        Role::Secondary => "secondary",
     }
 }

@@ -77,7 +77,7 @@ fn shared_pools(config: &Config) -> Vec<(&str, Ipv4Addr, Ipv4Addr)> {
             continue;
         };
         let ranges = subnet.pools.iter().map(|pool| (pool.first, pool.last));
-        shared.extend(ranges.map(|(first, last)| (relationship.name.as_str(), first, last)));
+        shared.extend(ranges.map(|(first, last)| (relationship.terms.name.as_str(), first, last)));
     }
     shared.sort_unstable();
     shared
@@ -126,8 +126,8 @@ fn keep_what_needs_a_restart(old: &Config, new: &mut Config) -> Vec<&'static str
 
 /// Lets the subnets of `new` refer to the relationships of `old`, by name.
 fn keep_places(old: &Config, new: &mut Config) {
-    let place_of = |name: &str| old.failover.iter().position(|it| it.name == name);
-    let places: Vec<_> = new.failover.iter().map(|it| place_of(&it.name)).collect();
+    let place_of = |name: &str| old.failover.iter().position(|it| it.terms.name == name);
+    let places: Vec<_> = new.failover.iter().map(|it| place_of(&it.terms.name)).collect();
     for subnet in new.networks.iter_mut().flat_map(|network| &mut network.subnets) {
         let place = subnet.failover.and_then(|place| places.get(usize::from(place)).copied()?);
         subnet.failover = place.and_then(|place| u16::try_from(place).ok());
@@ -240,7 +240,7 @@ mod tests {
         write(&instance, &format!("{first}{text}"));
         run(&instance).unwrap();
         let loaded = instance.loaded.load();
-        assert_eq!(loaded.config.failover[0].mclt, crate::wire::Seconds(3_600));
+        assert_eq!(loaded.config.failover[0].terms.mclt, crate::wire::Seconds(3_600));
         let places = |subnet: &str| {
             let mut subnets = loaded.config.networks.iter().flat_map(|network| &network.subnets);
             subnets.find(|it| it.prefix.to_string() == subnet).unwrap().failover

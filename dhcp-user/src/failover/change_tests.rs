@@ -200,7 +200,7 @@ fn two_servers_change_their_roles_and_neither_is_silent_for_the_mclt() {
     pair.pass(MCLT.0 + 1);
     assert_eq!(pair.states()[1], PD);
     for (side, role) in [(0, Role::Secondary), (1, Role::Primary)] {
-        pair.sides[side].settings.role = role;
+        pair.sides[side].settings.terms.role = role;
         let stored = pair.sides[side].saved.expect("a state on disk");
         assert_eq!(stored.check_role(pair.now, &pair.sides[side].settings), Ok(()));
         pair.restart(side, true);

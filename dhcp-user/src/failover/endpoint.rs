@@ -88,7 +88,7 @@ impl Endpoint {
         let mut endpoint = Self {
             saved: found.after_restart(now, &settings),
             stored: (found, now),
-            startup: Some(now.after(settings.startup)),
+            startup: Some(now.after(settings.terms.startup)),
             last_heard: found.contact,
             is_new: found.state == State::Recover && found.wants_all && found.partner.is_none(),
             granted,
@@ -97,10 +97,10 @@ impl Endpoint {
             told_until: if found.contact == Stamp::ZERO {
                 Stamp::ZERO
             } else {
-                found.contact.after(RECORD_EVERY).after(settings.receive_timer).min(now)
+                found.contact.after(RECORD_EVERY).after(settings.terms.receive_timer).min(now)
             },
             cut: now,
-            buckets: settings.buckets,
+            buckets: settings.terms.buckets,
             updates: Updates::new(&settings, writer, found.owes_all),
             published: None,
             is_followed: false,
@@ -196,8 +196,8 @@ impl Endpoint {
     pub fn status(&self, now: Stamp, table: &Table) -> Option<Status> {
         let session = self.session.as_ref();
         let mut status = Status {
-            name: self.settings.name.clone(),
-            role: self.settings.role,
+            name: self.settings.terms.name.clone(),
+            role: self.settings.terms.role,
             state: self.state(),
             since: self.since(),
             partner: self.saved.partner,

@@ -91,7 +91,7 @@ impl Greeting {
 
     /// The connection is up: the primary introduces itself, on whichever comes up (spec §1.2).
     pub fn begin(&mut self) -> Said {
-        if self.settings.role == Role::Secondary {
+        if self.settings.terms.role == Role::Secondary {
             return Said::Send(Vec::new());
         }
         self.xid += 1;
@@ -138,8 +138,8 @@ impl Greeting {
             Ok((tls, greeted)) => {
                 let ack = ConnectAck {
                     relationship: Some(self.name()),
-                    max_unacked: Some(self.settings.max_unacked),
-                    receive_timer: Some(self.settings.receive_timer),
+                    max_unacked: Some(self.settings.terms.max_unacked),
+                    receive_timer: Some(self.settings.terms.receive_timer),
                     vendor: Some(vendor()),
                     version: Some(Self::VERSION),
                     tls,
@@ -167,10 +167,10 @@ impl Greeting {
         let tls = self.tls_reply(connect.tls).transpose().map_err(|(_, why, text)| (why, text))?;
         match &connect.relationship {
             None => return Err((Reject::InvalidPartner, "missing relationship-name")),
-            Some(name) if **name != *self.settings.name.as_bytes() => {
+            Some(name) if **name != *self.settings.terms.name.as_bytes() => {
                 return Err((Reject::InvalidPartner, "unknown relationship-name"));
             }
-            Some(_) if self.settings.role == Role::Primary => {
+            Some(_) if self.settings.terms.role == Role::Primary => {
                 return Err((Reject::InvalidPartner, "this server is the primary too"));
             }
             Some(_) => {}
@@ -192,7 +192,7 @@ impl Greeting {
 
     /// draft-12 §7.9.2, behind what dhcpd looks at first.
     fn on_connect_ack(&self, packet: &Packet, ack: &ConnectAck, ahead: i64) -> Said {
-        if self.settings.role == Role::Secondary || packet.xid != self.xid {
+        if self.settings.terms.role == Role::Secondary || packet.xid != self.xid {
             return Said::Send(Vec::new());
         }
         if let Some(rejection) = &ack.rejection {
@@ -201,7 +201,7 @@ impl Greeting {
         let Some(name) = &ack.relationship else {
             return self.disconnect(Reject::InvalidPartner, "missing relationship-name");
         };
-        if **name != *self.settings.name.as_bytes() {
+        if **name != *self.settings.terms.name.as_bytes() {
             return self.disconnect(Reject::InvalidPartner, "unknown relationship-name");
         }
         let wants_tls = !self.is_secure && ack.tls == Some(TlsReply::Use);
@@ -224,7 +224,7 @@ impl Greeting {
             return Said::StartTls(Vec::new());
         }
         let agreed = (ack.max_unacked, ack.receive_timer, ack.vendor.as_deref());
-        let (mclt, buckets) = (self.settings.mclt, self.settings.buckets);
+        let (mclt, buckets) = (self.settings.terms.mclt, self.settings.terms.buckets);
         Said::Done(Vec::new(), self.greeted(packet.time, agreed, mclt, buckets, ahead))
     }
 
@@ -234,16 +234,16 @@ impl Greeting {
             Tls::Desired => TlsRequest::Desired,
             Tls::Required => TlsRequest::Required,
         };
-        let turned = if self.settings.dhcpd_buckets { 0 } else { u64::MAX };
-        let words = self.settings.buckets.map(|word| word ^ turned);
+        let turned = if self.settings.terms.dhcpd_buckets { 0 } else { u64::MAX };
+        let words = self.settings.terms.buckets.map(|word| word ^ turned);
         Message::Connect(Box::new(Connect {
             relationship: Some(self.name()),
-            max_unacked: Some(self.settings.max_unacked),
-            receive_timer: Some(self.settings.receive_timer),
+            max_unacked: Some(self.settings.terms.max_unacked),
+            receive_timer: Some(self.settings.terms.receive_timer),
             vendor: Some(vendor()),
             version: Some(Self::VERSION),
             tls: (!self.is_secure).then_some(request),
-            mclt: Some(self.settings.mclt),
+            mclt: Some(self.settings.terms.mclt),
             buckets: Some(words.map(u64::to_le_bytes).concat().into()),
             delayed_service: None,
         }))
@@ -277,7 +277,7 @@ impl Greeting {
     fn buckets(&self, octets: &[u8]) -> Option<[u64; 4]> {
         let (words, rest) = octets.as_chunks::<8>();
         let words: &[[u8; 8]; 4] = words.try_into().ok()?;
-        let turned = if self.settings.dhcpd_buckets { 0 } else { u64::MAX };
+        let turned = if self.settings.terms.dhcpd_buckets { 0 } else { u64::MAX };
         rest.is_empty().then(|| words.map(|word| u64::from_le_bytes(word) ^ turned))
     }
 
@@ -296,7 +296,7 @@ impl Greeting {
             vendor: String::from_utf8_lossy(vendor).into_owned(),
             // One that takes none, or does not say, would never learn anything.
             max_unacked: max_unacked.unwrap_or(1).max(1),
-            partner_receive_timer: receive_timer.unwrap_or(self.settings.receive_timer),
+            partner_receive_timer: receive_timer.unwrap_or(self.settings.terms.receive_timer),
             mclt,
             buckets,
             ahead,
@@ -312,7 +312,7 @@ impl Greeting {
     }
 
     fn name(&self) -> Box<[u8]> {
-        self.settings.name.as_bytes().into()
+        self.settings.terms.name.as_bytes().into()
     }
 }
 
@@ -426,18 +426,20 @@ mod tests {
     #[test]
     fn buckets_are_the_other_way_round_in_the_draft() {
         for dhcpd_buckets in [true, false] {
-            let ours = Settings { dhcpd_buckets, ..settings(Role::Primary) };
+            let mut ours = settings(Role::Primary);
+            ours.terms.dhcpd_buckets = dhcpd_buckets;
             let Said::Send(said) = Greeting::new(&ours, Tls::Off).begin() else { panic!() };
             let [(_, Message::Connect(connect))] = &said[..] else { panic!("{said:?}") };
             let octets = connect.buckets.as_deref().expect("buckets");
             let first = if dhcpd_buckets { 0xff } else { 0 };
             assert_eq!(octets[..16], [first; 16]);
             assert_eq!(octets[16..], [!first; 16]);
-            let theirs = Settings { dhcpd_buckets, ..settings(Role::Secondary) };
+            let mut theirs = settings(Role::Secondary);
+            theirs.terms.dhcpd_buckets = dhcpd_buckets;
             let mut theirs = Greeting::new(&theirs, Tls::Off);
             let said = theirs.handle(START, &packet(Message::Connect(connect.clone())));
             let Said::Done(_, greeted) = said else { panic!("{said:?}") };
-            assert_eq!(greeted.buckets, ours.buckets);
+            assert_eq!(greeted.buckets, ours.terms.buckets);
         }
     }
 

@@ -17,7 +17,8 @@ const TOLD: Seconds = Seconds(120);
 impl Endpoint {
     /// By which leases may be granted beyond what the partner knows.
     pub(super) fn granting_mclt(&self) -> Seconds {
-        let configured = (self.settings.role == Role::Primary).then_some(self.settings.mclt);
+        let configured =
+            (self.settings.terms.role == Role::Primary).then_some(self.settings.terms.mclt);
         let greeted = self.session.as_ref().map(|session| session.mclt);
         [configured, greeted].into_iter().flatten().fold(self.saved.mclt, Seconds::min)
     }
@@ -50,7 +51,7 @@ mod tests {
     fn with_another(mclt: Seconds) -> Pair {
         let mut pair = Pair::in_normal();
         pair.pass(60);
-        pair.sides[0].settings.mclt = mclt;
+        pair.sides[0].settings.terms.mclt = mclt;
         pair.restart(0, true);
         pair
     }

@@ -41,5 +41,5 @@ pub use endpoint::Endpoint;
 pub use event::{Action, Alarm, Command, Event, Lost, Refusals};
 pub use greeting::{Greeted, Greeting, Said, Tls};
 pub use saved::Saved;
-pub use settings::{Dialect, Role, Settings};
+pub use settings::{Dialect, Role, Settings, Terms};
 pub use status::{Conflict, Connections, PoolStatus, Refusal, Side, Status};

@@ -299,7 +299,7 @@ fn an_update_without_answer_is_told_the_operator_and_then_costs_the_link() {
 #[test]
 fn after_the_safe_period_the_partner_is_taken_to_be_down() {
     let mut pair = Pair::in_normal();
-    pair.sides[0].endpoint.settings.safe_period = Some(crate::wire::Seconds(300));
+    pair.sides[0].endpoint.settings.terms.safe_period = Some(crate::wire::Seconds(300));
     pair.cut();
     pair.pass(299);
     assert_eq!(pair.states(), [CI, CI]);
@@ -344,7 +344,7 @@ fn a_state_is_stored_and_published_before_it_is_told() {
 #[test]
 fn a_first_server_may_be_told_to_start_alone() {
     let mut pair = Pair::fresh();
-    pair.sides[0].endpoint.settings.starts_alone = true;
+    pair.sides[0].endpoint.settings.terms.starts_alone = true;
     pair.pass(10);
     assert_eq!(pair.states(), [PD, R]);
     pair.link();

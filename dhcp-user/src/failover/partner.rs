@@ -26,8 +26,8 @@ impl Endpoint {
         if let Some(partner) = self.saved.partner {
             session.guard.on_heard(partner, false);
         }
-        if greeted.mclt != self.settings.mclt {
-            let (ours, theirs) = (self.settings.mclt, greeted.mclt);
+        if greeted.mclt != self.settings.terms.mclt {
+            let (ours, theirs) = (self.settings.terms.mclt, greeted.mclt);
             actions.push(Action::Alarm(Alarm::Mclt { ours, theirs }));
         }
         if let Some(ahead) = session.skew.alarm() {
@@ -183,7 +183,7 @@ impl Endpoint {
         }
         let waits_for = if self.saved.compares { self.forgotten_ends() } else { self.wait_ends() };
         let must_wait = !are_new && now < waits_for;
-        let next = state::on_updates_done(self.saved.state, self.settings.role, must_wait);
+        let next = state::on_updates_done(self.saved.state, self.settings.terms.role, must_wait);
         if let Some(next) = next {
             self.enter(now, next, "the partner has told everything", table, actions);
             self.consider_again(now, table, actions);

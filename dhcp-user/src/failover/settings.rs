@@ -2,6 +2,7 @@
 
 use super::update::joined;
 use crate::config::model::{Identity, IdentityBy, Relationship};
+pub use crate::config::model::{Role, Terms};
 use crate::lease::{PoolId, Range};
 use crate::wire::Seconds;
 pub use crate::wire::failover::Dialect;
@@ -9,39 +10,8 @@ pub use crate::wire::failover::Dialect;
 /// One relationship as its endpoint knows it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// relationship-name, octet for octet the partner's.
-    pub name: String,
-    /// Which of the two this server is.
-    pub role: Role,
-    /// MCLT. A secondary uses the primary's, from CONNECT.
-    pub mclt: Seconds,
-    /// receive-timer: after so long without a message the link is given up.
-    pub receive_timer: Seconds,
-    /// max-unacked-bndupd: what we take before we answer.
-    pub max_unacked: u32,
-    /// Bit h set: the primary serves clients with hash h. A secondary uses the primary's.
-    pub buckets: [u64; 4],
-    /// Bit 1 of hash-bucket-assignment means that the primary serves, as dhcpd has it, and not the
-    /// secondary, as draft-12 §12.11 has it.
-    pub dhcpd_buckets: bool,
-    /// A client that has asked for more seconds than this is anybody's; `None`: in NORMAL both answer
-    /// everybody, and there is no load balancing.
-    pub max_secs: Option<u16>,
-    /// After so long in COMMUNICATIONS-INTERRUPTED the partner is taken to be down (draft-12 §10);
-    /// `None`: never.
-    pub safe_period: Option<Seconds>,
-    /// How long STARTUP waits for the partner.
-    pub startup: Seconds,
-    /// max-lease-misbalance, in percent.
-    pub max_misbalance: u8,
-    /// max-lease-ownership, in percent.
-    pub max_ownership: u8,
-    /// min-balance: earliest next look at the balance.
-    pub min_balance: Seconds,
-    /// max-balance: latest next look.
-    pub max_balance: Seconds,
-    /// Start in PARTNER-DOWN if there is no record of a partner and it is not heard in STARTUP.
-    pub starts_alone: bool,
+    /// As the configuration has it.
+    pub terms: Terms,
     /// What names a client that a partner tells by identifier and hardware address alone: the first
     /// of these that it has, the hardware address closing the list.
     pub identity: Vec<IdentityBy>,
@@ -65,21 +35,7 @@ impl Settings {
         addresses: impl Iterator<Item = Range>,
     ) -> Self {
         Self {
-            name: relationship.name.clone(),
-            role: if relationship.is_primary { Role::Primary } else { Role::Secondary },
-            mclt: relationship.mclt,
-            receive_timer: relationship.receive_timer,
-            max_unacked: relationship.max_unacked,
-            buckets: relationship.buckets,
-            dhcpd_buckets: relationship.dhcpd_buckets,
-            max_secs: relationship.max_secs,
-            safe_period: relationship.safe_period,
-            startup: relationship.startup,
-            max_misbalance: relationship.max_misbalance,
-            max_ownership: relationship.max_ownership,
-            min_balance: relationship.min_balance,
-            max_balance: relationship.max_balance,
-            starts_alone: relationship.starts_alone,
+            terms: relationship.terms.clone(),
             identity: identity.order.clone(),
             pools,
             addresses: Self::fingerprint(addresses),
@@ -98,7 +54,7 @@ impl Settings {
     /// After so long without a sign of life from its own endpoint nothing is done by a service view
     /// any more: a partner that has missed us for the receive-timer may then be told that we are down.
     pub(super) fn patience(&self) -> Seconds {
-        Seconds(self.receive_timer.0.saturating_add(MARGIN.0))
+        Seconds(self.terms.receive_timer.0.saturating_add(MARGIN.0))
     }
 
     /// Whether some clients go by what a relay says of them: a BNDUPD has no option for that, and
@@ -111,25 +67,6 @@ impl Settings {
 
 /// What a busy machine or a slow disk may take beyond the receive-timer without a restart's silence.
 const MARGIN: Seconds = Seconds(10);
-
-/// Which of the two a server is.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Role {
-    /// Sends CONNECT, gives from FREE.
-    Primary,
-    /// Gives from BACKUP.
-    Secondary,
-}
-
-impl Role {
-    /// As the configuration names it.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Primary => "primary",
-            Self::Secondary => "secondary",
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

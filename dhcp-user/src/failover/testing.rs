@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
 use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Lost, Role, Said, Saved};
-use super::{Settings, Tls};
-use crate::config::model::IdentityBy;
+use super::{Settings, Terms, Tls};
+use crate::config::model::{IdentityBy, Protocol};
 use crate::lease::{Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
 use crate::lease::{Layout, NetworkId, PoolId, Range, Table, View, WriterId};
 use crate::wire::failover::{Message, Packet, State};
@@ -19,22 +19,19 @@ pub(super) const START: Stamp = Stamp(1_000_000);
 
 /// A relationship over the pool of [`table`].
 pub(super) fn settings(role: Role) -> Settings {
-    Settings {
+    let terms = Terms {
         name: "fo4".to_owned(),
         role,
         mclt: MCLT,
         receive_timer: Seconds(30),
         max_unacked: 10,
-        buckets: [u64::MAX, u64::MAX, 0, 0],
-        dhcpd_buckets: true,
-        max_secs: Some(3),
-        safe_period: None,
         startup: Seconds(10),
-        max_misbalance: 15,
-        max_ownership: 10,
         min_balance: Seconds(20),
         max_balance: Seconds(40),
-        starts_alone: false,
+        ..Terms::of(Protocol::Dhcpv4)
+    };
+    Settings {
+        terms,
         identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![PoolId(address(0).into())],
         addresses: 1,
@@ -43,23 +40,8 @@ pub(super) fn settings(role: Role) -> Settings {
 
 /// Stored in this state, a day before the start.
 pub(super) fn saved(state: State, partner: Option<State>) -> Saved {
-    Saved {
-        state,
-        since: Stamp(START.0 - 86_400),
-        previous: None,
-        partner,
-        partner_since: Stamp(START.0 - 86_400),
-        operational: Stamp(START.0 - 3_600),
-        contact: Stamp(START.0 - 3_600),
-        mclt: MCLT,
-        longest_mclt: MCLT,
-        forgotten: Stamp::ZERO,
-        addresses: None,
-        role: None,
-        owes_all: false,
-        wants_all: false,
-        compares: false,
-    }
+    let (since, until) = (Stamp(START.0 - 86_400), Stamp(START.0 - 3_600));
+    Saved { state, partner, ..Saved::in_normal(since, until, MCLT) }
 }
 
 /// The nth address of the pool.

@@ -94,7 +94,7 @@ impl Endpoint {
 
     fn safe_period_ends(&self) -> Option<Stamp> {
         let counts = self.state() == State::CommunicationsInterrupted && self.session.is_none();
-        let period = self.settings.safe_period.filter(|_| counts)?;
+        let period = self.settings.terms.safe_period.filter(|_| counts)?;
         Some(self.saved.since.max(self.cut).after(period))
     }
 
@@ -109,7 +109,7 @@ impl Endpoint {
             (Due::Startup, self.startup),
             (
                 Due::Receive,
-                session.map(|session| session.received.after(self.settings.receive_timer)),
+                session.map(|session| session.received.after(self.settings.terms.receive_timer)),
             ),
             (
                 Due::Speak,

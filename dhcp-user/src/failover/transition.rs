@@ -22,14 +22,15 @@ impl Saved {
         let state = self.without_link(chosen);
         let since = self.since_of(now, state);
         // The partner may have taken a CONNECT with what is configured here, and we not know it.
-        let own_mclt = if settings.role == Role::Primary { settings.mclt } else { self.mclt };
+        let own_mclt =
+            if settings.terms.role == Role::Primary { settings.terms.mclt } else { self.mclt };
         let mut new = Self {
             state,
             since,
             previous: None,
             longest_mclt: self.longest_mclt.max(own_mclt),
             addresses: self.addresses.or(Some(settings.addresses)),
-            role: Some(settings.role),
+            role: Some(settings.terms.role),
             ..self
         };
         new.wants_all |= new.must_compare(settings) && state != State::PartnerDown;
@@ -57,14 +58,16 @@ impl Saved {
     /// # Errors
     /// In words, for whoever starts the server.
     pub fn check_role(&self, now: Stamp, settings: &Settings) -> Result<(), String> {
-        let Some(role) = self.role.filter(|role| *role != settings.role) else { return Ok(()) };
+        let Some(role) = self.role.filter(|role| *role != settings.terms.role) else {
+            return Ok(());
+        };
         let after = self.after_restart(now, settings);
         let owns_all =
             after.state == State::PartnerDown && now > after.since.after(after.longest_mclt);
         if after.state == State::Recover && !after.compares || owns_all {
             return Ok(());
         }
-        let (was, is) = (role.name(), settings.role.name());
+        let (was, is) = (role.name(), settings.terms.role.name());
         Err(format!(
             "this server was the {was} and is in {}: as the {is} it might give addresses that its \
              partner gives too. Set `role` back to \"{was}\"; how two servers change their roles is in \
@@ -204,7 +207,7 @@ impl Endpoint {
             && report.since
                 > self
                     .last_heard
-                    .after(self.settings.receive_timer)
+                    .after(self.settings.terms.receive_timer)
                     .after(partners_timer)
                     .after(RECORD_EVERY);
         if is_restored {
@@ -226,8 +229,9 @@ impl Endpoint {
     /// STARTUP ends because the partner was not heard in time.
     pub(super) fn give_startup_up(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
         let own = self.saved.state;
-        let is_alone =
-            self.settings.starts_alone && own == State::Recover && self.saved.partner.is_none();
+        let is_alone = self.settings.terms.starts_alone
+            && own == State::Recover
+            && self.saved.partner.is_none();
         self.saved.operational = self.granted;
         let next = if is_alone { State::PartnerDown } else { own };
         self.leave_startup_for(now, next, "the partner is not heard", table, actions);
@@ -322,7 +326,7 @@ impl Endpoint {
 
     /// Whether the state wants updates that have not been asked for.
     pub(super) fn may_ask(&self) -> bool {
-        let wants = match (self.state(), self.settings.role) {
+        let wants = match (self.state(), self.settings.terms.role) {
             // draft-12 §9.5.2, §9.10.1
             (State::Recover, _) | (State::PotentialConflict, Role::Primary) => true,
             (State::PotentialConflict, Role::Secondary) => {
@@ -471,7 +475,7 @@ impl Endpoint {
         self.saved.since = self.saved.since_of(now, behind);
         self.saved.previous = None;
         self.saved.state = behind;
-        self.startup = Some(now.after(self.settings.startup));
+        self.startup = Some(now.after(self.settings.terms.startup));
         actions.push(Action::Alarm(Alarm::Moved { from, to, why }));
         self.save(now, actions);
         self.publish(now, false, actions);

@@ -34,7 +34,7 @@ impl Standpoint<'_> {
         use State::{
             CommunicationsInterrupted, ConflictDone, Normal, PartnerDown, ResolutionInterrupted,
         };
-        let is_primary = self.settings.role == Role::Primary;
+        let is_primary = self.settings.terms.role == Role::Primary;
         let state = self.state;
         let answers = self.answers();
         View {
@@ -60,11 +60,11 @@ impl Standpoint<'_> {
 
     fn answers(&self) -> Answers {
         match self.state {
-            State::Normal => match self.settings.max_secs {
+            State::Normal => match self.settings.terms.max_secs {
                 // As dhcpd with `load balance max seconds 0` (spec §8.5).
                 None => Answers::Everybody,
                 max_secs => Answers::Shared(Share {
-                    buckets: match self.settings.role {
+                    buckets: match self.settings.terms.role {
                         Role::Primary => self.buckets,
                         Role::Secondary => self.buckets.map(|word| !word),
                     },
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     fn view(role: Role, state: State) -> View {
-        let settings = Settings { max_secs: Some(3), ..crate::failover::testing::settings(role) };
+        let settings = crate::failover::testing::settings(role);
         let [low, high] = [u64::MAX, 0];
         Standpoint {
             settings: &settings,

@@ -81,8 +81,8 @@ impl Server {
         let choice = usize::from(script.octet());
         let dialect = if choice & 1 == 0 { Dialect::Dhcpd } else { Dialect::Tandem };
         let max_unacked = [1, 2, 10, u32::MAX][choice >> 1 & 3];
-        let mclt = match self.settings.role {
-            Role::Primary => self.settings.mclt,
+        let mclt = match self.settings.terms.role {
+            Role::Primary => self.settings.terms.mclt,
             Role::Secondary => Seconds([120, 1, 3_600, u32::MAX][choice >> 5 & 3]),
         };
         let greeted = Greeted {

@@ -43,11 +43,11 @@ impl Server {
                 let is_open = self.link.as_ref().is_some_and(|link| {
                     link.unanswered.values().any(|addresses| addresses.contains(address))
                 });
-                let is_taken =
-                    said.contains(&Active) && (is_open || self.settings.role == Role::Secondary);
+                let is_taken = said.contains(&Active)
+                    && (is_open || self.settings.terms.role == Role::Secondary);
                 assert!(is_same || is_taken, "{address} has two clients: {old:?}, {new:?}");
             }
-            let given = match self.settings.role {
+            let given = match self.settings.terms.role {
                 Role::Primary => (Free, Backup),
                 Role::Secondary => (Backup, Free),
             };

@@ -22,7 +22,7 @@ pub use client::{
 pub use dhcpv6::{Dhcpv6, ServerDuid};
 pub use interface::{Dataplane, Interface};
 pub use network::{Access, Allocator, Network, Pool, Prefix, PrefixPool, Subnet};
-pub use relationship::{Relationship, Secret, Tls};
+pub use relationship::{Relationship, Role, Secret, Terms, Tls};
 pub use scope::{Parameters, Probe, Scope};
 
 /// A whole checked configuration.

@@ -11,18 +11,33 @@ use crate::wire::Seconds;
 /// [`Subnet::failover`](super::Subnet::failover).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Relationship {
-    /// relationship-name, as the partner spells it; unique, 1 to 255 octets.
-    pub name: String,
-    /// Of one of the two protocols only; all its subnets are.
-    pub protocol: Protocol,
-    /// Whether this server is the primary.
-    pub is_primary: bool,
+    /// What the endpoint goes by.
+    pub terms: Terms,
     /// Where we listen, and connect from.
     pub local: SocketAddr,
     /// Where the partner listens, and the only address that may connect; no two relationships of
     /// DHCPv4 have one partner address (dhcpd tells connections by address alone).
     pub peer: SocketAddr,
-    /// MCLT (draft-12 §5.2, RFC 8156 §4.4), in DHCPv6 60 s at least. A secondary goes by it only until the primary has told its own.
+    /// How long after a failed or lost connection the next one is tried.
+    pub reconnect: Seconds,
+    /// Shared secret of the message-digest (draft-12 §11.1).
+    pub secret: Option<Secret>,
+    /// TLS on the link (draft-12 §11.2); without it a relationship of DHCPv6 was said to be insecure
+    /// (RFC 8156 §10).
+    pub tls: Option<Tls>,
+}
+
+/// What the endpoint of a relationship goes by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Terms {
+    /// relationship-name, as the partner spells it; unique, 1 to 255 octets.
+    pub name: String,
+    /// Of one of the two protocols only; all its subnets are.
+    pub protocol: Protocol,
+    /// Which of the two this server is.
+    pub role: Role,
+    /// MCLT (draft-12 §5.2, RFC 8156 §4.4), in DHCPv6 60 s at least. A secondary goes by it only
+    /// until the primary has told its own.
     pub mclt: Seconds,
     /// receive-timer, in DHCPv6 FO_KEEPALIVE_TIME: after so long without a message the link is given
     /// up; at least 3 s.
@@ -44,8 +59,6 @@ pub struct Relationship {
     pub safe_period: Option<Seconds>,
     /// How long STARTUP waits for the partner.
     pub startup: Seconds,
-    /// How long after a failed or lost connection the next one is tried.
-    pub reconnect: Seconds,
     /// The secondary's share of the prefixes, in percent; 1 to 99. DHCPv4 shares by halves.
     pub share: u8,
     /// max-lease-misbalance, in percent; 1 to 100.
@@ -58,11 +71,55 @@ pub struct Relationship {
     pub max_balance: Seconds,
     /// Start in PARTNER-DOWN if there is no record of a partner and it is not heard in STARTUP.
     pub starts_alone: bool,
-    /// Shared secret of the message-digest (draft-12 §11.1).
-    pub secret: Option<Secret>,
-    /// TLS on the link (draft-12 §11.2); without it a relationship of DHCPv6 was said to be insecure
-    /// (RFC 8156 §10).
-    pub tls: Option<Tls>,
+}
+
+impl Terms {
+    /// A primary's where the file says nothing more.
+    #[must_use]
+    pub fn of(protocol: Protocol) -> Self {
+        const HOUR: Seconds = Seconds(3_600);
+        let is_v6 = protocol == Protocol::Dhcpv6;
+        Self {
+            name: String::new(),
+            protocol,
+            role: Role::Primary,
+            mclt: HOUR,
+            // RFC 8156 §6.5
+            receive_timer: Seconds(if is_v6 { 60 } else { 20 }),
+            max_unacked: 100,
+            buckets: [u64::MAX, u64::MAX, 0, 0],
+            dhcpd_buckets: true,
+            max_secs: Some(3),
+            safe_period: None,
+            startup: Seconds(if is_v6 { 30 } else { 15 }),
+            share: 50,
+            max_misbalance: 15,
+            max_ownership: 10,
+            min_balance: Seconds(60),
+            max_balance: HOUR,
+            starts_alone: false,
+        }
+    }
+}
+
+/// Which of the two a server is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Role {
+    /// Sends CONNECT, gives from FREE.
+    Primary,
+    /// Gives from BACKUP.
+    Secondary,
+}
+
+impl Role {
+    /// As the configuration names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Primary => "primary",
+            Self::Secondary => "secondary",
+        }
+    }
 }
 
 /// Octets that nobody is to see; at least 8. Debugging shows none of them.

@@ -160,8 +160,8 @@ fn leases_of_a_pair_are_not_too_short_wherever_their_time_is_said() {
 fn a_relationship_of_ipv6_marks_its_subnets() {
     let config = check(&text(AROUND_V6, "insecure = true\nkeepalive = 40", SUBNETS_V6)).unwrap();
     let relationship = &config.failover[0];
-    assert_eq!(relationship.protocol, Protocol::Dhcpv6);
-    assert_eq!((relationship.receive_timer, relationship.share), (Seconds(40), 50));
+    assert_eq!(relationship.terms.protocol, Protocol::Dhcpv6);
+    assert_eq!((relationship.terms.receive_timer, relationship.terms.share), (Seconds(40), 50));
     let of = |network: usize| config.networks6[network].subnets[0].failover;
     assert_eq!((of(0), of(1)), (Some(0), None));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{WHOLE, parse, parse_with_rows, told};
 use crate::config::model::{
-    Dataplane, IdentityBy, LimitPer, Pattern, Prefix, Probe, ReservedFor, Test,
+    Dataplane, IdentityBy, LimitPer, Pattern, Prefix, Probe, ReservedFor, Role, Test,
 };
 use crate::config::{Config, HostInterface, Surroundings};
 use crate::wire::{HardwareAddress, Seconds};
@@ -158,17 +158,17 @@ fn the_smaller_sections_are_read() {
 fn relationships_have_partners_subnets_and_secrets() {
     let config = whole();
     let [metro, edge, _] = &config.failover[..] else { panic!("{:?}", config.failover) };
-    assert_eq!((metro.name.as_str(), metro.is_primary), ("metro", true));
+    assert_eq!((metro.terms.name.as_str(), metro.terms.role), ("metro", Role::Primary));
     assert_eq!(metro.local.to_string(), "192.0.2.1:647");
     assert_eq!(metro.peer.to_string(), "192.0.2.2:6470");
-    assert_eq!((metro.mclt, metro.receive_timer), (Seconds(1_800), Seconds(30)));
-    assert_eq!((metro.max_unacked, metro.buckets), (10, [u64::MAX, 0, 0, 0]));
-    assert_eq!((metro.dhcpd_buckets, metro.max_secs), (false, None));
-    assert_eq!(metro.safe_period, Some(Seconds(172_800)));
-    assert_eq!((metro.startup, metro.reconnect), (Seconds(20), Seconds(2)));
-    assert_eq!((metro.max_misbalance, metro.max_ownership), (20, 5));
-    assert_eq!((metro.min_balance, metro.max_balance), (Seconds(20), Seconds(40)));
-    assert!(metro.starts_alone);
+    assert_eq!((metro.terms.mclt, metro.terms.receive_timer), (Seconds(1_800), Seconds(30)));
+    assert_eq!((metro.terms.max_unacked, metro.terms.buckets), (10, [u64::MAX, 0, 0, 0]));
+    assert_eq!((metro.terms.dhcpd_buckets, metro.terms.max_secs), (false, None));
+    assert_eq!(metro.terms.safe_period, Some(Seconds(172_800)));
+    assert_eq!((metro.terms.startup, metro.reconnect), (Seconds(20), Seconds(2)));
+    assert_eq!((metro.terms.max_misbalance, metro.terms.max_ownership), (20, 5));
+    assert_eq!((metro.terms.min_balance, metro.terms.max_balance), (Seconds(20), Seconds(40)));
+    assert!(metro.terms.starts_alone);
     let secret = metro.secret.as_ref().unwrap();
     assert_eq!(&*secret.0, b"hw-address,address\n00:00:5e:00:53:09,10.0.9.9", "line's end cut");
     assert!(!format!("{metro:?}").contains("5e"), "nobody sees a secret by chance");
@@ -178,7 +178,7 @@ fn relationships_have_partners_subnets_and_secrets() {
     assert_eq!((tls.peer_name.as_deref(), tls.is_required), (Some("b.example.net"), false));
     assert_eq!(edge.local.to_string(), "[2001:db8::1]:700");
     assert_eq!(edge.peer.to_string(), "[2001:db8::2]:647");
-    assert_eq!(edge.buckets, [u64::MAX, u64::MAX, 0, 1 << 56]);
+    assert_eq!(edge.terms.buckets, [u64::MAX, u64::MAX, 0, 1 << 56]);
     let served: Vec<_> = config
         .networks
         .iter()
@@ -199,10 +199,12 @@ fn a_relationship_needs_no_more_than_partner_and_subnets() {
     );
     let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let only = &config.failover[0];
-    assert!(!only.is_primary && !only.starts_alone && only.dhcpd_buckets);
-    assert_eq!((only.mclt, only.receive_timer), (Seconds(3_600), Seconds(20)));
-    assert_eq!((only.max_unacked, only.max_secs), (100, Some(3)));
-    assert_eq!((only.safe_period, &only.secret, &only.tls), (None, &None, &None));
+    assert!(
+        only.terms.role == Role::Secondary && !only.terms.starts_alone && only.terms.dhcpd_buckets
+    );
+    assert_eq!((only.terms.mclt, only.terms.receive_timer), (Seconds(3_600), Seconds(20)));
+    assert_eq!((only.terms.max_unacked, only.terms.max_secs), (100, Some(3)));
+    assert_eq!((only.terms.safe_period, &only.secret, &only.tls), (None, &None, &None));
     let networks: Vec<_> = config.networks.iter().map(|n| n.subnets[0].failover).collect();
     assert_eq!(networks, [None, Some(0)]);
 }

@@ -60,7 +60,7 @@ pub(super) fn link(
     });
     let tls = tls
         .transpose()
-        .map_err(|why| PlanError::Tls { relationship: relationship.name.clone(), why })?;
+        .map_err(|why| PlanError::Tls { relationship: relationship.terms.name.clone(), why })?;
     Ok(link::Settings {
         endpoint,
         local: relationship.local,

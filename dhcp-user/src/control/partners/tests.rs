@@ -174,25 +174,9 @@ fn config(dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Config
         .unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
-/// In NORMAL until now, as the primary.
+/// In NORMAL until now.
 fn saved(now: Stamp) -> Saved {
-    Saved {
-        state: State::Normal,
-        since: now,
-        previous: None,
-        partner: Some(State::Normal),
-        partner_since: now,
-        operational: now,
-        contact: now,
-        mclt: Seconds(3_600),
-        longest_mclt: Seconds(3_600),
-        forgotten: Stamp::ZERO,
-        addresses: None,
-        role: None,
-        owes_all: false,
-        wants_all: false,
-        compares: false,
-    }
+    Saved::in_normal(now, now, Seconds(3_600))
 }
 
 /// An address of this machine that no other test has.

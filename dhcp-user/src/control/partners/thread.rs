@@ -105,13 +105,15 @@ impl Prepared {
         for (place, relationship) in config.failover.iter().enumerate() {
             let settings = plan::endpoint(config, place);
             let link = plan::link(relationship, settings.clone())?;
-            let note = notes.get(&note_name(&relationship.name));
+            let note = notes.get(&note_name(&relationship.terms.name));
             let saved = note.map(|octets| Saved::from_octets(octets)).transpose();
-            let saved = saved
-                .map_err(|why| PlanError::Note { relationship: relationship.name.clone(), why })?;
-            saved
-                .map_or(Ok(()), |saved: Saved| saved.check_role(clock(), &settings))
-                .map_err(|why| PlanError::Role { relationship: relationship.name.clone(), why })?;
+            let saved = saved.map_err(|why| PlanError::Note {
+                relationship: relationship.terms.name.clone(),
+                why,
+            })?;
+            saved.map_or(Ok(()), |saved: Saved| saved.check_role(clock(), &settings)).map_err(
+                |why| PlanError::Role { relationship: relationship.terms.name.clone(), why },
+            )?;
             let mut actions = Vec::new();
             let endpoint = Endpoint::new(clock(), settings, saved, writer, &mut actions);
             begun.push(Begun { endpoint, actions, link });
@@ -178,7 +180,7 @@ impl Prepared {
             let mut agenda = Agenda::default();
             agenda.add(&mut actions);
             let (door, arriving) = mpsc::channel(ORDERS_MAX);
-            let name = settings.endpoint.name;
+            let name = settings.endpoint.terms.name;
             doors.push((name.clone(), door));
             let relationship = Relationship {
                 place,
@@ -221,7 +223,7 @@ impl Running {
 /// becomes of their addresses from now on, no partner is told.
 #[must_use]
 pub fn left(config: &Config, notes: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Vec<u8>)> {
-    let is_there = |name: &str| config.failover.iter().any(|it| note_name(&it.name) == name);
+    let is_there = |name: &str| config.failover.iter().any(|it| note_name(&it.terms.name) == name);
     let note = |(name, octets): (&String, &Vec<u8>)| {
         let saved = is_relationship(name).then(|| Saved::from_octets(octets).ok()).flatten()?;
         let left = saved.left();

@@ -93,13 +93,13 @@ impl Balance {
     pub(super) fn new(settings: &Settings, writer: WriterId) -> Self {
         let pool = |id: &PoolId| Pool { id: *id, shares: Shares::default(), left: 0 };
         Self {
-            role: settings.role,
+            role: settings.terms.role,
             writer,
-            misbalance: settings.max_misbalance,
-            ownership: settings.max_ownership,
-            min: settings.min_balance,
-            max: settings.max_balance,
-            buckets: settings.buckets,
+            misbalance: settings.terms.max_misbalance,
+            ownership: settings.terms.max_ownership,
+            min: settings.terms.min_balance,
+            max: settings.terms.max_balance,
+            buckets: settings.terms.buckets,
             pools: settings.pools.iter().map(pool).collect(),
             look: None,
             looked: Stamp::ZERO,

@@ -1,6 +1,6 @@
 use super::*;
-use crate::config::model::IdentityBy;
 use crate::failover::skew::Skew;
+use crate::failover::{Terms, testing};
 use crate::lease::{ClientKey, Layout, NetworkId, Range, ResourceId};
 
 const POOL: PoolId = PoolId(ResourceId::of(Ipv4Addr::new(10, 0, 0, 10)));
@@ -19,26 +19,9 @@ fn table(count: u32, reserved: &[u32]) -> Table {
 }
 
 fn balance(role: Role) -> Balance {
-    let settings = Settings {
-        name: String::new(),
-        role,
-        mclt: Seconds(120),
-        receive_timer: Seconds(30),
-        max_unacked: 10,
-        buckets: [u64::MAX, u64::MAX, 0, 0],
-        dhcpd_buckets: true,
-        max_secs: None,
-        safe_period: None,
-        startup: Seconds(5),
-        max_misbalance: 15,
-        max_ownership: 10,
-        min_balance: Seconds(60),
-        max_balance: Seconds(3_600),
-        starts_alone: false,
-        identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
-        pools: vec![POOL],
-        addresses: 1,
-    };
+    let base = testing::settings(role);
+    let terms = Terms { min_balance: Seconds(60), max_balance: Seconds(3_600), ..base.terms };
+    let settings = Settings { terms, pools: vec![POOL], ..base };
     Balance::new(&settings, WriterId(9))
 }
 

@@ -128,7 +128,7 @@ impl Conversation<'_> {
                 let (written, outcome) = scribe.write((self.clock)(), &mut batch, &mut octets);
                 self.counts.sent.fetch_add(written, Relaxed);
                 if let Err(why) = outcome {
-                    let relationship = self.settings.endpoint.name.as_str();
+                    let relationship = self.settings.endpoint.terms.name.as_str();
                     error!(relationship, %why, "a message could not be sent");
                 }
                 if let Err(lost) = push(output, &octets, patience).await {

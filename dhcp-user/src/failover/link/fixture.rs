@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::settings::{Clock, Settings};
-use crate::config::model::Secret;
-use crate::failover::{self, Role, testing};
+use crate::config::model::{Protocol, Secret};
+use crate::failover::{self, Role, Terms};
 use crate::wire::{Seconds, Stamp};
 
 /// A clock that stands still.
@@ -28,16 +28,16 @@ pub(super) fn address() -> SocketAddr {
 pub(super) fn settings(role: Role, local: SocketAddr, peer: SocketAddr) -> Settings {
     Settings {
         endpoint: failover::Settings {
-            name: "metro".to_owned(),
-            mclt: Seconds(3_600),
-            max_unacked: 100,
-            startup: Seconds(5),
-            min_balance: Seconds(60),
-            max_balance: Seconds(3_600),
+            terms: Terms {
+                name: "metro".to_owned(),
+                role,
+                receive_timer: Seconds(30),
+                startup: Seconds(5),
+                ..Terms::of(Protocol::Dhcpv4)
+            },
             identity: Vec::new(),
             pools: Vec::new(),
             addresses: 1,
-            ..testing::settings(role)
         },
         local,
         peer,

@@ -98,7 +98,7 @@ impl Greeter {
                     let Some(tls) = &self.settings.tls else {
                         return Outcome::Failed("TLS was agreed on without being there".to_owned());
                     };
-                    stream = match tls.secure(self.settings.endpoint.role, stream).await {
+                    stream = match tls.secure(self.settings.endpoint.terms.role, stream).await {
                         Ok(secured) => secured,
                         Err((fault, stream)) => {
                             // The partner is to read TLS's own word about it.
@@ -146,7 +146,7 @@ impl Greeter {
         let (_, outcome) = scribe.write((self.clock)(), &mut VecDeque::from(messages), &mut octets);
         if let Err(unencodable) = outcome {
             // A greeting that leaves something out would only be waited for.
-            tracing::error!(relationship = self.settings.endpoint.name, %unencodable, "greeting");
+            tracing::error!(relationship = self.settings.endpoint.terms.name, %unencodable, "greeting");
             return Err(Fault::Closed);
         }
         let broken = |error| tls::fault(&error).unwrap_or(Fault::Closed);
@@ -362,12 +362,12 @@ mod tests {
     #[tokio::test]
     async fn roles_and_names_must_fit() {
         let [mut primary, mut secondary] = both();
-        secondary.endpoint.name = "other".to_owned();
+        secondary.endpoint.terms.name = "other".to_owned();
         let outcomes = greet([primary.clone(), secondary.clone()]).await;
         outcomes.iter().for_each(|outcome| assert!(refusal(outcome).contains("relationship")));
-        secondary.endpoint.name = primary.endpoint.name.clone();
-        primary.endpoint.role = Role::Primary;
-        secondary.endpoint.role = Role::Primary;
+        secondary.endpoint.terms.name = primary.endpoint.terms.name.clone();
+        primary.endpoint.terms.role = Role::Primary;
+        secondary.endpoint.terms.role = Role::Primary;
         let outcomes = greet([primary, secondary]).await;
         assert!(!outcomes.iter().any(|outcome| matches!(outcome, Outcome::Link(..))));
     }

@@ -356,7 +356,7 @@ impl Keeper {
 
     fn say(&mut self, way: Way, why: String) {
         let settings = self.greeter.settings();
-        let (relationship, peer) = (settings.endpoint.name.as_str(), settings.peer);
+        let (relationship, peer) = (settings.endpoint.terms.name.as_str(), settings.peer);
         if why == self.said {
             debug!(relationship, %peer, ?way, why, "still no link to the partner");
         } else {

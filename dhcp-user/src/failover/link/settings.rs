@@ -55,14 +55,14 @@ impl Settings {
 
     /// After so long without a message, or without progress in writing one, the link is lost.
     pub(super) fn receive_timer(&self) -> Duration {
-        Duration::from_secs(u64::from(self.endpoint.receive_timer.0))
+        Duration::from_secs(u64::from(self.endpoint.terms.receive_timer.0))
     }
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { endpoint, local, peer, .. } = self;
-        write!(f, "Link({} {local} {peer})", endpoint.name)
+        write!(f, "Link({} {local} {peer})", endpoint.terms.name)
     }
 }
 

@@ -131,7 +131,7 @@ impl Updates {
     /// Swaps bindings as `writer`.
     pub(super) fn new(settings: &Settings, writer: WriterId, owes_all: bool) -> Self {
         Self {
-            role: settings.role,
+            role: settings.terms.role,
             pools: settings.pools.clone(),
             writer,
             identity: settings.identity.clone(),

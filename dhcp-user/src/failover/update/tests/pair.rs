@@ -7,7 +7,7 @@ use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::skew::Skew;
 use crate::failover::update::Updates;
-use crate::failover::{Dialect, Role, Settings, testing};
+use crate::failover::{Dialect, Role, Settings, Terms, testing};
 use crate::lease::{
     Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, NetworkId, Owner, PoolId,
     Range, ResourceId, Table, Told, View, WriterId,
@@ -34,15 +34,15 @@ pub(super) fn client(number: u8) -> Client {
 }
 
 pub(super) fn settings(role: Role) -> Settings {
-    Settings {
+    let base = testing::settings(role);
+    let terms = Terms {
         mclt: MCLT,
         startup: Seconds(5),
         min_balance: Seconds(60),
         max_balance: Seconds(3_600),
-        pools: vec![POOL],
-        addresses: 1,
-        ..testing::settings(role)
-    }
+        ..base.terms
+    };
+    Settings { terms, pools: vec![POOL], ..base }
 }
 
 /// 10.0.0.0/8 in relationship 0, 11.0.0.0/8 in another.

@@ -231,7 +231,7 @@ impl Endpoint {
 
     /// Since when it is in [`state`](Self::state).
     fn since(&self) -> Stamp {
-        self.startup.map_or(self.saved.since, |end| end.before(self.settings.startup))
+        self.startup.map_or(self.saved.since, |end| end.before(self.settings.terms.startup))
     }
 
     /// What the endpoint will do next follows from this and the table alone: two that hash alike

@@ -23,7 +23,7 @@ impl Table {
             .pools()
             .map(|pool| kept(pool).unwrap_or_else(|| Arc::new(Pool::new(pool.1))))
             .collect();
-        let new = Arc::new(State { layout, pools });
+        let new = Arc::new(State { layout, number: old.number + 1, pools });
         self.state.store(Arc::clone(&new));
         // See `replace` and `follow_network`: whoever swapped a binding in by the old layout sees
         // the new one afterwards, or is seen by what follows here.

@@ -40,6 +40,8 @@ pub struct Table {
 /// What a reload replaces.
 pub(super) struct State {
     pub(super) layout: Layout,
+    /// How many there were before.
+    pub(super) number: u64,
     /// In the order of the layout's pools.
     pub(super) pools: Vec<Arc<Pool>>,
 }
@@ -52,7 +54,7 @@ impl Table {
         Self {
             directory: Directory::new(),
             index: Index::new(layout.count()),
-            state: ArcSwap::from_pointee(State { layout, pools }),
+            state: ArcSwap::from_pointee(State { layout, number: 0, pools }),
             adopting: Mutex::new(()),
             swept: Swept::new(),
             untold: Listener::new(),
@@ -62,6 +64,12 @@ impl Table {
     /// What addresses there are to give. Not to be held for long: a reload keeps the old one alive.
     pub fn layout(&self) -> impl Deref<Target = Layout> {
         CurrentLayout(self.state.load())
+    }
+
+    /// Which of all layouts that there were the present one is.
+    #[must_use]
+    pub fn layout_number(&self) -> u64 {
+        self.state.load().number
     }
 
     /// What is seen under the guard stays readable until the guard goes; so a guard is for one

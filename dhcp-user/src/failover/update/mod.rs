@@ -7,6 +7,7 @@
 //!   merge      what an address becomes         walk       what the partner asked for
 //! translate  a binding on the wire             client     its client there
 //! holding    what dhcpd is not told yet        anew       what counts as told, and is not
+//! reserve    what is kept and was nobody's
 //! ```
 
 mod anew;
@@ -17,6 +18,7 @@ mod flight;
 mod holding;
 mod merge;
 mod receive;
+mod reserve;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ use std::net::Ipv4Addr;
 use self::anew::Anew;
 use self::flight::Flight;
 use self::holding::Holding;
+use self::reserve::Reserving;
 use self::walk::Walk;
 pub(super) use self::walk::joined;
 use super::balance::Balance;
@@ -77,6 +80,7 @@ pub(super) struct Updates {
     walk: Option<Walk>,
     /// What is to count as untold, as long as that is not done.
     anew: Option<Anew>,
+    reserving: Reserving,
     /// Before a partner that has recovered serves.
     handover: Handover,
     /// UPDREQALL is not answered in full.
@@ -143,6 +147,7 @@ impl Updates {
             round: (0, ResourceId::FIRST),
             walk: None,
             anew: None,
+            reserving: Reserving::default(),
             handover: Handover::No,
             owes_all,
             wants_all: false,
@@ -161,6 +166,7 @@ impl Updates {
     /// A connection is the link. Nothing is sent before [`Moment::is_heard`].
     pub(super) fn link_up(&mut self, now: Stamp, dialect: Dialect, max_unacked: u32) {
         self.holding.link_up(now);
+        self.reserving = Reserving::default();
         self.dialect = dialect;
         self.window = max_unacked.min(WINDOW_MAX) as usize;
         // What this partner refused it may take now.

@@ -91,7 +91,9 @@ impl Updates {
             }
             let is_nothing = match before {
                 Some(before) => merge::lasts_alike(before, &new),
-                None => new.status == BindingStatus::Free && new.client.is_none(),
+                None => {
+                    new.status == BindingStatus::Free && new.client.is_none() && !new.flags.reserved
+                }
             };
             if is_nothing {
                 // Durable it must be nevertheless, and another's record may not be.

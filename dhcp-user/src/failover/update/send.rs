@@ -52,6 +52,7 @@ impl Updates {
         let limit = from.saturating_add(room);
         // Half of the room: what is given must go out as well.
         let moves = self.balance.work(at, room / 2, xids, actions);
+        let keeps = self.keep_reserved(at, room.saturating_sub(actions.len() - from) / 2, actions);
         if self.walk.is_none() && self.handover == Handover::Wanted {
             self.handover = Handover::Walks;
             self.walk = Some(Walk::new(None, false, self.ranges(&at.table.layout())));
@@ -78,7 +79,7 @@ impl Updates {
         if actions.len() < limit {
             self.finish_walk(actions);
         }
-        moves && actions.len() > from
+        (moves || keeps) && actions.len() > from
     }
 
     /// As many updates as one message holds.

@@ -70,8 +70,7 @@ fn take_the_reservation_out(case: Case) {
     for side in &mut pair.sides {
         side.table = Table::new(layout(4, vec![ip(0)]));
     }
-    let free = Binding { told: Told::Unsent, ..Binding::new(BindingStatus::Free, Stamp(1)) };
-    pair.sides[0].set(ip(0), Binding { flags: RESERVED, ..free });
+    // Nobody ever had it.
     pair.connect();
     pair.settle();
     let secondary = pair.sides[1].get(ip(0)).unwrap();

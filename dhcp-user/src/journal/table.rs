@@ -10,8 +10,8 @@ impl Store for Table {
     ) -> Result<(), Resource> {
         let _many = self.pin();
         for (resource, binding) in bindings {
-            let address = resource.ipv4().ok_or(resource)?;
-            Table::restore(self, address, binding);
+            let id = self.place_leased(resource).ok_or(resource)?;
+            Table::restore(self, id, binding);
         }
         Ok(())
     }
@@ -29,7 +29,10 @@ impl Source for Table {
         each: &mut dyn FnMut(Resource, &Binding),
     ) -> Option<Cursor> {
         let from = ResourceId(u32::try_from(from.0).ok()?);
-        self.visit(from, limit, &mut |resource, binding| each(resource.ipv4().into(), binding))
-            .map(|next| Cursor(next.0.into()))
+        self.visit(from, limit, &mut |id, binding| {
+            // What is bound was given its number.
+            self.resource(id).into_iter().for_each(|resource| each(resource, binding));
+        })
+        .map(|next| Cursor(next.0.into()))
     }
 }

@@ -18,10 +18,15 @@ impl Table {
     pub fn adopt(&self, layout: Layout) {
         let _one = self.adopting.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.state.load_full();
-        let kept = |(id, range)| old.pool(id).filter(|pool| pool.range == range).cloned();
+        let kept = |(id, range), shape| {
+            old.pool(id).filter(|pool| pool.range == range && pool.shape == shape).cloned()
+        };
         let pools = layout
             .pools()
-            .map(|pool| kept(pool).unwrap_or_else(|| Arc::new(Pool::new(pool.1))))
+            .map(|(id, range)| {
+                let shape = layout.shape(id);
+                kept((id, range), shape).unwrap_or_else(|| Arc::new(Pool::new(range, shape)))
+            })
             .collect();
         let new = Arc::new(State { layout, number: old.number + 1, pools });
         self.state.store(Arc::clone(&new));
@@ -103,7 +108,7 @@ impl Table {
             Some(binding) if binding.is_available() => self.queue(resource, binding),
             // The cursor comes to it, if it has not passed it as a reserved one.
             None if pool.is_passed(resource) && !state.layout.is_reserved(resource) => {
-                pool.queue(super::Owner::Primary).push(resource);
+                pool.queue(pool.owner_of(resource, None)).push(resource);
             }
             _ => {}
         }

@@ -1,18 +1,17 @@
 //! Choosing a free address: what lapsed of offers, then what was never used, then what is longest
 //! unused (RFC 2131 §4.3.1, the last resort; the client's own addresses come by the index).
 
-use super::binding::Binding;
 use super::layout::{Owner, PoolId};
-use super::queue::FreeQueue;
+use super::pool::Pool;
 use super::resource::ResourceId;
 use super::slot::Seen;
 use super::table::{Guard, State, Table};
 use crate::wire::Stamp;
 
 /// Entries that one take looks at before it gives up. Each is a look at one slot.
-const LOOKS: u32 = 128;
+pub(super) const LOOKS: u32 = 128;
 /// Offers still counting that one take may find ahead of all others, which are mostly in order.
-const PATIENCE: u32 = 4;
+pub(super) const PATIENCE: u32 = 4;
 /// Entries of bound addresses that one take may meet before maintenance is asked to drop such.
 const UNTIDY: u32 = 16;
 
@@ -43,23 +42,21 @@ impl Table {
         let pool = state.pool(pool)?;
         let queue = pool.queue(owner);
         let mut looks = LOOKS;
-        let lapsed = self.take_lapsed(&state, queue, owner, now, PATIENCE, &mut looks, guard);
+        let lapsed = self.take_lapsed(&state, pool, owner, now, PATIENCE, &mut looks, guard);
         if lapsed.is_some() {
             return lapsed;
         }
-        if owner == Owner::Primary {
-            while let Some(resource) = pool.take_fresh(&self.directory, &state.layout) {
-                // Somebody may have asked for just this address, and then it is his to queue.
-                let seen = self.look(resource, guard);
-                if seen.binding().is_none() {
-                    return Some((resource, seen));
-                }
+        while let Some(resource) = pool.take_fresh(&self.directory, &state.layout, owner) {
+            // Somebody may have asked for just this address, and then it is his to queue.
+            let seen = self.look(resource, guard);
+            if seen.binding().is_none() {
+                return Some((resource, seen));
             }
         }
         let mut bound = 0;
         while let Some(popped) = queue.pop() {
             let resource = popped.resource;
-            let (verdict, seen) = self.judge(&state, resource, owner, now, guard);
+            let (verdict, seen) = self.judge(&state, pool, resource, owner, now, guard);
             match verdict {
                 Verdict::Yes if !popped.again => return Some((resource, seen)),
                 Verdict::Yes | Verdict::Offered => queue.push(resource),
@@ -74,7 +71,7 @@ impl Table {
             }
         }
         // Nothing else is left, so it is worth looking at all the offers that this call may.
-        self.take_lapsed(&state, queue, owner, now, LOOKS, &mut looks, guard)
+        self.take_lapsed(&state, pool, owner, now, LOOKS, &mut looks, guard)
     }
 
     /// Gives back an address that was taken and not replaced; it goes to the end of the queue. One
@@ -89,7 +86,7 @@ impl Table {
                 let state = self.state.load();
                 let pool = state.pool(pool).filter(|pool| pool.range.contains(resource));
                 if let Some(pool) = pool {
-                    pool.queue(Owner::Primary).push(resource);
+                    pool.queue(pool.owner_of(resource, None)).push(resource);
                 }
             }
         }
@@ -104,7 +101,8 @@ impl Table {
                 let guard = self.pin();
                 budget -= queue.tidy(budget, |resource| {
                     let binding = self.look(resource, &guard).binding();
-                    is_free_for(binding, owner) && !state.layout.is_reserved(resource)
+                    pool.is_free_for(resource, binding, owner)
+                        && !state.layout.is_reserved(resource)
                 });
             }
         }
@@ -116,20 +114,21 @@ impl Table {
         clippy::too_many_arguments,
         reason = "one half of `take_free`, cut off to be used twice"
     )]
-    fn take_lapsed<'g>(
+    pub(super) fn take_lapsed<'g>(
         &self,
         state: &State,
-        queue: &FreeQueue,
+        pool: &Pool,
         owner: Owner,
         now: Stamp,
         mut patience: u32,
         looks: &mut u32,
         guard: &'g Guard,
     ) -> Option<(ResourceId, Seen<'g>)> {
+        let queue = pool.queue(owner);
         while *looks > 0 && patience > 0 {
             *looks -= 1;
             let resource = queue.pop_offer()?;
-            let (verdict, seen) = self.judge(state, resource, owner, now, guard);
+            let (verdict, seen) = self.judge(state, pool, resource, owner, now, guard);
             // One that was leased since its offer, and is free again, was queued when it became so.
             let is_lapsed = seen.binding().is_some_and(|binding| binding.offered_until.0 != 0);
             match verdict {
@@ -147,6 +146,7 @@ impl Table {
     fn judge<'g>(
         &self,
         state: &State,
+        pool: &Pool,
         resource: ResourceId,
         owner: Owner,
         now: Stamp,
@@ -154,7 +154,8 @@ impl Table {
     ) -> (Verdict, Seen<'g>) {
         let seen = self.look(resource, guard);
         let binding = seen.binding();
-        let verdict = if !is_free_for(binding, owner) || state.layout.is_reserved(resource) {
+        let is_free = pool.is_free_for(resource, binding, owner);
+        let verdict = if !is_free || state.layout.is_reserved(resource) {
             Verdict::No
         } else if binding.is_some_and(|binding| binding.is_offered(now)) {
             Verdict::Offered
@@ -163,13 +164,6 @@ impl Table {
         };
         (verdict, seen)
     }
-}
-
-/// Whether the owner may give the address; what was never bound is FREE.
-pub(super) fn is_free_for(binding: Option<&Binding>, owner: Owner) -> bool {
-    binding.map_or(owner == Owner::Primary, |binding| {
-        binding.is_available() && binding.owner() == owner
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 
 use std::ops::ControlFlow;
 
-use super::allocate::is_free_for;
 use super::counts::PoolCounts;
 use super::layout::{Owner, PoolId, Range};
 use super::page::CHUNK;
@@ -40,8 +39,8 @@ impl Table {
     ) -> bool {
         let state = self.state.load();
         let Some(pool) = state.pool(pool) else { return true };
-        let fresh = ((owner, which) == (Owner::Primary, Which::All))
-            .then(|| pool.peek_fresh(&self.directory, &state.layout))
+        let fresh = (which == Which::All)
+            .then(|| pool.peek_fresh(&self.directory, &state.layout, owner))
             .into_iter()
             .flatten();
         // What queues was bound once, but for one that was taken and put back.
@@ -54,7 +53,7 @@ impl Table {
             }
             budget -= 1;
             let seen = self.look(resource, guard);
-            if is_free_for(seen.binding(), owner)
+            if pool.is_free_for(resource, seen.binding(), owner)
                 && !state.layout.is_reserved(resource)
                 && each(resource, seen).is_break()
             {

@@ -44,12 +44,20 @@ pub enum ItemKind {
     Fqdn = 9,
     /// The whole relay agent information, option 82, if it says more than circuit ID and remote ID.
     RelayInformation = 10,
+    /// IAID, then DUID: an identity association for addresses (RFC 8415 §12).
+    IaAddresses = 11,
+    /// IAID, then DUID: an identity association for delegated prefixes.
+    IaPrefixes = 12,
+    /// The link-address nearest to the client (RFC 8415 §13.1).
+    LinkAddress = 13,
+    /// Interface-Id of the relay nearest to the client (RFC 8415 §21.18).
+    InterfaceId = 14,
 }
 
 /// Which item names the client, and its octets: two packets with one key are one client.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct ClientKey<'a> {
-    /// `Identifier`, `Hardware`, `CircuitId` or `RemoteId`.
+    /// `Identifier`, `Hardware`, `CircuitId` or `RemoteId`; in DHCPv6 `IaAddresses` or `IaPrefixes`.
     pub kind: ItemKind,
     /// The item's data, never cut short.
     pub octets: &'a [u8],
@@ -201,7 +209,15 @@ impl ItemKind {
     /// Whether an item of this kind may name a client.
     #[must_use]
     pub fn is_identity(self) -> bool {
-        matches!(self, Self::Hardware | Self::Identifier | Self::CircuitId | Self::RemoteId)
+        matches!(
+            self,
+            Self::Hardware
+                | Self::Identifier
+                | Self::CircuitId
+                | Self::RemoteId
+                | Self::IaAddresses
+                | Self::IaPrefixes
+        )
     }
 
     /// Whether an item of this kind is for people and other servers to read, and decides nothing.
@@ -224,6 +240,10 @@ impl ItemKind {
             8 => Self::HostName,
             9 => Self::Fqdn,
             10 => Self::RelayInformation,
+            11 => Self::IaAddresses,
+            12 => Self::IaPrefixes,
+            13 => Self::LinkAddress,
+            14 => Self::InterfaceId,
             _ => return None,
         })
     }
@@ -318,7 +338,7 @@ mod tests {
         fn a_client_read_back_is_the_client_written(
             identity in proptest::collection::vec(any::<u8>(), 0..600),
             others in proptest::collection::vec(
-                (1..=10_u8, proptest::collection::vec(any::<u8>(), 0..300)), 0..8),
+                (1..=14_u8, proptest::collection::vec(any::<u8>(), 0..300)), 0..8),
         ) {
             let mut builder = Client::builder(key(&identity));
             for (kind, data) in &others {

@@ -3,12 +3,15 @@
 //! Built from the configuration and immutable; a reload builds another. Pools and networks are
 //! named by where they begin, not by their place in the file, so that a name means the same before
 //! and after a reload, and a worker that still holds the old configuration cannot reach into the
-//! wrong pool.
+//! wrong pool. A layout of IPv6 has a plan beside it, which says what the numbers stand for.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use super::resource::ResourceId;
-use crate::config::model::{Config, Network, Pool};
+use super::plan::{Plan, Unplaceable};
+use super::resource::{Resource, ResourceId};
+use crate::config::model::{Config, Network, Pool, PrefixPool};
+use crate::wire::Ipv6Prefix;
 
 /// One dynamic range, named by its first address.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -29,6 +32,24 @@ pub enum Owner {
     Secondary,
 }
 
+/// What kind of pool it is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Shape {
+    /// Its addresses get a number when they are first spoken of.
+    pub(super) is_sparse: bool,
+    /// Which are the primary's and which the secondary's, they say themselves.
+    pub(super) is_split: bool,
+}
+
+impl Owner {
+    /// Where addresses say it themselves: the odd ones are the primary's (RFC 8156 §4.2.1.1), and a
+    /// number is odd just if its address is.
+    #[must_use]
+    pub fn by_parity(resource: ResourceId) -> Self {
+        if resource.0 & 1 == 1 { Self::Primary } else { Self::Secondary }
+    }
+}
+
 /// Addresses from the first to the last, both included.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Range {
@@ -45,10 +66,14 @@ pub struct Layout {
     subnets: Vec<(Range, NetworkId)>,
     /// Ascending, never overlapping.
     pools: Vec<Range>,
+    /// Pools of which the addresses themselves say whose they are: ascending.
+    split: Vec<Range>,
     /// Ascending, each once.
     reserved: Vec<ResourceId>,
     /// Subnets that are served with a partner: ascending, never overlapping.
     shared: Vec<(Range, u16)>,
+    /// What the numbers stand for; `None` where each is an IPv4 address itself.
+    plan: Option<Arc<Plan>>,
 }
 
 impl PoolId {
@@ -130,7 +155,138 @@ impl Layout {
         pools.sort_unstable();
         reserved.sort_unstable();
         reserved.dedup();
-        Self { subnets, pools, reserved, shared: Vec::new() }
+        Self { subnets, pools, reserved, split: Vec::new(), shared: Vec::new(), plan: None }
+    }
+
+    /// The layout of a checked configuration's IPv6, to take the place of `before`, if there is one.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn of_ipv6(config: &Config, before: Option<&Self>) -> Result<Self, Unplaceable> {
+        let plan = Plan::of(config, before.and_then(|before| before.plan.as_deref()))?;
+        let (mut subnets, mut pools, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+        let mut split = Vec::new();
+        for network in &config.networks6 {
+            let lowest = network.subnets.iter().min_by_key(|subnet| subnet.prefix);
+            let Some(id) = lowest.and_then(|subnet| plan.name_of(subnet)) else { continue };
+            for subnet in &network.subnets {
+                let ranges = plan.ranges_of(subnet);
+                shared.extend(
+                    subnet
+                        .failover
+                        .iter()
+                        .flat_map(|place| ranges.iter().map(|range| (*range, *place))),
+                );
+                subnets.extend(ranges.into_iter().map(|range| (range, NetworkId(id))));
+                let of_addresses = subnet.pools.iter();
+                let of_addresses: Vec<_> =
+                    of_addresses.filter_map(|pool| plan.range_of_pool(pool)).collect();
+                if subnet.failover.is_some() {
+                    split.extend_from_slice(&of_addresses);
+                }
+                pools.extend(of_addresses);
+                let prefixes = subnet.prefix_pools.iter();
+                pools.extend(prefixes.filter_map(|pool| plan.range_of_prefix_pool(pool)));
+            }
+        }
+        let mut reserved = Vec::new();
+        for row in &config.reservations6 {
+            let prefixes = row.prefixes.iter();
+            let prefixes = prefixes.map(|it| Ipv6Prefix::containing(it.address, it.len).into());
+            let addresses = row.addresses.iter().map(|address| Resource::from(*address));
+            for resource in addresses.chain(prefixes) {
+                reserved.push(plan.place(resource).ok_or(Unplaceable::Full)?);
+            }
+        }
+        let this = Self::new(subnets, pools, reserved).with_relationships(shared);
+        split.sort_unstable();
+        Ok(Self { split, plan: Some(Arc::new(plan)), ..this })
+    }
+
+    /// The number of a resource, if it has one. One without was never leased.
+    #[must_use]
+    pub fn find(&self, resource: Resource) -> Option<ResourceId> {
+        match (&self.plan, resource) {
+            (None, Resource::Ipv4(address)) => Some(address.into()),
+            (Some(plan), Resource::Ipv6(_) | Resource::Prefix(_)) => plan.find(resource),
+            _ => None,
+        }
+    }
+
+    /// The number of a resource that is about to be leased, a new one if it has none; `None` if there
+    /// are no more for its pool, or it is of another protocol.
+    #[must_use]
+    pub fn place(&self, resource: Resource) -> Option<ResourceId> {
+        match (&self.plan, resource) {
+            (Some(plan), Resource::Ipv6(_) | Resource::Prefix(_)) => plan.place(resource),
+            _ => self.find(resource),
+        }
+    }
+
+    /// The same for one that is leased, by a pool of this configuration or not.
+    pub(super) fn place_leased(&self, resource: Resource) -> Option<ResourceId> {
+        match (&self.plan, resource) {
+            (Some(plan), Resource::Ipv6(_) | Resource::Prefix(_)) => plan.place_leased(resource),
+            _ => self.find(resource),
+        }
+    }
+
+    /// What a number stands for; `None` for one that nothing was ever given.
+    #[must_use]
+    pub fn resource(&self, id: ResourceId) -> Option<Resource> {
+        match &self.plan {
+            None => Some(id.ipv4().into()),
+            Some(plan) => plan.resource(id),
+        }
+    }
+
+    /// The name of a network of the configuration's IPv6.
+    #[must_use]
+    pub fn network_named(&self, network: &Network<Ipv6Addr>) -> Option<NetworkId> {
+        let lowest = network.subnets.iter().min_by_key(|subnet| subnet.prefix)?;
+        Some(NetworkId(self.plan.as_ref()?.name_of(lowest)?))
+    }
+
+    /// The name of a pool of IPv6 addresses of the configuration.
+    #[must_use]
+    pub fn pool_named(&self, pool: &Pool<Ipv6Addr>) -> Option<PoolId> {
+        Some(PoolId(self.plan.as_ref()?.range_of_pool(pool)?.first))
+    }
+
+    /// The name of a pool of prefixes of the configuration.
+    #[must_use]
+    pub fn prefix_pool_named(&self, pool: &PrefixPool) -> Option<PoolId> {
+        Some(PoolId(self.plan.as_ref()?.range_of_prefix_pool(pool)?.first))
+    }
+
+    /// What kind of pool it is.
+    pub(super) fn shape(&self, pool: PoolId) -> Shape {
+        let is_split = self.split.binary_search_by_key(&pool.0, |range| range.first).is_ok();
+        Shape { is_sparse: self.is_sparse(pool), is_split }
+    }
+
+    /// Whose an address is for ever, where two partners share its pool so (RFC 8156 §4.2.1.1).
+    #[must_use]
+    pub fn fixed_owner(&self, resource: ResourceId) -> Option<Owner> {
+        let after = self.split.partition_point(|range| range.first <= resource);
+        let range = self.split.get(after.checked_sub(1)?)?;
+        range.contains(resource).then(|| Owner::by_parity(resource))
+    }
+
+    /// Whether the pool is too large for all that is in it to have a number from the beginning.
+    #[must_use]
+    pub fn is_sparse(&self, pool: PoolId) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.is_sparse(pool))
+    }
+
+    /// What a number that was drawn stands for in a sparse pool: any of it, each as likely.
+    pub(super) fn drawn(&self, pool: PoolId, number: u128) -> Option<Resource> {
+        self.plan.as_ref()?.drawn(pool, number)
+    }
+
+    /// How many of a sparse pool were ever spoken of.
+    pub(super) fn given(&self, pool: PoolId) -> u32 {
+        self.plan.as_ref().map_or(0, |plan| plan.given(pool))
     }
 
     /// With these ranges served with a partner, each in the relationship at that place of the

@@ -4,12 +4,14 @@
 //! table     all of it: look, swap, list          slot      one address, one atomic pointer
 //!   allocate  choose a free address              page      address to slot
 //!   available look at the free ones
+//!   sparse    choose one of very many
 //!   restore   recovery                           index     client to addresses
 //!   adopt     a reload's layout                  queue     free addresses, oldest first
 //!   expiry    what time ends                     pool      the queues of one pool
 //!   counts    how full                           untold   what the partner must hear (bits)
 //!   ending    what time makes of a binding       view     what may be done with a partner
 //! resource  what the table numbers               shared_views  the views as threads share them
+//! plan      what numbers stand for in IPv6       run           the numbers of one pool
 //! ```
 
 mod adopt;
@@ -31,12 +33,15 @@ mod limit;
 #[cfg(not(loom))]
 mod model_tests;
 mod page;
+mod plan;
 mod pool;
 mod queue;
 mod resource;
 mod restore;
+mod run;
 mod shared_views;
 mod slot;
+mod sparse;
 #[cfg(test)]
 #[cfg(not(loom))]
 mod stress_tests;
@@ -54,6 +59,7 @@ pub use expiry::Sweep;
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};
+pub use plan::Unplaceable;
 pub use resource::{Resource, ResourceId};
 pub use restore::{Restored, Spread, in_turn};
 pub use shared_views::{Follower, SharedViews};

@@ -6,7 +6,9 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
 
+use super::layout::Owner;
 use crate::wire::Ipv6Prefix;
 
 /// One thing that can be leased.
@@ -32,6 +34,38 @@ impl Resource {
             Self::Ipv4(address) => Some(address),
             Self::Ipv6(_) | Self::Prefix(_) => None,
         }
+    }
+}
+
+impl Resource {
+    /// Whether a host may have it: an address of which the standards keep the interface identifier for
+    /// something else is nobody's (RFC 8415 §13.1; RFC 5453, RFC 2526 §2).
+    #[must_use]
+    pub fn is_assignable(self) -> bool {
+        const ANYCAST: RangeInclusive<u64> = 0xfdff_ffff_ffff_ff80..=0xfdff_ffff_ffff_ffff;
+        const ETHERNET_BLOCK: RangeInclusive<u64> = 0x0200_5eff_fe00_0000..=0x0200_5eff_feff_ffff;
+        match self {
+            Self::Ipv6(address) => {
+                let interface = address.to_bits() as u64;
+                let is_kept = |kept: &RangeInclusive<u64>| kept.contains(&interface);
+                interface != 0 && ![ANYCAST, ETHERNET_BLOCK].iter().any(is_kept)
+            }
+            Self::Ipv4(_) | Self::Prefix(_) => true,
+        }
+    }
+}
+
+impl Resource {
+    /// The address itself or its neighbour, whichever is the owner's where addresses say whose they are
+    /// (RFC 8156 §4.2.1.1).
+    #[must_use]
+    pub fn of_owner(self, owner: Owner) -> Self {
+        let Self::Ipv6(address) = self else { return self };
+        let bits = address.to_bits();
+        Self::Ipv6(Ipv6Addr::from_bits(match owner {
+            Owner::Primary => bits | 1,
+            Owner::Secondary => bits & !1,
+        }))
     }
 }
 

@@ -18,7 +18,7 @@ use super::layout::{Layout, NetworkId, PoolId};
 use super::page::{CHUNK, Directory};
 use super::pool::Pool;
 use super::queue::FreeQueue;
-use super::resource::ResourceId;
+use super::resource::{Resource, ResourceId};
 use super::slot::Seen;
 use super::untold::Listener;
 
@@ -50,7 +50,8 @@ impl Table {
     /// A table without bindings. Its memory grows with them, not with the layout.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
-        let pools = layout.pools().map(|(_, range)| Arc::new(Pool::new(range))).collect();
+        let new = |(id, range)| Arc::new(Pool::new(range, layout.shape(id)));
+        let pools = layout.pools().map(new).collect();
         Self {
             directory: Directory::new(),
             index: Index::new(layout.count()),
@@ -70,6 +71,30 @@ impl Table {
     #[must_use]
     pub fn layout_number(&self) -> u64 {
         self.state.load().number
+    }
+
+    /// What a number stands for; see [`Layout::resource`].
+    #[must_use]
+    pub fn resource(&self, id: ResourceId) -> Option<Resource> {
+        self.state.load().layout.resource(id)
+    }
+
+    /// The number of a resource; see [`Layout::find`].
+    #[must_use]
+    pub fn find(&self, resource: Resource) -> Option<ResourceId> {
+        self.state.load().layout.find(resource)
+    }
+
+    /// The number of a resource that is about to be leased; see [`Layout::place`].
+    #[must_use]
+    pub fn place(&self, resource: Resource) -> Option<ResourceId> {
+        self.state.load().layout.place(resource)
+    }
+
+    /// The number of a resource that is leased, by a pool that there is or not.
+    #[must_use]
+    pub fn place_leased(&self, resource: Resource) -> Option<ResourceId> {
+        self.state.load().layout.place_leased(resource)
     }
 
     /// What is seen under the guard stays readable until the guard goes; so a guard is for one
@@ -257,7 +282,7 @@ impl State {
         let is_theirs = binding.is_kept() && layout.relationship_of(resource).is_some();
         let pool =
             self.pool_at(resource).filter(|_| !is_theirs && !layout.is_reserved(resource))?;
-        Some(pool.queue(binding.owner()))
+        Some(pool.queue(pool.owner_of(resource, Some(binding))))
     }
 
     /// The pool that the address lies in.

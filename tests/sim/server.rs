@@ -14,7 +14,7 @@ use dhcp_user::lease::{
     in_turn,
 };
 use dhcp_user::server::{
-    Answer, InterfaceAddress, InterfaceAddresses, Service, Workspace, World as Surroundings,
+    Answer, Change, InterfaceAddress, InterfaceAddresses, Service, Workspace, World as Surroundings,
 };
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::failover::{Message, Packet, Rejection, State};
@@ -280,11 +280,11 @@ impl Server {
         let answer = world.answer(&request.arrival, &request.octets, work, &mut buffer);
         let alone: Vec<_> = views.0.iter().map(|view| view.takeover.is_some()).collect();
         for change in core.work.changes() {
-            let record = Record::Binding(change.address, recorded(sabotage, &change.binding));
+            let record = Record::Binding(ipv4(change), recorded(sabotage, &change.binding));
             core.appended[usize::from(WORKER)] = self.disk.append(WORKER, record);
         }
         if sabotage == Some(Sabotage::Untold) {
-            let changed: Vec<_> = core.work.changes().iter().map(|it| it.address).collect();
+            let changed: Vec<_> = core.work.changes().iter().map(ipv4).collect();
             for address in changed {
                 core.alter(address, |binding| binding.told = Told::Acknowledged);
             }
@@ -526,6 +526,11 @@ impl Core {
             endpoints[relationship].handle(time, event, table, actions);
         }
     }
+}
+
+/// The address that changed; only DHCPv4 is spoken here.
+fn ipv4(change: &Change) -> Ipv4Addr {
+    change.resource.ipv4().expect("only DHCPv4 is spoken here")
 }
 
 /// A binding as the journal gets it.

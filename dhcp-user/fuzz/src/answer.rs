@@ -126,9 +126,10 @@ impl Server {
 fn check_changes(table: &Table, work: &Workspace) {
     let guard = table.pin();
     for change in work.changes() {
-        assert!(table.layout().covers(change.address), "{} is nobody's to give", change.address);
-        let held = table.seen(change.address, &guard).and_then(|seen| seen.binding());
-        let last = work.changes().iter().rfind(|other| other.address == change.address);
+        let address = change.resource.ipv4().expect("it was asked by DHCPv4");
+        assert!(table.layout().covers(address), "{address} is nobody's to give");
+        let held = table.seen(address, &guard).and_then(|seen| seen.binding());
+        let last = work.changes().iter().rfind(|other| other.resource == change.resource);
         let last = last.map(|change| &change.binding);
         assert_eq!(held, last, "what is journalled is what holds");
     }

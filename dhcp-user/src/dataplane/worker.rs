@@ -219,7 +219,7 @@ impl Worker {
     fn journal(&mut self) -> Result<Option<Sequence>, NotJournalled> {
         let mut last = Ok(None);
         for change in self.scratch.changes() {
-            match self.appender.append(change.address, &change.binding) {
+            match self.appender.append(change.resource, &change.binding) {
                 Ok(sequence) => last = last.map(|_| Some(sequence)),
                 // Not to be acknowledged; the rest is journalled all the same.
                 Err(_) => last = Err(NotJournalled),

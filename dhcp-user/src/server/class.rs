@@ -1,34 +1,58 @@
 //! Which classes a client is in.
 
 use super::identity::Speaker;
-use crate::config::model::{Class, Pattern, Test};
+use crate::config::model::{Class, LimitPer, Pattern, Test};
+
+/// A client as classes and limits know it, whichever protocol it speaks.
+pub(super) trait Subject {
+    /// Whether the test holds of it.
+    fn holds(&self, test: &Test) -> bool;
+
+    /// Which subscriber it is, where leases are counted so; `None` if it says nothing of that.
+    fn subscriber(&self, per: LimitPer) -> Option<Vec<u8>>;
+}
 
 /// Appends to `members` the indexes of the classes that the client is in, ascending.
-pub(super) fn classify(classes: &[Class], speaker: &Speaker<'_>, members: &mut Vec<usize>) {
+pub(super) fn classify(classes: &[Class], client: &impl Subject, members: &mut Vec<usize>) {
     let is_member = |class: &Class| {
-        class.alternatives.iter().any(|tests| tests.iter().all(|test| holds(test, speaker)))
+        class.alternatives.iter().any(|tests| tests.iter().all(|test| client.holds(test)))
     };
     members.extend((0..classes.len()).filter(|index| is_member(&classes[*index])));
 }
 
-fn holds(test: &Test, speaker: &Speaker<'_>) -> bool {
-    let matches = |pattern: &Pattern, octets: Option<&[u8]>| {
-        octets.is_some_and(|octets| is_match(pattern, octets))
-    };
-    match test {
-        Test::VendorClass(pattern) => matches(pattern, speaker.vendor_class),
-        Test::UserClass(pattern) => {
-            speaker.user_class.is_some_and(|data| is_user_class(pattern, data))
+impl Subject for Speaker<'_> {
+    fn holds(&self, test: &Test) -> bool {
+        let matches = |pattern: &Pattern, octets: Option<&[u8]>| {
+            octets.is_some_and(|octets| is_match(pattern, octets))
+        };
+        match test {
+            Test::VendorClass(pattern) => matches(pattern, self.vendor_class),
+            Test::UserClass(pattern) => {
+                self.user_class.is_some_and(|data| is_user_class(pattern, data))
+            }
+            Test::HardwarePrefix(octets) => self.hardware.octets().starts_with(octets),
+            Test::Relay(prefix) => !self.relay.is_unspecified() && prefix.contains(self.relay),
+            Test::CircuitId(pattern) => matches(pattern, self.circuit_id),
+            Test::RemoteId(pattern) => matches(pattern, self.remote_id),
+            Test::LinkAddress(_) | Test::InterfaceId(_) | Test::Duid(_) => false,
         }
-        Test::HardwarePrefix(octets) => speaker.hardware.octets().starts_with(octets),
-        Test::Relay(prefix) => !speaker.relay.is_unspecified() && prefix.contains(speaker.relay),
-        Test::CircuitId(pattern) => matches(pattern, speaker.circuit_id),
-        Test::RemoteId(pattern) => matches(pattern, speaker.remote_id),
-        Test::LinkAddress(_) | Test::InterfaceId(_) | Test::Duid(_) => false,
+    }
+
+    fn subscriber(&self, per: LimitPer) -> Option<Vec<u8>> {
+        let relay = self.relay.octets();
+        match per {
+            // A circuit ID means something to its own relay only (RFC 3046 §3.1).
+            LimitPer::CircuitId => self.circuit_id.map(|circuit| [&relay, circuit].concat()),
+            // A remote ID is unique everywhere (RFC 3046 §3.2).
+            LimitPer::RemoteId => self.remote_id.map(<[u8]>::to_vec),
+            LimitPer::Relay => (!self.relay.is_unspecified()).then(|| relay.to_vec()),
+            LimitPer::Class => Some(Vec::new()),
+            LimitPer::InterfaceId | LimitPer::Duid => None,
+        }
     }
 }
 
-fn is_match(pattern: &Pattern, octets: &[u8]) -> bool {
+pub(super) fn is_match(pattern: &Pattern, octets: &[u8]) -> bool {
     match pattern {
         Pattern::Is(whole) => octets == whole,
         Pattern::Begins(start) => octets.starts_with(start),

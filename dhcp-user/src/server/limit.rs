@@ -4,15 +4,17 @@
 //! places that it reserved before; whoever wins the swap that ends it gives them back. Both find
 //! the subscribers in what is stored with the binding, so they always agree.
 
-use super::class::classify;
+use super::class::{Subject, classify};
 use super::identity::Speaker;
-use crate::config::model::{Class, Limit, LimitPer};
+use crate::config::model::{Class, Limit};
 use crate::lease::{Client, Limits, Reserved};
 
 /// The configured limits.
 #[derive(Debug)]
 pub(super) struct LimitSet {
     limits: Vec<Limit>,
+    /// The number that the first one is counted under.
+    first: u32,
     /// Which of the sets that this process counted by.
     generation: u32,
 }
@@ -28,7 +30,12 @@ pub(super) struct Subscriber {
 
 impl LimitSet {
     pub(super) fn new(limits: &[Limit], generation: u32) -> Self {
-        Self { limits: limits.to_vec(), generation }
+        Self { limits: limits.to_vec(), first: 0, generation }
+    }
+
+    /// Those of DHCPv6 are counted for themselves.
+    pub(super) fn of_dhcpv6(self) -> Self {
+        Self { first: 1 << 31, ..self }
     }
 
     pub(super) fn counting_as(self, generation: u32) -> Self {
@@ -44,13 +51,17 @@ impl LimitSet {
     }
 
     /// Whom a lease of this client is counted for.
-    pub(super) fn subscribers(&self, speaker: &Speaker<'_>, members: &[usize]) -> Vec<Subscriber> {
+    pub(super) fn subscribers(&self, client: &impl Subject, members: &[usize]) -> Vec<Subscriber> {
         let applies = |limit: &Limit| limit.class.is_none_or(|class| members.contains(&class));
-        (0..)
+        (self.first..)
             .zip(&self.limits)
             .filter(|(_, limit)| applies(limit))
             .filter_map(|(index, limit)| {
-                Some(Subscriber { limit: index, key: key(limit.per, speaker)?, max: limit.leases })
+                Some(Subscriber {
+                    limit: index,
+                    key: client.subscriber(limit.per)?,
+                    max: limit.leases,
+                })
             })
             .collect()
     }
@@ -83,19 +94,5 @@ impl Subscriber {
     /// A lease ended.
     pub(super) fn release(&self, limits: &Limits) {
         limits.release(self.limit, &self.key);
-    }
-}
-
-/// `None` if the client says nothing that the limit counts by.
-fn key(per: LimitPer, speaker: &Speaker<'_>) -> Option<Vec<u8>> {
-    let relay = speaker.relay.octets();
-    match per {
-        // A circuit ID means something to its own relay only (RFC 3046 §3.1).
-        LimitPer::CircuitId => speaker.circuit_id.map(|circuit| [&relay, circuit].concat()),
-        // A remote ID is unique everywhere (RFC 3046 §3.2).
-        LimitPer::RemoteId => speaker.remote_id.map(<[u8]>::to_vec),
-        LimitPer::Relay => (!speaker.relay.is_unspecified()).then(|| relay.to_vec()),
-        LimitPer::Class => Some(Vec::new()),
-        LimitPer::InterfaceId | LimitPer::Duid => None,
     }
 }

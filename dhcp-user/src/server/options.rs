@@ -14,6 +14,8 @@ pub(super) struct Base {
     /// For each code the place in `options` of its option, plus one; zero is absent. Clients ask for
     /// a dozen options each, most of which nobody has.
     places: Box<[u8; 256]>,
+    /// Of DHCPv6, ascending by code.
+    options6: Vec<(u16, Box<[u8]>)>,
     parameters: Parameters,
 }
 
@@ -32,7 +34,17 @@ impl Base {
         for (place, (code, _)) in (1..=u8::MAX).zip(&options) {
             places[usize::from(*code)] = place;
         }
-        Self { options, places, parameters }
+        let mut options6 = std::collections::BTreeMap::new();
+        for scope in scopes {
+            options6.extend(scope.options6.iter().map(|(code, data)| (*code, data.as_slice())));
+        }
+        let options6 = options6.into_iter().map(|(code, data)| (code, data.into())).collect();
+        Self { options, places, options6, parameters }
+    }
+
+    fn option6(&self, code: u16) -> Option<&[u8]> {
+        let at = self.options6.binary_search_by_key(&code, |(code, _)| *code).ok()?;
+        Some(&self.options6[at].1)
     }
 
     fn option(&self, code: u8) -> Option<&[u8]> {
@@ -66,6 +78,13 @@ impl<'a> Layers<'a> {
         self.nearer()
             .find_map(|scope| scope.options.get(&code).map(Vec::as_slice))
             .or_else(|| self.base.option(code))
+    }
+
+    /// The same of DHCPv6.
+    pub(super) fn option6(&self, code: u16) -> Option<&'a [u8]> {
+        self.nearer()
+            .find_map(|scope| scope.options6.get(&code).map(Vec::as_slice))
+            .or_else(|| self.base.option6(code))
     }
 
     /// Every code that some level has, ascending.

@@ -2,56 +2,57 @@
 
 use std::net::Ipv4Addr;
 
-use crate::config::model::Prefix;
+use crate::config::model::{Address, Prefix};
 
 /// Longest-prefix match: prefixes may nest, and the innermost one that holds an address wins.
 ///
 /// Prefixes can only nest or be apart, so they cut the address space into runs that each have one
 /// innermost prefix; those are kept sorted, and a lookup is one binary search.
 #[derive(Debug)]
-pub(super) struct PrefixMap<T> {
+pub(super) struct PrefixMap<T, A: Address = Ipv4Addr> {
     /// First address of each run and whose it is, ascending; a run ends where the next begins.
-    runs: Vec<(u32, Option<T>)>,
+    runs: Vec<(A::Bits, Option<T>)>,
 }
 
-impl<T: Copy> PrefixMap<T> {
+impl<T: Copy, A: Address> PrefixMap<T, A> {
     /// Of two equal prefixes the first one counts.
-    pub(super) fn new(mut entries: Vec<(Prefix, T)>) -> Self {
+    pub(super) fn new(mut entries: Vec<(Prefix<A>, T)>) -> Self {
         // An outer prefix stands before those inside it; the sort is stable.
-        entries.sort_by_key(|(prefix, _)| (u32::from(prefix.address), prefix.len));
+        entries.sort_by_key(|(prefix, _)| *prefix);
         entries.dedup_by_key(|(prefix, _)| *prefix);
         let mut map = Self { runs: Vec::with_capacity(2 * entries.len()) };
-        let mut open: Vec<(u64, T)> = Vec::new();
+        let mut open: Vec<(A, T)> = Vec::new();
         for (prefix, value) in entries {
-            let first = u64::from(u32::from(prefix.address));
-            map.close(&mut open, first);
-            open.push((first + (1_u64 << (32 - u32::from(prefix.len.min(32)))), value));
-            map.begin(first, Some(value));
+            map.close(&mut open, Some(prefix.first()));
+            open.push((prefix.last(), value));
+            map.begin(prefix.first(), Some(value));
         }
-        map.close(&mut open, 1 << 32);
+        map.close(&mut open, None);
         map
     }
 
     /// What the innermost prefix around `address` stands for.
-    pub(super) fn get(&self, address: Ipv4Addr) -> Option<T> {
-        let after = self.runs.partition_point(|(first, _)| *first <= u32::from(address));
+    pub(super) fn get(&self, address: A) -> Option<T> {
+        let bits = address.bits();
+        let after = self.runs.partition_point(|(first, _)| *first <= bits);
         self.runs.get(after.checked_sub(1)?).and_then(|(_, value)| *value)
     }
 
-    /// Ends the prefixes that end at `first` or before it.
-    fn close(&mut self, open: &mut Vec<(u64, T)>, first: u64) {
-        while let Some(&(end, _)) = open.last().filter(|(end, _)| *end <= first) {
-            open.pop();
-            self.begin(end, open.last().map(|(_, value)| *value));
+    /// Ends the prefixes that end before `first`, or at the end of all.
+    fn close(&mut self, open: &mut Vec<(A, T)>, first: Option<A>) {
+        let ends = |last: A| first.is_none_or(|first| last < first);
+        while let Some((last, _)) = open.pop_if(|(last, _)| ends(*last)) {
+            if let Some(next) = last.next() {
+                self.begin(next, open.last().map(|(_, value)| *value));
+            }
         }
     }
 
-    fn begin(&mut self, first: u64, value: Option<T>) {
-        let Ok(first) = u32::try_from(first) else { return };
+    fn begin(&mut self, first: A, value: Option<T>) {
         // Several prefixes may begin or end at one address: the last word is the innermost's.
         match self.runs.last_mut() {
-            Some(last) if last.0 == first => last.1 = value,
-            _ => self.runs.push((first, value)),
+            Some(last) if last.0 == first.bits() => last.1 = value,
+            _ => self.runs.push((first.bits(), value)),
         }
     }
 }
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_innermost_prefix_wins_and_the_outer_one_resumes_behind_it() {
-        let map = PrefixMap::new(vec![
+        let map = PrefixMap::<_>::new(vec![
             (prefix(0x0a00_0000, 8), 'a'),
             (prefix(0x0a01_0000, 16), 'b'),
             (prefix(0xffff_ff00, 24), 'z'),
@@ -95,7 +96,7 @@ mod tests {
                 .enumerate()
                 .map(|(index, (bits, len))| (prefix(bits << 28 | bits << 3, len), index))
                 .collect();
-            let map = PrefixMap::new(entries.clone());
+            let map = PrefixMap::<_>::new(entries.clone());
             for (bits, low) in probes {
                 let address = bits << 28 | bits << 3 ^ u32::from(low & 15);
                 let longest = entries

@@ -12,10 +12,7 @@ use crate::wire::HardwareAddress;
 #[derive(Debug, Default)]
 pub(super) struct Reservations {
     rows: Vec<Reserved>,
-    by_hardware: HashMap<HardwareAddress, u32>,
-    by_identifier: HashMap<Box<[u8]>, u32>,
-    by_circuit_id: HashMap<Box<[u8]>, u32>,
-    by_remote_id: HashMap<Box<[u8]>, u32>,
+    clients: Clients,
     by_address: HashMap<Ipv4Addr, u32>,
 }
 
@@ -25,22 +22,36 @@ pub(super) struct Reserved {
     pub(super) address: Option<Ipv4Addr>,
     pub(super) host_name: Option<Box<str>>,
     pub(super) scope: Option<Box<Scope>>,
-    /// The same client's next reservation, in the file's order: it may have one on each network.
-    next: Option<u32>,
+}
+
+/// The places of reservations, by their clients.
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    by_hardware: HashMap<HardwareAddress, u32>,
+    by_identifier: HashMap<Box<[u8]>, u32>,
+    by_circuit_id: HashMap<Box<[u8]>, u32>,
+    by_remote_id: HashMap<Box<[u8]>, u32>,
+    /// Of each, the same client's next one, in the file's order: it may have one on each network.
+    next: Vec<Option<u32>>,
+}
+
+/// What a client says by which a reservation may know it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Known<'a> {
+    pub(super) hardware: Option<HardwareAddress>,
+    pub(super) identifier: Option<&'a [u8]>,
+    pub(super) circuit_id: Option<&'a [u8]>,
+    pub(super) remote_id: Option<&'a [u8]>,
 }
 
 impl Reservations {
     pub(super) fn new(reservations: &[model::Reservation]) -> Self {
-        let mut this = Self { rows: Vec::with_capacity(reservations.len()), ..Self::default() };
-        // Backwards, so that the first row of a client heads its chain.
-        for (index, reservation) in reservations.iter().enumerate().rev() {
-            let Ok(index) = u32::try_from(index) else { continue };
-            let next = match &reservation.client {
-                ReservedFor::Hardware(hardware) => this.by_hardware.insert(*hardware, index),
-                ReservedFor::Identifier(octets) => put(&mut this.by_identifier, octets, index),
-                ReservedFor::CircuitId(octets) => put(&mut this.by_circuit_id, octets, index),
-                ReservedFor::RemoteId(octets) => put(&mut this.by_remote_id, octets, index),
-            };
+        let mut this = Self {
+            rows: Vec::with_capacity(reservations.len()),
+            clients: Clients::new(reservations.iter().map(|row| &row.client)),
+            by_address: HashMap::new(),
+        };
+        for (index, reservation) in (0..).zip(reservations) {
             if let Some(address) = reservation.address {
                 this.by_address.insert(address, index);
             }
@@ -48,41 +59,64 @@ impl Reservations {
                 address: reservation.address,
                 host_name: reservation.host_name.as_deref().map(Into::into),
                 scope: reservation.scope.clone(),
-                next,
             });
         }
-        this.rows.reverse();
         this
     }
 
-    /// What is kept for this client where `suits` holds for an address. What names it most closely
-    /// counts: client identifier, hardware address, circuit, remote end.
+    /// What is kept for this client where `suits` holds for an address.
     pub(super) fn of(
         &self,
         speaker: &Speaker<'_>,
         suits: impl Fn(Ipv4Addr) -> bool,
     ) -> Option<&Reserved> {
-        let heads = [
-            speaker.identifier.and_then(|octets| self.by_identifier.get(octets)),
-            self.by_hardware.get(&speaker.hardware),
-            speaker.circuit_id.and_then(|octets| self.by_circuit_id.get(octets)),
-            speaker.remote_id.and_then(|octets| self.by_remote_id.get(octets)),
-        ];
-        heads
-            .into_iter()
-            .flatten()
-            .flat_map(|head| self.chain(*head))
-            .find(|row| row.address.is_none_or(&suits))
+        let known = Known {
+            hardware: Some(speaker.hardware),
+            identifier: speaker.identifier,
+            circuit_id: speaker.circuit_id,
+            remote_id: speaker.remote_id,
+        };
+        let mut rows = self.clients.places(known).filter_map(|place| self.rows.get(place));
+        rows.find(|row| row.address.is_none_or(&suits))
     }
 
     /// Whether `address` is kept for some client: nobody else gets it.
     pub(super) fn contains(&self, address: Ipv4Addr) -> bool {
         self.by_address.contains_key(&address)
     }
+}
 
-    fn chain(&self, head: u32) -> impl Iterator<Item = &Reserved> {
-        let row = |index: u32| self.rows.get(index as usize);
-        std::iter::successors(row(head), move |reserved| reserved.next.and_then(row))
+impl Clients {
+    /// Of reservations in the file's order.
+    pub(super) fn new<'a>(
+        clients: impl ExactSizeIterator<Item = &'a ReservedFor> + DoubleEndedIterator,
+    ) -> Self {
+        let mut this = Self { next: vec![None; clients.len()], ..Self::default() };
+        // Backwards, so that the first one of a client heads its chain.
+        for (place, client) in clients.enumerate().rev() {
+            let Ok(index) = u32::try_from(place) else { continue };
+            this.next[place] = match client {
+                ReservedFor::Hardware(hardware) => this.by_hardware.insert(*hardware, index),
+                ReservedFor::Identifier(octets) => put(&mut this.by_identifier, octets, index),
+                ReservedFor::CircuitId(octets) => put(&mut this.by_circuit_id, octets, index),
+                ReservedFor::RemoteId(octets) => put(&mut this.by_remote_id, octets, index),
+            };
+        }
+        this
+    }
+
+    /// A client's reservations. What names it most closely counts first: client identifier, hardware
+    /// address, circuit, remote end.
+    pub(super) fn places(&self, known: Known<'_>) -> impl Iterator<Item = usize> {
+        let heads = [
+            known.identifier.and_then(|octets| self.by_identifier.get(octets)),
+            known.hardware.and_then(|hardware| self.by_hardware.get(&hardware)),
+            known.circuit_id.and_then(|octets| self.by_circuit_id.get(octets)),
+            known.remote_id.and_then(|octets| self.by_remote_id.get(octets)),
+        ];
+        let next = |place: &u32| self.next.get(*place as usize).copied().flatten();
+        let chains = heads.into_iter().flatten();
+        chains.flat_map(move |head| std::iter::successors(Some(*head), next)).map(|at| at as usize)
     }
 }
 

@@ -68,6 +68,32 @@ impl Times {
     }
 }
 
+/// For how long what is valid for a time is preferred (RFC 8415 §21.6), for a client that asks for `asked`,
+/// if it asks.
+pub(super) fn preferred(layers: &Layers<'_>, valid: Seconds, asked: Option<Seconds>) -> Seconds {
+    let lease = || layers.parameter(|p| p.lease_time).unwrap_or(Parameters::LEASE_TIME);
+    let usual = layers.parameter(|p| p.preferred_time);
+    let usual = usual.unwrap_or_else(|| Parameters::preferred_by_default(lease()));
+    let longest = layers.parameter(|p| p.max_preferred_time).unwrap_or(usual);
+    let shortest = layers.parameter(|p| p.min_preferred_time).unwrap_or(Seconds(0));
+    asked.map_or(usual, |asked| asked.max(shortest)).min(longest).min(valid)
+}
+
+/// T1 and T2 of all associations of one message, of which the shortest is preferred for so long
+/// (RFC 8415 §21.4).
+pub(super) fn shared(layers: &Layers<'_>, preferred: Seconds) -> [Seconds; 2] {
+    if preferred == Seconds::INFINITE {
+        return [Seconds::INFINITE; 2];
+    }
+    let share = |permille: Option<u16>, usual: u16| {
+        let permille = u64::from(permille.unwrap_or(usual).min(1000));
+        Seconds((u64::from(preferred.0) * permille / 1000) as u32)
+    };
+    let renew = share(layers.parameter(|p| p.renew_permille), Parameters::RENEW_PERMILLE);
+    let rebind = share(layers.parameter(|p| p.rebind_permille), Parameters::REBIND_PERMILLE_V6);
+    [renew.min(rebind), rebind]
+}
+
 /// How long an offered address is kept for its client.
 pub(super) fn offer_time(layers: &Layers<'_>) -> Seconds {
     layers.parameter(|p| p.offer_time).unwrap_or(Parameters::OFFER_TIME)

@@ -47,6 +47,10 @@ drop_reasons! {
     BootpOff = "bootp-off",
     /// An option of a length it cannot have.
     BadOption = "bad-option",
+    /// An option that its message must not have is there.
+    ForbiddenOption = "forbidden-option",
+    /// Sent to one address where it goes to all servers.
+    ByUnicast = "by-unicast",
     /// A field that its message must not leave out is not there.
     Incomplete = "incomplete",
     /// The client took another server's offer, or speaks to another server.

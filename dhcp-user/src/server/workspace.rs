@@ -1,8 +1,6 @@
 //! What one worker keeps from packet to packet so that none of them allocates.
 
-use std::net::Ipv4Addr;
-
-use crate::lease::{Binding, ClientBuilder, WriterId};
+use crate::lease::{Binding, ClientBuilder, Resource, WriterId};
 use crate::wire::dhcpv4::Scratch;
 
 /// One worker's scratch space, and what the last request changed.
@@ -19,11 +17,11 @@ pub struct Workspace {
     pub(super) writer: WriterId,
 }
 
-/// An address and what it is bound to from now on.
+/// What is leased, and to whom it is bound from now on.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change {
-    /// The address.
-    pub address: Ipv4Addr,
+    /// The address or prefix.
+    pub resource: Resource,
     /// As it stands in the table.
     pub binding: Binding,
 }

@@ -29,17 +29,33 @@ pub trait Address: Copy + Debug + Display + FromStr + Hash + Ord + 'static {
     const PROTOCOL: Protocol;
     /// How long it is, in bits.
     const LEN: u8;
+    /// The number that an address is, in so many bits.
+    type Bits: Copy + Debug + Ord;
+
+    /// The address as that number.
+    fn bits(self) -> Self::Bits;
 
     /// The address as a number, its first octet the highest.
     fn number(self) -> u128;
 
     /// The address that a number stands for; bits past [`LEN`](Self::LEN) do not count.
     fn of_number(number: u128) -> Self;
+
+    /// The address after this one; `None` after the last.
+    fn next(self) -> Option<Self> {
+        let next = self.number().checked_add(1).map(Self::of_number)?;
+        (next > self).then_some(next)
+    }
 }
 
 impl Address for Ipv4Addr {
     const PROTOCOL: Protocol = Protocol::Dhcpv4;
     const LEN: u8 = 32;
+    type Bits = u32;
+
+    fn bits(self) -> u32 {
+        self.to_bits()
+    }
 
     fn number(self) -> u128 {
         u128::from(self.to_bits())
@@ -53,6 +69,11 @@ impl Address for Ipv4Addr {
 impl Address for Ipv6Addr {
     const PROTOCOL: Protocol = Protocol::Dhcpv6;
     const LEN: u8 = 128;
+    type Bits = u128;
+
+    fn bits(self) -> u128 {
+        self.to_bits()
+    }
 
     fn number(self) -> u128 {
         self.to_bits()

@@ -8,9 +8,10 @@ use std::net::Ipv4Addr;
 
 use super::exchange::Exchange;
 use super::partner::other;
-use crate::lease::{Binding, BindingStatus, Owner, PoolId, Seen, Told, View};
+use crate::lease::{Owner, PoolId, Seen};
 use crate::server::DropReason;
 use crate::server::network::{Pool, Site};
+use crate::server::standing::{Claim, Standing};
 use crate::wire::Stamp;
 
 /// Free addresses of one pool that are looked at for one client. Only during a reload, when table
@@ -26,104 +27,6 @@ pub(super) struct Candidate<'a> {
     pub(super) seen: Seen<'a>,
     /// Taken off this pool's queue, and must go back if nothing comes of it.
     taken_from: Option<PoolId>,
-}
-
-/// What an address is to one client. Ascending in how much it is the client's.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(super) enum Standing {
-    /// Another client has it or was offered it, or it is set aside.
-    Taken,
-    /// The partner's to give, or the partner may have given it without our knowing.
-    Partners,
-    /// Anybody's.
-    Open,
-    /// The client had it last, and nobody has it now.
-    Past,
-    /// Offered to the client.
-    Offered,
-    /// The client has it.
-    Held,
-}
-
-impl Standing {
-    /// Whether the client may be given the address.
-    pub(super) fn is_usable(self) -> bool {
-        self >= Self::Open
-    }
-}
-
-/// What decides what an address is to the client, beside its binding.
-struct Claim<'a> {
-    now: Stamp,
-    view: &'a View,
-    /// By the address's record the client has it, or had it last.
-    is_its: bool,
-    /// The address is reserved for the client: either server may give it (draft-12 §5.13).
-    is_reserved: bool,
-    /// The client speaks BOOTP, and never comes back: what it gets, it has for ever.
-    is_bootp: bool,
-    /// Such clients get addresses there, the partner's of the partner, perhaps without our knowing:
-    /// what is the partner's is never ours, whatever its state (draft-12 §5.14).
-    serves_bootp: bool,
-}
-
-impl Claim<'_> {
-    fn standing(&self, binding: Option<&Binding>) -> Standing {
-        use BindingStatus::{Abandoned, Active, Backup, Expired, Free, Released, Reset};
-        let is_alone = self.view.mclt.is_none();
-        let untaken = if self.is_its { Standing::Past } else { Standing::Open };
-        let Some(binding) = binding else {
-            return if self.may_give(None) { Standing::Open } else { Standing::Partners };
-        };
-        match binding.status {
-            // It would keep for ever what the partner takes to be over with the lease that it knows of.
-            Active | Expired | Released if self.is_its && self.outstays(binding) => {
-                Standing::Partners
-            }
-            Active if binding.expires > self.now => {
-                if self.is_its {
-                    Standing::Held
-                } else {
-                    Standing::Taken
-                }
-            }
-            // The sweep may not have come by yet; with a partner it is not over before both say so.
-            Active if is_alone || self.is_its => untaken,
-            Active => Standing::Taken,
-            Abandoned if is_alone && binding.expires <= self.now => untaken,
-            Abandoned => Standing::Taken,
-            Free | Backup if !self.may_give(Some(binding)) => Standing::Partners,
-            Free | Backup if binding.is_offered(self.now) => {
-                if self.is_its {
-                    Standing::Offered
-                } else {
-                    Standing::Taken
-                }
-            }
-            Free | Backup => untaken,
-            // Of a partner that is no more.
-            Expired | Released | Reset if is_alone => untaken,
-            // Its end has not been told: it may be taken back (draft-12 §5.2.2).
-            Expired | Released if self.is_its && binding.told == Told::Unsent => Standing::Past,
-            // The partner may have agreed that it is over, and given it to somebody.
-            Expired | Released | Reset => Standing::Partners,
-        }
-    }
-
-    /// Whether an available address is ours to give.
-    fn may_give(&self, binding: Option<&Binding>) -> bool {
-        let owner = binding.map_or(Owner::Primary, Binding::owner);
-        let is_own = || owner == self.view.owner || self.view.mclt.is_none();
-        self.is_reserved
-            || self.view.may_give(self.now, binding) && (!self.serves_bootp || is_own())
-    }
-
-    /// Whether going on with this lease takes it past what the MCLT can bound. An address that is kept
-    /// for the client is nobody else's.
-    fn outstays(&self, binding: &Binding) -> bool {
-        let has_bounds = self.view.mclt.is_some() && !self.is_reserved;
-        self.is_bootp && has_bounds && binding.expires != Stamp::NEVER
-    }
 }
 
 impl Candidate<'_> {
@@ -188,6 +91,7 @@ impl<'a> Exchange<'a> {
         let claim = Claim {
             now: self.now,
             view: self.view(site),
+            fixed: None,
             is_its: client.is_some_and(|client| client.key() == self.key),
             is_reserved: self.is_reserved(address),
             is_bootp: self.is_bootp(),

@@ -1,10 +1,10 @@
 //! BOOTP (RFC 951, RFC 1542): an address for ever, where the configuration serves such clients.
 
-use super::allocate::Standing;
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::grant::Lost;
-use super::partner::Term;
 use super::reply::{Told, reply};
+use crate::server::standing::Standing;
+use crate::server::term::Term;
 use crate::server::{Answer, DropReason};
 use crate::wire::Stamp;
 

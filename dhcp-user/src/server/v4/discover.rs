@@ -2,12 +2,13 @@
 
 use std::net::Ipv4Addr;
 
-use super::allocate::{Candidate, Standing};
+use super::allocate::Candidate;
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::grant::Lost;
 use super::reply::{Told, reply};
 use super::request::acknowledge;
 use crate::config::model;
+use crate::server::standing::Standing;
 use crate::server::{Answer, DropReason, Probe, ProbeOutcome};
 use crate::wire::dhcpv4::MessageType;
 use crate::wire::option::code;
@@ -242,8 +243,8 @@ mod tests {
         assert_ne!(second.address, first.address);
         let [change] = &heard.changes[..] else { panic!("{:?}", heard.changes) };
         assert_eq!(
-            (change.address, change.binding.status),
-            (first.address, BindingStatus::Abandoned)
+            (change.resource, change.binding.status),
+            (first.address.into(), BindingStatus::Abandoned)
         );
         let offer = server.probed(&discover, &second, ProbeOutcome::Free);
         assert_eq!(offer.yiaddr(), second.address);

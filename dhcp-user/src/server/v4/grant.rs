@@ -4,12 +4,13 @@
 
 use std::net::Ipv4Addr;
 
-use super::allocate::{Candidate, Standing};
+use super::allocate::Candidate;
 use super::exchange::{ATTEMPTS, Exchange, Output};
-use super::partner::Term;
 use crate::lease::{Binding, BindingStatus, Client, ClientBuilder, Counting, ItemKind, Reserved};
 use crate::server::limit::Subscriber;
 use crate::server::options::Layers;
+use crate::server::standing::Standing;
+use crate::server::term::Term;
 use crate::server::times::{self, Times};
 use crate::server::{Answer, Change, DropReason};
 use crate::wire::Stamp;
@@ -59,7 +60,8 @@ impl<'a> Exchange<'a> {
     ) -> Result<Result<(), Lost>, DropReason> {
         let mut new = self.next(candidate, |_| BindingStatus::Active);
         new.expires = self.now.after(term.times.lease);
-        self.announce(candidate, term, &mut new);
+        let continued = candidate.continued();
+        term.announce(self.now, self.view(candidate.site), continued, &mut new);
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
         new.flags.bootp = self.is_bootp();
@@ -81,7 +83,9 @@ impl<'a> Exchange<'a> {
     pub(super) fn confirm(&self, candidate: &Candidate<'a>, output: &mut Output<'_>) {
         let elsewhere = |binding: &&Binding| binding.writer.is_some_and(|it| it != self.writer);
         if let Some(binding) = candidate.seen.binding().filter(elsewhere) {
-            output.changes.push(Change { address: candidate.address, binding: binding.clone() });
+            output
+                .changes
+                .push(Change { resource: candidate.address.into(), binding: binding.clone() });
         }
     }
 
@@ -256,7 +260,7 @@ impl<'a> Exchange<'a> {
         let now = self.table.replace(address, seen, new, self.guard).map_err(|_| Lost)?;
         ended.iter().for_each(|old| old.release(self.limits));
         if let (Journalled::Yes, Some(binding)) = (journalled, now.binding()) {
-            output.changes.push(Change { address, binding: binding.clone() });
+            output.changes.push(Change { resource: address.into(), binding: binding.clone() });
         }
         Ok(())
     }
@@ -353,7 +357,7 @@ mod tests {
                 let asked = ip(10 + ((n * 7 + worker) % 10) as u8);
                 let octets = on_port(worker * 1000 + n, b"a").selecting(asked).octets();
                 server.world().answer(&arrival, &octets, &mut work, &mut reply);
-                granted.extend(work.changes().iter().map(|change| change.address));
+                granted.extend(work.changes().iter().map(|change| change.resource));
             }
             granted
         };

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use proptest::prelude::*;
 
 use super::testing::{Packet, Server, client};
-use crate::lease::{Answers, BindingStatus, Owner, Told, View, WriterId};
+use crate::lease::{Answers, BindingStatus, Owner, Resource, Told, View, WriterId};
 use crate::wire::dhcpv4::{Message, MessageType, Scratch};
 use crate::wire::option::code;
 use crate::wire::{Seconds, Stamp};
@@ -98,7 +98,7 @@ proptest! {
     fn no_address_is_ever_two_clients(steps in proptest::collection::vec(step(), 1..200)) {
         let mut server = Server::new(CONFIG);
         let mut ledger = Ledger::default();
-        let mut journalled: HashMap<Ipv4Addr, Stamp> = HashMap::new();
+        let mut journalled: HashMap<Resource, Stamp> = HashMap::new();
         for step in steps {
             match step {
                 Step::Wait(seconds) => server.pass(seconds),
@@ -122,7 +122,7 @@ proptest! {
                     }
                     let heard = server.hear(&request);
                     for change in &heard.changes {
-                        journalled.insert(change.address, change.binding.expires);
+                        journalled.insert(change.resource, change.binding.expires);
                     }
                     let is_done = heard.answer == crate::server::Answer::Done;
                     if is_done {
@@ -133,7 +133,7 @@ proptest! {
                         let told = heard.number(code::LEASE_TIME).unwrap_or(u32::MAX);
                         let until = server.now.after(crate::wire::Seconds(told));
                         ledger.acknowledge(server.now, n, heard.yiaddr(), until);
-                        prop_assert!(journalled[&heard.yiaddr()] >= until, "told more than is kept");
+                        prop_assert!(journalled[&heard.yiaddr().into()] >= until, "told more than is kept");
                     }
                 }
             }

@@ -8,16 +8,18 @@ use std::net::Ipv4Addr;
 
 use dhcp_ebpf::client_bucket;
 
-use super::allocate::{Candidate, Standing};
+use super::allocate::Candidate;
 use super::exchange::Exchange;
 use crate::lease::{Answers, Binding, Owner, Share, View};
 use crate::server::DropReason;
 use crate::server::network::Site;
 use crate::server::options::Layers;
+use crate::server::standing::Standing;
+use crate::server::term::Term;
 use crate::server::times::Times;
+use crate::wire::BindingStatus;
 use crate::wire::dhcpv4::{Message, MessageType};
 use crate::wire::option::code;
-use crate::wire::{BindingStatus, Seconds, Stamp};
 
 /// Whom of two partners a message concerns.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,22 +32,6 @@ pub(super) enum Occasion {
     Others,
     /// A client extends its lease by whoever hears it: RENEWING, REBINDING.
     Extension,
-}
-
-/// How long a client may have an address.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Term {
-    /// What it is told.
-    pub(super) times: Times,
-    /// What it would have without a partner.
-    pub(super) desired: Seconds,
-}
-
-impl Term {
-    /// For ever (BOOTP).
-    pub(super) fn forever(layers: &Layers<'_>) -> Self {
-        Self { times: Times::of(layers, Seconds::INFINITE), desired: Seconds::INFINITE }
-    }
 }
 
 impl<'a> Exchange<'a> {
@@ -152,37 +138,6 @@ impl<'a> Exchange<'a> {
         let view = self.view(candidate.site);
         let lease = view.lease_time(self.now, candidate.continued(), desired);
         Term { times: Times::of(layers, lease), desired }
-    }
-
-    /// Puts into `new`, the lease that follows `candidate`, what of it the partner is told.
-    ///
-    /// What it acknowledged or said of an earlier lease says nothing of this one: to the partner that
-    /// one is over, and by its books the address may be given to others after the MCLT.
-    pub(super) fn announce(&self, candidate: &Candidate<'_>, term: &Term, new: &mut Binding) {
-        let view = self.view(candidate.site);
-        new.told = view.told();
-        if view.mclt.is_none() {
-            return;
-        }
-        let continued = candidate.continued();
-        // A request that was broadcast is answered by both servers, and the client may go by the
-        // other one's answer: the address is its client's until the later of both ends.
-        if let Some(old) = continued.filter(|old| old.status == BindingStatus::Active) {
-            new.expires = new.expires.max(old.expires);
-        }
-        if continued.is_none() {
-            new.sent_potential = Stamp::ZERO;
-            new.acked_potential = Stamp::ZERO;
-            new.received_potential = Stamp::ZERO;
-        }
-        if let Some(told) = view.told_while_down(continued) {
-            new.sent_potential = told;
-            return;
-        }
-        let potential = view.potential(self.now, term.times.renew, term.desired);
-        // What may have been sent and not been answered binds us as long as we don't know better.
-        let pending = continued.filter(|old| old.told != crate::lease::Told::Acknowledged);
-        new.sent_potential = pending.map_or(potential, |old| old.sent_potential.max(potential));
     }
 }
 

@@ -28,11 +28,12 @@
 //! INIT-REBOOT of a client without a record is silence before all that. In RECOVER-DONE a client whose
 //! ACTIVE lease it is gets an ACK when it extends it, and where the table has ACK otherwise silence.
 
-use super::allocate::{Candidate, Standing};
+use super::allocate::Candidate;
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::grant::Lost;
 use super::reply::{Told, nak, reply};
 use crate::lease::Answers;
+use crate::server::standing::Standing;
 use crate::server::{Answer, DropReason};
 use crate::wire::dhcpv4::MessageType;
 
@@ -179,10 +180,10 @@ mod tests {
         assert_eq!(ack.number(code::REBINDING_TIME), Some(3150));
         assert_eq!(ack.option(code::SERVER_IDENTIFIER).unwrap(), SERVER.octets());
         let [change] = &ack.changes[..] else { panic!("{:?}", ack.changes) };
-        assert_eq!(change.address, ack.yiaddr());
+        assert_eq!(change.resource, ack.yiaddr().into());
         assert_eq!(change.binding.status, BindingStatus::Active);
         assert_eq!(change.binding.expires, server.now.after(Seconds(3600)));
-        assert_eq!(server.binding(change.address).as_ref(), Some(&change.binding));
+        assert_eq!(server.binding(ack.yiaddr()).as_ref(), Some(&change.binding));
     }
 
     #[test]
@@ -383,7 +384,11 @@ mod tests {
         let elsewhere = server.hear(&client(1).renewing(address));
         let granted = server.binding(address).unwrap();
         let [change] = &elsewhere.changes[..] else { panic!("{:?}", elsewhere.changes) };
-        assert_eq!((change.address, &change.binding), (address, &granted), "as it was granted");
+        assert_eq!(
+            (change.resource, &change.binding),
+            (address.into(), &granted),
+            "as it was granted"
+        );
     }
 
     /// RFC 3046, RFC 4702: for operators, and for whoever asks about leases.

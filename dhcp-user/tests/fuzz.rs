@@ -43,6 +43,11 @@ fn any_request_is_answered_soundly_or_not_at_all() {
 }
 
 #[test]
+fn any_request_of_dhcpv6_is_answered_soundly_or_not_at_all() {
+    replay("answer6", targets::answer6);
+}
+
+#[test]
 fn any_configuration_is_read_or_refused_with_reasons() {
     replay("configuration", targets::configuration);
 }

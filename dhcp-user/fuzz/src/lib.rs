@@ -2,6 +2,7 @@
 //! was read and is written again must read the same.
 
 mod answer;
+mod answer6;
 mod configuration;
 mod dhcpv6;
 mod failover6_message;
@@ -10,6 +11,7 @@ mod failover_message;
 mod journal;
 
 pub use answer::answer;
+pub use answer6::answer6;
 pub use configuration::configuration;
 pub use dhcpv6::dhcpv6;
 pub use failover_endpoint::failover_endpoint;

@@ -1,0 +1,191 @@
+//! Renew and Rebind: more time for what an association has (RFC 8415 §18.3.4, §18.3.5).
+
+use super::Reply;
+use super::candidate::{Candidate, hints};
+use super::exchange::{ATTEMPTS, Exchange, Output};
+use super::reply::{Content, Outcome, reply};
+use crate::lease::Resource;
+use crate::server::DropReason;
+use crate::server::standing::Standing;
+use crate::wire::dhcpv6::{Ia, MessageType, StatusCode};
+
+pub(super) fn renew(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<Reply, DropReason> {
+    let ias = exchange.ias().map(|ia| {
+        let extended = extend(exchange, ia, output)?;
+        Ok(extended.unwrap_or_else(|| Outcome::failed(ia, StatusCode::NO_BINDING)))
+    });
+    let ias = ias.collect::<Result<_, DropReason>>()?;
+    reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
+}
+
+/// Other servers hear it, too: one that has nothing to say of any association says nothing.
+pub(super) fn rebind(
+    exchange: &Exchange<'_>,
+    output: &mut Output<'_>,
+) -> Result<Reply, DropReason> {
+    let mut ias = Vec::new();
+    for ia in exchange.ias() {
+        match extend(exchange, ia, output)? {
+            Some(extended) => ias.push(extended),
+            // What is not of this link is no good to it, whoever gave it.
+            None => {
+                let gone: Vec<_> = off_link(exchange, &ia).collect();
+                if !gone.is_empty() {
+                    ias.push(Outcome { ia, leases: Vec::new(), gone, status: None });
+                }
+            }
+        }
+    }
+    if ias.is_empty() {
+        return Err(DropReason::UnknownClient);
+    }
+    reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
+}
+
+/// More time for all that the association has; `None` if it has nothing here.
+fn extend<'a>(
+    exchange: &Exchange<'a>,
+    ia: Ia<'a>,
+    output: &mut Output<'_>,
+) -> Result<Option<Outcome<'a>>, DropReason> {
+    let key = exchange.key_of(&ia);
+    'attempts: for _ in 0..ATTEMPTS {
+        let mut having: Vec<Candidate<'a>> = exchange.known(&key);
+        having.retain(|candidate| {
+            matches!(candidate.standing, Standing::Held | Standing::Past)
+                && exchange.admit_to(exchange.view(candidate.site)).is_ok()
+        });
+        // What is written down nowhere, and proves itself.
+        for hint in hints(&ia) {
+            let is_new = having.iter().all(|other| other.resource != hint.resource);
+            having.extend(exchange.held(hint.resource, &key).filter(|_| is_new));
+        }
+        // Without a record, what the client says is believed if nobody else has it (RFC 8415 §18.3.4).
+        if having.is_empty() && exchange.service.settings.adopt_unknown {
+            having = hints(&ia).filter_map(|hint| exchange.adopt(hint.resource, &key)).collect();
+        }
+        // The client had it last, and a newer one since: that is history.
+        if having.iter().any(|candidate| candidate.standing == Standing::Held) {
+            having.retain(|candidate| candidate.standing == Standing::Held);
+        } else {
+            let names = |resource| hints(&ia).any(|hint| hint.resource == resource);
+            having.retain(|candidate| names(candidate.resource));
+        }
+        let mut leases = Vec::new();
+        for candidate in &having {
+            let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
+            let (told, term) = exchange.times(candidate, hint);
+            match exchange.grant(candidate, &term, &key, output) {
+                Ok(Ok(())) => leases.push(told),
+                Ok(Err(_)) => continue 'attempts,
+                Err(DropReason::LimitReached) => {}
+                Err(reason) => return Err(reason),
+            }
+        }
+        if leases.is_empty() {
+            return Ok(None);
+        }
+        let is_extended = |resource| leases.iter().any(|told| told.candidate.resource == resource);
+        let gone = hints(&ia).map(|hint| hint.resource).filter(|it| !is_extended(*it)).collect();
+        return Ok(Some(Outcome { ia, leases, gone, status: None }));
+    }
+    Err(DropReason::Contended)
+}
+
+/// Addresses of the association that are not of the client's link.
+fn off_link<'a>(exchange: &Exchange<'a>, ia: &Ia<'a>) -> impl Iterator<Item = Resource> + use<'a> {
+    let (topology, place) = (&exchange.service.topology, exchange.place);
+    ia.addresses()
+        .map(|it| it.address())
+        .filter(move |address| !topology.is_on_link(place, *address))
+        .map(Resource::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Server, client, ip, prefix};
+    use super::*;
+    use crate::wire::Seconds;
+    use crate::wire::dhcpv6::IaKind;
+    use MessageType::{Rebind, Renew, Request};
+
+    const GONE: [Seconds; 2] = [Seconds(0); 2];
+
+    /// RFC 8415 §18.3.4, §18.3.5.
+    #[test]
+    fn a_lease_is_extended_by_renew_and_by_rebind() {
+        let mut server = Server::small("", "");
+        let leased = server.lease(&client(1).na(1, &[]).pd(1, &[]));
+        for kind in [Renew, Rebind] {
+            server.pass(1_000);
+            let packet = client(1).na(1, &leased[..1]).pd(1, &leased[1..]).kind(kind);
+            let packet = if kind == Renew { packet.naming_server() } else { packet };
+            let heard = server.hear(&packet);
+            let times = [Seconds(3_600), Seconds(7_200)];
+            assert_eq!(heard.leases(), leased.iter().map(|it| (*it, times)).collect::<Vec<_>>());
+            assert_eq!(heard.changes.len(), 2);
+            let ends = server.now.after(Seconds(7_200));
+            assert!(leased.iter().all(|it| server.binding(*it).unwrap().expires == ends), "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_association_that_nobody_knows_has_no_binding() {
+        let mut server = Server::small("[dhcpv6]\nadopt-unknown = false", "");
+        let named = [ip("2001:db8:1::15").into()];
+        let renewing = client(1).na(1, &named).pd(1, &[]).kind(Renew).naming_server();
+        let heard = server.hear(&renewing);
+        for kind in [IaKind::Addresses, IaKind::Prefixes] {
+            assert_eq!(heard.ia_status(kind), Some(StatusCode::NO_BINDING));
+        }
+        let rebinding = client(1).na(1, &named).kind(Rebind);
+        assert_eq!(server.hear(&rebinding).dropped(), Some(DropReason::UnknownClient));
+    }
+
+    /// RFC 8415 §18.3.4: what a server lost may be as the client says.
+    #[test]
+    fn an_association_that_nobody_knows_is_believed_where_that_is_switched_on() {
+        let mut server = Server::small("[dhcpv6]\nadopt-unknown = true", "");
+        let named: [Resource; 2] =
+            [ip("2001:db8:1::15").into(), prefix("2001:db8:8000:500::", 56).into()];
+        let heard = server.hear(&client(1).na(1, &named[..1]).pd(1, &named[1..]).kind(Rebind));
+        assert_eq!(heard.leases().into_iter().map(|(it, _)| it).collect::<Vec<_>>(), named);
+        let thief = server.hear(&client(2).na(1, &named[..1]).kind(Renew).naming_server());
+        assert_eq!(thief.ia_status(IaKind::Addresses), Some(StatusCode::NO_BINDING));
+    }
+
+    #[test]
+    fn what_the_client_names_and_does_not_have_is_told_with_lifetimes_of_zero() {
+        let mut server = Server::small("", "");
+        let leased = server.lease(&client(1).na(1, &[]));
+        let stranger = ip("2001:db8:7::1").into();
+        let heard =
+            server.hear(&client(1).na(1, &[leased[0], stranger]).kind(Renew).naming_server());
+        let times = [Seconds(3_600), Seconds(7_200)];
+        assert_eq!(heard.leases(), [(leased[0], times), (stranger, GONE)]);
+    }
+
+    /// RFC 8415 §18.3.5.
+    #[test]
+    fn an_address_of_another_link_is_ended_by_rebind_whoever_gave_it() {
+        let mut server = Server::small("[dhcpv6]\nadopt-unknown = false", "");
+        let stranger = ip("2001:db8:7::1").into();
+        let heard = server.hear(&client(1).na(1, &[stranger]).kind(Rebind));
+        assert_eq!(heard.leases(), [(stranger, GONE)]);
+    }
+
+    /// The moment matters only while nobody else has it.
+    #[test]
+    fn a_lease_that_is_over_is_extended_while_nobody_else_has_it() {
+        let mut server = Server::small("", "");
+        let leased = server.lease(&client(1).na(1, &[]));
+        server.pass(8_000);
+        let renewing = client(1).na(1, &leased).kind(Renew).naming_server();
+        assert_eq!(server.hear(&renewing).only(), leased[0]);
+        server.pass(8_000);
+        let other = client(2).na(1, &leased).kind(Request).naming_server();
+        assert_eq!(server.hear(&other).only(), leased[0]);
+        let late = server.hear(&renewing);
+        assert_eq!(late.ia_status(IaKind::Addresses), Some(StatusCode::NO_BINDING));
+    }
+}

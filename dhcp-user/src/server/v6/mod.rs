@@ -1,0 +1,22 @@
+//! DHCPv6: one file a message (RFC 8415 §18.3, as RFC 9915 revised it).
+
+mod candidate;
+mod confirm;
+mod exchange;
+mod extend;
+mod give_back;
+mod grant;
+mod hash;
+mod identity;
+mod information;
+mod offer;
+mod reply;
+mod reservation;
+mod service;
+#[cfg(test)]
+mod testing;
+mod topology;
+mod world;
+
+pub use service::Service;
+pub use world::{Arrival, Reply, World};

@@ -1,0 +1,73 @@
+//! The compiled configuration of DHCPv6.
+
+use std::net::Ipv6Addr;
+
+use super::identity::Speaker;
+use super::reservation::Reservations;
+use super::topology::Topology;
+use crate::config::Config;
+use crate::config::model::{Class, Dhcpv6};
+use crate::lease::{Binding, BindingStatus, Layout, Limits};
+use crate::server::class::classify;
+use crate::server::limit::{LimitSet, Subscriber};
+use crate::wire::dhcpv6::Duid;
+
+/// Everything that decides what a client is told, but for the leases. Immutable: a reload compiles
+/// another one, once the table has adopted the layout that it goes by.
+#[derive(Debug)]
+pub struct Service {
+    pub(super) topology: Topology,
+    pub(super) classes: Vec<Class>,
+    pub(super) reservations: Reservations,
+    pub(super) limit_set: LimitSet,
+    /// Who this server is to its clients.
+    pub(super) duid: Duid,
+    pub(super) settings: Dhcpv6,
+}
+
+impl Service {
+    /// Compiles a checked configuration, of which `layout` is the table's. `interfaces` are the
+    /// addresses that the kernel has, one entry for each interface of the configuration, in its order.
+    #[must_use]
+    pub fn new(config: &Config, layout: &Layout, duid: Duid, interfaces: &[Vec<Ipv6Addr>]) -> Self {
+        let topology = Topology::new(config, layout, interfaces);
+        Self {
+            reservations: Reservations::new(&config.reservations6, &topology),
+            topology,
+            classes: config.classes.clone(),
+            limit_set: LimitSet::new(&config.limits, 0).of_dhcpv6(),
+            duid,
+            settings: config.dhcpv6.clone(),
+        }
+    }
+
+    /// Counts leases as `generation` of limits; see [`crate::server::Service::counting_as`].
+    #[must_use]
+    pub fn counting_as(mut self, generation: u32) -> Self {
+        self.limit_set = self.limit_set.counting_as(generation);
+        self
+    }
+
+    /// Counts a lease that was granted earlier for its subscribers.
+    pub fn count_lease(&self, limits: &Limits, binding: &Binding) {
+        if binding.status == BindingStatus::Active {
+            self.counted(Some(binding)).iter().for_each(|subscriber| subscriber.count(limits));
+        }
+    }
+
+    /// Takes a lease off its subscribers' counts: for each binding that the table's sweep ended.
+    /// `ended` still names the client that had the lease.
+    pub fn uncount_lease(&self, limits: &Limits, ended: &Binding) {
+        self.counted(Some(ended)).iter().for_each(|subscriber| subscriber.release(limits));
+    }
+
+    /// Whom a lease that is stored is counted for.
+    pub(super) fn counted(&self, binding: Option<&Binding>) -> Vec<Subscriber> {
+        let client = binding.and_then(|binding| binding.client.as_ref());
+        let client = client.filter(|_| !self.limit_set.is_empty());
+        let Some(speaker) = client.and_then(Speaker::stored) else { return Vec::new() };
+        let mut members = Vec::new();
+        classify(&self.classes, &speaker, &mut members);
+        self.limit_set.subscribers(&speaker, &members)
+    }
+}

@@ -192,9 +192,7 @@ fn lab(server: &Path) -> Command {
 /// Every interleaving of the lock-free parts; a build of its own, as atomics are loom's there.
 fn loom() -> Command {
     let mut command = cargo(["test", "--package", "dhcp-user", "--lib", "loom_"]);
-    command
-        .args(["--target-dir", "target/loom"])
-        .env("RUSTFLAGS", "--cfg loom --cfg crossbeam_loom");
+    command.args(["--target-dir", "target/loom"]).env("RUSTFLAGS", "--cfg loom");
     command
 }
 

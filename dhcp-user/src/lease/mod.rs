@@ -22,6 +22,7 @@ mod bits;
 mod client;
 mod counts;
 mod ending;
+mod epoch;
 mod expiry;
 #[cfg(test)]
 #[cfg(not(loom))]

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 
 use super::binding::{Binding, Told};
 use super::client::{Client, ClientKey};
+use super::epoch;
 use super::expiry::Swept;
 use super::index::{Fold, Index};
 use super::layout::{Layout, NetworkId, PoolId};
@@ -22,7 +23,7 @@ use super::resource::{Resource, ResourceId};
 use super::slot::Seen;
 use super::untold::Listener;
 
-pub use crossbeam_epoch::Guard;
+pub use super::epoch::Guard;
 
 /// Every address and its binding; shared by all threads.
 pub struct Table {
@@ -101,7 +102,7 @@ impl Table {
     /// packet or one batch.
     #[must_use]
     pub fn pin(&self) -> Guard {
-        crossbeam_epoch::pin()
+        epoch::pin()
     }
 
     /// What the address is now; `None` if nobody may have it and nobody ever had it.

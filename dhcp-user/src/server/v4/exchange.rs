@@ -2,11 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use crossbeam_epoch::Guard;
-
 use super::{bootp, decline, discover, inform, release, request};
 use crate::config::model;
-use crate::lease::{ClientBuilder, ClientKey, Limits, NetworkId, Table, Views, WriterId};
+use crate::lease::{ClientBuilder, ClientKey, Guard, Limits, NetworkId, Table, Views, WriterId};
 use crate::server::identity::Speaker;
 use crate::server::network::{Place, Site};
 use crate::server::options::{Base, Layers};

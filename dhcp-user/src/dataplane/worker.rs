@@ -113,6 +113,8 @@ impl Worker {
         self.release(now);
         self.prober.listen(now.ns);
         let shared = Arc::clone(&self.shared);
+        // For the whole batch, so that the epoch is entered once for it.
+        let _guard = shared.table.pin();
         let service = shared.service.load();
         let views = self.follower.turn();
         let views = views.at(now.stamp);

@@ -494,6 +494,7 @@ impl Server {
                     continue;
                 }
                 Action::Send(xid, message) => Out::Send(xid, message),
+                Action::Send6(_, message) => panic!("{message:?} in a relationship of DHCPv4"),
                 Action::Close(why) => Out::Close(why),
                 Action::Publish(view) => Out::Publish(view),
             };

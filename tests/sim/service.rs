@@ -64,7 +64,8 @@ impl World<'_> {
                         && it.client.is_some()
                 });
             match (client.stage, &view.answers) {
-                (_, Answers::Nobody) | (Stage::Off | Stage::Bound | Stage::Renewing, _) => false,
+                (_, Answers::Nobody | Answers::Named)
+                | (Stage::Off | Stage::Bound | Stage::Renewing, _) => false,
                 (Stage::Rebinding, _) => knows,
                 (_, Answers::Extensions) => false,
                 _ if !self.is_within_limits(number, side) => false,

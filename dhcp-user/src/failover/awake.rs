@@ -48,7 +48,7 @@ impl Endpoint {
                 actions.push(Action::Close(None));
             }
         }
-        let behind = self.saved.without_link(self.saved.state);
+        let behind = self.saved.without_link(self.saved.state, self.protocol());
         self.start_again(now, behind, "this server stood still", actions);
     }
 }

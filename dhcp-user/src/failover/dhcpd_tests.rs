@@ -13,6 +13,7 @@ use super::dhcpd::{Reaction, reaction};
 use super::state;
 use super::testing::{MCLT, START, Side, settings};
 use super::{Alarm, Dialect, Event, Greeted, Lost, Role, Saved};
+use crate::config::model::Protocol;
 use crate::wire::failover::{Acknowledgement, Message, Packet, State, StateReport};
 use crate::wire::{Seconds, Stamp};
 
@@ -69,7 +70,7 @@ impl Dhcpd {
     }
 
     fn link_lost(&mut self) {
-        self.state = state::on_link_lost(self.state);
+        self.state = state::on_link_lost(self.state, Protocol::Dhcpv4);
         self.is_startup = false;
     }
 

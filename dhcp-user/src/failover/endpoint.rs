@@ -9,11 +9,13 @@ use super::refusal::Unsaid;
 use super::saved::Saved;
 use super::session::Session;
 use super::settings::{Dialect, Settings};
-use super::state;
+use super::speech::Letter;
+use super::state::{self, Rules};
 use super::status::{Connections, Refusal, Status};
 use super::timer::RECORD_EVERY;
 use super::update::Updates;
 use super::view::Standpoint;
+use crate::config::model::Protocol;
 use crate::lease::{Table, View, WriterId};
 use crate::wire::Stamp;
 use crate::wire::failover::State;
@@ -145,7 +147,10 @@ impl Endpoint {
         self.awake = now;
         match event {
             Event::LinkUp(greeted) => self.on_link_up(now, &greeted, table, actions),
-            Event::Received(packet) => self.on_packet(now, packet, table, actions),
+            Event::Received(packet) => self.on_letter(now, &packet.into(), table, actions),
+            Event::Received6(packet) => {
+                self.on_letter(now, &Letter::of_v6(now, packet), table, actions);
+            }
             Event::LinkLost(lost) => {
                 if let (Lost::Malformed(what), Some(_)) = (lost, &self.session) {
                     actions.push(Action::Alarm(Alarm::Misbehaved(what)));
@@ -255,12 +260,24 @@ impl Endpoint {
             .hash(hasher);
         (ago(session.received), ago(session.sent), session.contact_every).hash(hasher);
         session.request.map(|request| (request.all, ago(request.moved))).hash(hasher);
+        (session.had_communicated, session.partner_had_communicated, session.heard_startup)
+            .hash(hasher);
         session.guard.hash(hasher);
     }
 
     /// Whether communications are OK (draft-12 §8.3).
     pub(super) fn is_heard(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.is_heard)
+    }
+
+    /// Which protocol's leases the two share.
+    pub(super) fn protocol(&self) -> Protocol {
+        self.settings.terms.protocol
+    }
+
+    /// By whose rules states follow each other.
+    pub(super) fn rules(&self) -> Rules {
+        Rules::of(self.protocol(), self.dialect())
     }
 
     /// What the partner takes.
@@ -276,7 +293,10 @@ impl Endpoint {
         act: impl FnOnce(&mut Updates, &Moment<'_>, &mut Xids) -> R,
     ) -> R {
         let skew = self.session.as_ref().map_or_else(Default::default, |session| session.skew);
-        let mut xids = self.session.as_ref().map_or(Xids::after(0), |session| session.xids);
+        let mut xids = self
+            .session
+            .as_ref()
+            .map_or_else(|| Xids::after(0, self.protocol()), |session| session.xids);
         let state = self.state();
         let moment = Moment {
             now,
@@ -389,7 +409,8 @@ impl Endpoint {
 
     /// Any message keeps the link alive.
     fn note_sent(&mut self, now: Stamp, made: &[Action]) {
-        let has_sent = made.iter().any(|action| matches!(action, Action::Send(..)));
+        let has_sent =
+            made.iter().any(|action| matches!(action, Action::Send(..) | Action::Send6(..)));
         if let Some(session) = self.session.as_mut().filter(|_| has_sent) {
             session.sent = now;
         }

@@ -6,6 +6,7 @@ use super::greeting::Greeted;
 use super::saved::Saved;
 use crate::lease::{Binding, View};
 use crate::wire::failover::{Message, Packet, Rejection, State};
+use crate::wire::failover6;
 use crate::wire::{Seconds, Stamp};
 
 /// What happens to an endpoint.
@@ -15,6 +16,8 @@ pub enum Event<'a> {
     LinkUp(Greeted),
     /// A message came on that connection: any but CONNECT and CONNECTACK.
     Received(&'a Packet),
+    /// The same in a relationship of DHCPv6.
+    Received6(&'a failover6::Packet),
     /// The connection is gone.
     LinkLost(Lost),
     /// All workers, and whoever ends leases, go by the last [`Action::Publish`], and the table has all
@@ -75,7 +78,10 @@ pub enum Action {
     Save(Saved),
     /// Send this with that xid. The link fills in the time.
     Send(u32, Message),
-    /// Close the connection, with a DISCONNECT that says why, or without a word.
+    /// The same in a relationship of DHCPv6.
+    Send6(u32, failover6::Message),
+    /// Close the connection, with a DISCONNECT that says why, or without a word. RFC 8156 has other
+    /// numbers for reasons: [`failover6::Refusal`] is made from it.
     Close(Option<Rejection>),
     /// From now on workers go by this.
     Publish(View),

@@ -2,13 +2,18 @@
 
 use super::endpoint::Endpoint;
 use super::event::{Action, Alarm};
+use super::foreign;
 use super::greeting::Greeted;
 use super::session::Session;
-use super::settings::Dialect;
+use super::settings::{Dialect, Role};
+use super::skew::ahead;
+use super::speech::{Heard, Letter, Report};
 use super::state;
+use crate::config::model::Protocol;
 use crate::lease::Table;
 use crate::wire::Stamp;
-use crate::wire::failover::{Message, Packet, Reject, Rejection, State, StateReport};
+use crate::wire::failover::{Reject, Rejection, State};
+use crate::wire::failover6::Message;
 
 impl Endpoint {
     /// A connection is greeted.
@@ -21,7 +26,8 @@ impl Endpoint {
     ) {
         self.on_link_lost(now, table, actions);
         self.note_greeting(greeted);
-        let mut session = Session::new(now, greeted);
+        let had_communicated = self.saved.partner.is_some();
+        let mut session = Session::new(now, greeted, self.protocol(), had_communicated);
         // Until it speaks, the last that is known of it counts.
         if let Some(partner) = self.saved.partner {
             session.guard.on_heard(partner, false);
@@ -55,73 +61,100 @@ impl Endpoint {
         let Some(session) = self.session.take() else { return };
         self.note_cut(now, &session);
         self.updates.link_lost(table);
-        let next = self.saved.without_link(self.saved.state);
+        let next = self.saved.without_link(self.saved.state, self.protocol());
         if self.startup.is_none() && next != self.saved.state {
             self.enter(now, next, "the link is lost", table, actions);
         }
     }
 
-    pub(super) fn on_packet(
+    /// What the partner says, whichever protocol it came in.
+    pub(super) fn on_letter(
         &mut self,
         now: Stamp,
-        packet: &Packet,
+        letter: &Letter<'_>,
         table: &Table,
         actions: &mut Vec<Action>,
     ) {
         let Some(session) = &mut self.session else { return };
         session.received = now;
-        if let Some(ahead) = session.skew.observe(now, packet.time) {
+        if session.skew.forbids(now, letter.sent) {
+            let ahead = ahead(now, letter.sent);
+            actions.push(Action::Alarm(Alarm::Skew(ahead)));
+            let text = format!("clock skew {ahead}s");
+            let why = Rejection { reason: Reject::TimeMismatch, text };
+            self.close(now, Some(why), table, actions);
+            return;
+        }
+        if let Some(ahead) = session.skew.observe(now, letter.sent) {
             actions.push(Action::Alarm(Alarm::Skew(ahead)));
         }
         let is_heard = session.is_heard;
         self.saved.contact = now;
-        let xid = packet.xid;
-        match &packet.message {
-            Message::State(report) => self.on_state(now, *report, table, actions),
-            Message::Contact => {}
-            Message::Disconnect(why) => {
+        let xid = letter.xid;
+        match &letter.heard {
+            Heard::State(report) => self.on_state(now, *report, table, actions),
+            Heard::Disconnect(why) => {
                 actions.push(Action::Alarm(Alarm::Disconnected(why.clone())));
                 self.close(now, None, table, actions);
             }
-            Message::Connect(_) | Message::ConnectAck(_) => {
-                let what = "a greeting on a link that is up".to_owned();
-                actions.push(Action::Alarm(Alarm::Misbehaved(what.clone())));
-                let why = Rejection { reason: Reject::DuplicateConnection, text: what };
-                self.close(now, Some(why), table, actions);
+            Heard::Greeting => {
+                let reason = Reject::DuplicateConnection;
+                self.misbehaved(now, reason, "a greeting on a link that is up", table, actions);
             }
-            // Communications are not OK before a STATE (draft-12 §8.3).
-            _ if !is_heard => {}
-            Message::BindingUpdate(updates) => {
+            // Communications are not OK before a STATE (draft-12 §8.3), in RFC 8156 §6.1 nor is
+            // anything else said.
+            _ if !is_heard => match self.protocol() {
+                Protocol::Dhcpv4 => {}
+                Protocol::Dhcpv6 => {
+                    let what = "something was said ahead of STATE";
+                    self.misbehaved(now, Reject::Unspecified, what, table, actions);
+                }
+            },
+            Heard::Contact => {}
+            Heard::Updates(updates) => {
                 if let Some(session) = &mut self.session {
                     session.tells_of_clients |= updates
                         .iter()
                         .any(|update| update.identifier.is_some() || update.hardware.is_some());
-                    if let Some(request) = &mut session.request {
-                        request.moved = now;
-                    }
                 }
+                self.note_progress(now);
                 self.with_updates(now, table, |ours, at, _| {
                     ours.on_update(at, xid, updates, actions);
                 });
             }
-            Message::BindingAck(answers) => {
+            Heard::Answers(answers) => {
                 let refused = self.with_updates(now, table, |ours, at, _| {
                     ours.on_acknowledgement(at, xid, answers, actions)
                 });
                 self.note_refused(now, refused);
             }
-            Message::UpdateRequest | Message::UpdateRequestAll => {
-                let all = packet.message == Message::UpdateRequestAll;
+            Heard::Binding(binding) => {
+                self.note_progress(now);
+                let answer = foreign::refused(binding);
+                actions.push(Action::Send6(xid, Message::BindingReply(Box::new(answer))));
+            }
+            // To none of ours: an answer to what is not under way says nothing (RFC 8156 §7.7).
+            Heard::Reply => {}
+            Heard::Request { all } => {
                 if let Some(session) = &mut self.session {
                     session.lacks_all |= all;
                 }
-                self.with_updates(now, table, |ours, at, _| ours.on_request(at, xid, all));
+                self.with_updates(now, table, |ours, at, _| ours.on_request(at, xid, *all));
             }
-            Message::UpdateDone => self.on_updates_done(now, xid, table, actions),
-            Message::PoolRequest => self.with_updates(now, table, |ours, at, _| {
+            Heard::UpdateDone => self.on_updates_done(now, xid, table, actions),
+            // RFC 8156 §5.3.3: a secondary's alone. In DHCPv4 either may ask.
+            Heard::PoolRequest if self.is_v6(Role::Secondary) => {
+                let what = "the primary sent POOLREQ";
+                self.misbehaved(now, Reject::Unspecified, what, table, actions);
+            }
+            Heard::PoolRequest => self.with_updates(now, table, |ours, at, _| {
                 ours.on_pool_request(at, xid, actions);
             }),
-            Message::PoolResponse { transferred } => {
+            Heard::PoolResponse { .. } if self.is_v6(Role::Primary) => {
+                let what = "the secondary sent POOLRESP";
+                self.misbehaved(now, Reject::Unspecified, what, table, actions);
+            }
+            Heard::PoolResponse { transferred } => {
                 self.with_updates(now, table, |ours, at, xids| {
                     ours.on_pool_response(at, *transferred, xids, actions);
                 });
@@ -129,16 +162,40 @@ impl Endpoint {
         }
     }
 
-    fn on_state(
+    /// Whether this is an endpoint of DHCPv6 in that role.
+    fn is_v6(&self, role: Role) -> bool {
+        (self.protocol(), self.settings.terms.role) == (Protocol::Dhcpv6, role)
+    }
+
+    /// Something of what we asked for has come.
+    fn note_progress(&mut self, now: Stamp) {
+        let request = self.session.as_mut().and_then(|session| session.request.as_mut());
+        if let Some(request) = request {
+            request.moved = now;
+        }
+    }
+
+    /// The partner broke the protocol.
+    fn misbehaved(
         &mut self,
         now: Stamp,
-        report: StateReport,
+        reason: Reject,
+        what: &str,
         table: &Table,
         actions: &mut Vec<Action>,
     ) {
+        actions.push(Action::Alarm(Alarm::Misbehaved(what.to_owned())));
+        let why = Rejection { reason, text: what.to_owned() };
+        self.close(now, Some(why), table, actions);
+    }
+
+    fn on_state(&mut self, now: Stamp, report: Report, table: &Table, actions: &mut Vec<Action>) {
         let Some(session) = &mut self.session else { return };
-        let report = StateReport { since: session.skew.correct(report.since), ..report };
+        let report = Report { since: session.skew.correct(report.since), ..report };
+        // What it says in its first counts: later ones speak of this link too.
+        session.partner_had_communicated |= !session.is_heard && report.has_communicated;
         session.is_heard = true;
+        session.heard_startup = report.is_startup;
         // Whoever says something has the MCLT of this link on its disk, as we have.
         self.saved.mclt = session.mclt;
         session.guard.on_heard(report.state, report.is_startup);
@@ -166,6 +223,7 @@ impl Endpoint {
 
     fn on_updates_done(&mut self, now: Stamp, xid: u32, table: &Table, actions: &mut Vec<Action>) {
         self.updates.on_done(now, xid);
+        let protocol = self.protocol();
         let Some(session) = &mut self.session else { return };
         // An older request is not answered any more; a stray UPDDONE answers none.
         let Some(request) = session.request.take_if(|request| request.xid == xid) else { return };
@@ -177,9 +235,14 @@ impl Endpoint {
         let is_fellow = matches!(self.saved.partner, Some(State::Recover | State::RecoverDone))
             && session.lacks_all
             && !session.tells_of_clients;
-        let are_new = self.is_new && request.all && is_fellow;
+        // RFC 8156 §8.6.2: nor have two of which neither has a record of the other.
+        let are_strangers = protocol == Protocol::Dhcpv6
+            && !session.had_communicated
+            && !session.partner_had_communicated;
+        let are_new = self.is_new && (request.all && is_fellow || are_strangers);
         if are_new {
             self.saved.forgotten = Stamp::ZERO;
+            self.saved.wants_all = false;
         }
         let waits_for = if self.saved.compares { self.forgotten_ends() } else { self.wait_ends() };
         let must_wait = !are_new && now < waits_for;

@@ -5,6 +5,7 @@ use super::greeting::Greeted;
 use super::moment::Xids;
 use super::settings::Dialect;
 use super::skew::Skew;
+use crate::config::model::Protocol;
 use crate::wire::{Seconds, Stamp};
 
 /// The link as it is.
@@ -41,6 +42,12 @@ pub(super) struct Session {
     pub(super) hands_over: bool,
     /// Whether an operator knows that the partner does not answer.
     pub(super) has_alarmed: bool,
+    /// Whether the two had ever spoken with each other before this link, as far as this disk knows,
+    /// and as far as the partner says in its first STATE (COMMUNICATED).
+    pub(super) had_communicated: bool,
+    pub(super) partner_had_communicated: bool,
+    /// Whether the partner's last STATE was one of STARTUP.
+    pub(super) heard_startup: bool,
 }
 
 /// An UPDREQ or UPDREQALL of ours.
@@ -54,19 +61,31 @@ pub(super) struct Request {
 }
 
 impl Session {
-    pub(super) fn new(now: Stamp, greeted: &Greeted) -> Self {
+    /// `had_communicated`: whether the two had ever spoken before.
+    pub(super) fn new(
+        now: Stamp,
+        greeted: &Greeted,
+        protocol: Protocol,
+        had_communicated: bool,
+    ) -> Self {
+        let (skew, contacts) = match protocol {
+            // Spec §9.1.
+            Protocol::Dhcpv4 => (Skew::greeted(greeted.ahead), 3),
+            // FO_CONTACT_PER_KEEPALIVE_TIME (RFC 8156 §6.5): by what the partner bears, not we.
+            Protocol::Dhcpv6 => (Skew::of_one_clock(greeted.ahead), 4),
+        };
         Self {
             dialect: greeted.dialect,
             mclt: greeted.mclt,
-            xids: Xids::after(greeted.last_xid),
-            skew: Skew::greeted(greeted.ahead),
+            xids: Xids::after(greeted.last_xid, protocol),
+            skew,
             guard: Guard::default(),
             up: now,
             received: now,
             sent: now,
             partner_receive_timer: greeted.partner_receive_timer,
-            // Spec §9.1. A partner that announces less than three seconds gets one a second.
-            contact_every: Seconds((greeted.partner_receive_timer.0 / 3).max(1)),
+            // A partner that announces less than that many seconds gets one a second.
+            contact_every: Seconds((greeted.partner_receive_timer.0 / contacts).max(1)),
             is_heard: false,
             has_spoken: false,
             request: None,
@@ -74,6 +93,9 @@ impl Session {
             tells_of_clients: false,
             hands_over: false,
             has_alarmed: false,
+            had_communicated,
+            partner_had_communicated: false,
+            heard_startup: false,
         }
     }
 

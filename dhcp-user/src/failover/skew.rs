@@ -17,12 +17,24 @@ pub(super) struct Skew {
     before: Option<i64>,
     /// The difference that an operator was last told, in seconds.
     alarmed: Option<i64>,
+    /// Whether times count as they come (RFC 8156 §7.1).
+    takes_times_as_told: bool,
 }
 
 impl Skew {
     /// Greeted by a clock that is so many seconds ahead.
     pub(super) fn greeted(ahead: i64) -> Self {
         Self { largest: Some(ahead), ..Self::default() }
+    }
+
+    /// The same, where the two clocks are one by other means, or there is no link.
+    pub(super) fn of_one_clock(ahead: i64) -> Self {
+        Self { takes_times_as_told: true, ..Self::greeted(ahead) }
+    }
+
+    /// Whether a message with this header time, read at `now`, ends the link (RFC 8156 §7.5.1).
+    pub(super) fn forbids(&self, now: Stamp, time: Stamp) -> bool {
+        self.takes_times_as_told && ahead(now, time).unsigned_abs() > u64::from(MAX_SKEW_V6.0)
     }
 
     /// A message with this header time came at `now`. Gives the difference in seconds if an operator
@@ -56,7 +68,11 @@ impl Skew {
     /// A time of the partner's as our clock has it. "Never" and "not set" are no times.
     pub(super) fn correct(&self, theirs: Stamp) -> Stamp {
         let ahead = self.ahead();
-        if ahead.abs() <= 1 || theirs == Stamp::NEVER || theirs == Stamp::ZERO {
+        if self.takes_times_as_told
+            || ahead.abs() <= 1
+            || theirs == Stamp::NEVER
+            || theirs == Stamp::ZERO
+        {
             return theirs;
         }
         let ours = i64::from(theirs.0) - ahead;
@@ -66,6 +82,9 @@ impl Skew {
 
 /// How long a difference counts at the least: longer than TCP takes over a short stall.
 const WINDOW: Seconds = Seconds(60);
+
+/// How far apart clocks may be in DHCPv6, and two times that count as the same (RFC 8156 §7.1).
+pub(super) const MAX_SKEW_V6: Seconds = Seconds(5);
 
 /// Clocks further apart than this are reported (spec §1.5).
 pub(super) const ALARM_ABOVE: Seconds = Seconds(10);

@@ -1,6 +1,7 @@
 //! The states of an endpoint and what joins them (draft-12 §9, figure 9.2-1; spec §4.4).
 
 use super::settings::{Dialect, Role};
+use crate::config::model::Protocol;
 use crate::wire::failover::State;
 
 use State::{
@@ -8,6 +9,28 @@ use State::{
     Paused as P, PotentialConflict as PC, Recover as R, RecoverDone as RD, RecoverWait as RW,
     ResolutionInterrupted as RI, Shutdown as SD,
 };
+
+/// By whose rules two endpoints go over from state to state.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Rules {
+    /// draft-12, with a partner of our kind.
+    Draft,
+    /// draft-12, with an ISC dhcpd.
+    Dhcpd,
+    /// RFC 8156.
+    Rfc8156,
+}
+
+impl Rules {
+    /// With a partner that takes `dialect`.
+    pub(super) fn of(protocol: Protocol, dialect: Dialect) -> Self {
+        match (protocol, dialect) {
+            (Protocol::Dhcpv6, _) => Self::Rfc8156,
+            (Protocol::Dhcpv4, Dialect::Dhcpd) => Self::Dhcpd,
+            (Protocol::Dhcpv4, Dialect::Tandem) => Self::Draft,
+        }
+    }
+}
 
 /// What a STATE of the partner's makes of us.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -75,13 +98,29 @@ const ON_DHCPD_STATE: &[(State, &[State], Turn)] = &[
     (CD, &[RD], To(N)),
 ];
 
+/// Where RFC 8156 §8 has it otherwise than draft-12, or is silent where that speaks.
+#[rustfmt::skip]
+const ON_RFC8156_STATE: &[(State, &[State], Turn)] = &[
+    // RFC 8156 §8.8.2: one that resolved a conflict has all of ours.
+    (N, &[CI, RD, CD], Stay),
+    // RFC 8156 §8.7.2; of the others it is silent, and neither would move.
+    (RD, &[R, RW], To(CI)),
+    (RD, &[RI], To(PC)),
+    // Silent: one that serves alone knows nothing of what was resolved.
+    (CD, &[PD], To(PC)),
+];
+
 /// What a STATE of the partner's makes of us.
-pub(super) fn on_partner_state(own: State, partner: State, dialect: Dialect) -> Turn {
+pub(super) fn on_partner_state(own: State, partner: State, by: Rules) -> Turn {
     let look_up = |rows: &[(State, &[State], Turn)]| {
         let mut rows = rows.iter();
         rows.find(|row| row.0 == own && row.1.contains(&partner)).map(|row| row.2)
     };
-    let special = if dialect == Dialect::Dhcpd { look_up(ON_DHCPD_STATE) } else { None };
+    let special = match by {
+        Rules::Draft => None,
+        Rules::Dhcpd => look_up(ON_DHCPD_STATE),
+        Rules::Rfc8156 => look_up(ON_RFC8156_STATE),
+    };
     // STARTUP alone has no row: own, it is left before this; the partner's is not on the wire.
     special.or_else(|| look_up(ON_PARTNER_STATE)).unwrap_or(Stay)
 }
@@ -89,9 +128,9 @@ pub(super) fn on_partner_state(own: State, partner: State, dialect: Dialect) -> 
 /// What we should be when a link comes up, before our first STATE on it. A dhcpd whose recovery was
 /// cut short asks again only if it sees a state that could answer it (spec §4.5); one that was
 /// refreshed by it may well be asked once more.
-pub(super) fn on_meeting(own: State, partner: State, dialect: Dialect) -> State {
-    match (own, partner, dialect) {
-        (RW | RD, R, Dialect::Dhcpd) => R,
+pub(super) fn on_meeting(own: State, partner: State, by: Rules) -> State {
+    match (own, partner, by) {
+        (RW | RD, R, Rules::Dhcpd) => R,
         (own, ..) => own,
     }
 }
@@ -99,13 +138,13 @@ pub(super) fn on_meeting(own: State, partner: State, dialect: Dialect) -> State 
 /// What the loss of the link makes of us (draft-12 §9.8.4, §9.10.3); a restart does the same to the
 /// state that was stored (draft-12 §9.3.2). Departs from draft-12 §9.6 and §9.7: what a partner that
 /// serves alone has told us is out of date from then on, so that all the recovery begins anew; its
-/// wait does not.
-pub(super) fn on_link_lost(own: State) -> State {
-    match own {
-        N => CI,
-        PC => RI,
-        RW | RD => R,
-        other => other,
+/// wait does not. RFC 8156 §8.6.2 and §8.7.2 have both go on.
+pub(super) fn on_link_lost(own: State, protocol: Protocol) -> State {
+    match (own, protocol) {
+        (N, _) => CI,
+        (PC, _) => RI,
+        (RW | RD, Protocol::Dhcpv4) => R,
+        (other, _) => other,
     }
 }
 
@@ -158,7 +197,7 @@ mod tests {
     const COLUMNS: [State; 11] = [N, CI, PD, PC, R, RW, RD, RI, CD, P, SD];
 
     /// What follows, as spec §4.4 prints it.
-    fn picture(dialect: Dialect) -> String {
+    fn picture(by: Rules) -> String {
         let short = |state: State| {
             let names = ["N", "CI", "PD", "PC", "R", "RW", "RD", "RI", "CD", "P", "SD"];
             COLUMNS.iter().position(|column| *column == state).map_or("?", |index| names[index])
@@ -167,7 +206,7 @@ mod tests {
         for own in [N, CI, PD, R, RW, RD, PC, RI, CD, P, SD] {
             picture += &format!("{:<2}:", short(own));
             for partner in COLUMNS {
-                let cell = match on_partner_state(own, partner, dialect) {
+                let cell = match on_partner_state(own, partner, by) {
                     Stay => "-",
                     Repeat => "!",
                     To(next) => short(next),
@@ -197,7 +236,7 @@ CD: N  -  -  -  -  -  -  -  -  -  -
 P : -  -  -  -  -  -  -  -  -  -  -
 SD: -  -  -  -  -  -  -  -  -  -  -
 ";
-        assert_eq!(picture(Dialect::Tandem), table);
+        assert_eq!(picture(Rules::Draft), table);
     }
 
     /// Spec §4.5.
@@ -217,7 +256,28 @@ CD: N  -  -  -  -  -  N  -  -  -  -
 P : -  -  -  -  -  -  -  -  -  -  -
 SD: -  -  -  -  -  -  -  -  -  -  -
 ";
-        assert_eq!(picture(Dialect::Dhcpd), table);
+        assert_eq!(picture(Rules::Dhcpd), table);
+    }
+
+    /// RFC 8156 §8.3-8.11 (spec v6 §9.3), which has neither PAUSED nor SHUTDOWN.
+    #[test]
+    fn every_pair_of_states_leads_where_rfc_8156_says() {
+        //   N  CI PD PC R  RW RD RI CD
+        let table = "\
+N : -  -  PC PC CI CI -  PC -
+CI: N  N  PC PC -  -  N  PC PC
+PD: PC PC PC PC -  -  N  PC PC
+R : -  -  -  PC -  -  -  PC PC
+RW: -  -  -  -  -  -  -  -  -
+RD: N  -  -  PC CI CI N  PC PC
+PC: -  -  -  -  -  -  -  -  -
+RI: PC PC PC PC PC PC PC PC PC
+CD: N  -  PC -  -  -  -  -  -
+";
+        let rows = picture(Rules::Rfc8156);
+        let of_both = |row: &str| row.chars().take(30).collect::<String>().trim_end().to_owned();
+        let rows: Vec<_> = rows.lines().take(9).map(of_both).collect();
+        assert_eq!(rows.join("\n") + "\n", table);
     }
 
     #[test]
@@ -241,7 +301,10 @@ SD: -  -  -  -  -  -  -  -  -  -  -
                 RW | RD => R,
                 same => same,
             };
-            assert_eq!(on_link_lost(state), next);
+            assert_eq!(on_link_lost(state, Protocol::Dhcpv4), next);
+            let recovers = matches!(state, RW | RD);
+            let next = if recovers { state } else { next };
+            assert_eq!(on_link_lost(state, Protocol::Dhcpv6), next, "RFC 8156 §8.6.2, §8.7.2");
         }
     }
 

@@ -4,12 +4,14 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Lost, Role, Said, Saved};
+use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Greeting6};
+use super::{Lost, Role, Said, Saved};
 use super::{Settings, Terms, Tls};
 use crate::config::model::{IdentityBy, Protocol};
 use crate::lease::{Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
 use crate::lease::{Layout, NetworkId, PoolId, Range, Table, View, WriterId};
-use crate::wire::failover::{Message, Packet, State};
+use crate::wire::failover::{Message, Packet, Rejection, State};
+use crate::wire::failover6;
 use crate::wire::{Seconds, Stamp};
 
 /// MCLT of [`settings`].
@@ -36,6 +38,13 @@ pub(super) fn settings(role: Role) -> Settings {
         pools: vec![PoolId(address(0).into())],
         addresses: 1,
     }
+}
+
+/// A relationship of DHCPv6, over nothing yet.
+pub(super) fn settings6(role: Role) -> Settings {
+    let v4 = settings(role);
+    let terms = Terms { name: "fo6".to_owned(), protocol: Protocol::Dhcpv6, ..v4.terms };
+    Settings { terms, pools: Vec::new(), ..v4 }
 }
 
 /// Stored in this state, a day before the start.
@@ -75,12 +84,17 @@ pub(super) struct Side {
     pub(super) alarms: Vec<Alarm>,
     /// What it has sent since it was made, on whatever link.
     pub(super) sent: Vec<Message>,
+    /// The same of DHCPv6.
+    pub(super) sent6: Vec<(u32, failover6::Message)>,
+    /// Why it closed the link last.
+    pub(super) closed: Option<Rejection>,
     /// What is on its way to it.
     inbox: VecDeque<Arrival>,
 }
 
 enum Arrival {
     Message(Packet),
+    Message6(failover6::Packet),
     End,
 }
 
@@ -108,6 +122,8 @@ impl Side {
             views: Vec::new(),
             alarms: Vec::new(),
             sent: Vec::new(),
+            sent6: Vec::new(),
+            closed: None,
             inbox: VecDeque::new(),
         };
         side.carry_out(actions);
@@ -146,7 +162,14 @@ impl Side {
                     self.sent.push(message.clone());
                     sent.push((xid, message));
                 }
-                Action::Close(_) => closes = true,
+                Action::Send6(xid, message) => {
+                    assert!(!closes, "nothing is sent on a link that is closed");
+                    self.sent6.push((xid, message));
+                }
+                Action::Close(why) => {
+                    closes = true;
+                    self.closed = why;
+                }
                 Action::Publish(view) => {
                     self.views.push(view.clone());
                     if self.follows {
@@ -168,6 +191,15 @@ impl Pair {
 
     /// Two servers whose disks have this.
     pub(super) fn new(saved: [Option<Saved>; 2]) -> Self {
+        Self::of(settings, saved)
+    }
+
+    /// The same with a relationship of DHCPv6.
+    pub(super) fn new6(saved: [Option<Saved>; 2]) -> Self {
+        Self::of(settings6, saved)
+    }
+
+    fn of(settings: fn(Role) -> Settings, saved: [Option<Saved>; 2]) -> Self {
         let [primary, secondary] = saved;
         let primary = Side::new(START, settings(Role::Primary), primary);
         let secondary = Side::new(START, settings(Role::Secondary), secondary);
@@ -279,9 +311,12 @@ impl Pair {
     /// Something happens to one of the two.
     pub(super) fn happens(&mut self, side: usize, event: Event<'_>) {
         let now = self.now;
+        let before = self.sides[side].sent6.len();
         let (sent, closes) = self.sides[side].handle(now, event);
+        let sent6 = self.sides[side].sent6[before..].to_vec();
         if !self.is_linked {
             assert!(sent.is_empty(), "nothing is sent without a link: {sent:?}");
+            assert!(sent6.is_empty(), "nothing is sent without a link: {sent6:?}");
             return;
         }
         let inbox = &mut self.sides[1 - side].inbox;
@@ -289,6 +324,9 @@ impl Pair {
             sent.into_iter()
                 .map(|(xid, message)| Arrival::Message(Packet { time: now, xid, message })),
         );
+        inbox.extend(sent6.into_iter().map(|(xid, message)| {
+            Arrival::Message6(failover6::Packet { xid, sent: Some(now), message })
+        }));
         if closes {
             inbox.push_back(Arrival::End);
             self.sides[side].inbox.clear();
@@ -296,10 +334,11 @@ impl Pair {
         }
     }
 
-    fn deliver(&mut self, side: usize) {
+    pub(super) fn deliver(&mut self, side: usize) {
         let Some(arrival) = self.sides[side].inbox.pop_front() else { return };
         match arrival {
             Arrival::Message(packet) => self.happens(side, Event::Received(&packet)),
+            Arrival::Message6(packet) => self.happens(side, Event::Received6(&packet)),
             Arrival::End => {
                 self.sides[1 - side].inbox.clear();
                 self.is_linked = false;
@@ -318,6 +357,9 @@ impl Pair {
 
 /// What both ends make of a greeting that nothing disturbs.
 fn greet(now: Stamp, [primary, secondary]: [&Side; 2]) -> [Greeted; 2] {
+    if primary.settings.terms.protocol == Protocol::Dhcpv6 {
+        return greet6(now, primary, secondary);
+    }
     let mut caller = Greeting::new(&primary.settings, Tls::Off);
     let mut called = Greeting::new(&secondary.settings, Tls::Off);
     let only = |said: Vec<(u32, Message)>| {
@@ -330,6 +372,24 @@ fn greet(now: Stamp, [primary, secondary]: [&Side; 2]) -> [Greeted; 2] {
     };
     let Said::Done(_, at_primary) = caller.handle(now, &only(ack)) else {
         panic!("CONNECTACK is not taken")
+    };
+    [at_primary, at_secondary]
+}
+
+/// The same in DHCPv6.
+fn greet6(now: Stamp, primary: &Side, secondary: &Side) -> [Greeted; 2] {
+    let mut caller = Greeting6::new(&primary.settings, Tls::Off);
+    let mut called = Greeting6::new(&secondary.settings, Tls::Off);
+    let only = |said: Vec<(u32, failover6::Message)>| {
+        let (xid, message) = said.into_iter().next().expect("a message");
+        failover6::Packet { xid, sent: Some(now), message }
+    };
+    let Said::Send(connect) = caller.begin() else { panic!("no CONNECT") };
+    let Said::Done(reply, at_secondary) = called.handle(now, &only(connect)) else {
+        panic!("CONNECT is not taken")
+    };
+    let Said::Done(_, at_primary) = caller.handle(now, &only(reply)) else {
+        panic!("CONNECTREPLY is not taken")
     };
     [at_primary, at_secondary]
 }

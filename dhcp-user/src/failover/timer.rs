@@ -2,18 +2,24 @@
 
 use super::endpoint::Endpoint;
 use super::event::{Action, Alarm};
+use super::speech::Word;
+use crate::config::model::Protocol;
 use crate::lease::Table;
-use crate::wire::failover::{Message, Reject, Rejection, State};
+use crate::wire::failover::{Reject, Rejection, State};
 use crate::wire::{Seconds, Stamp};
 
 /// How old the stored times may be.
 pub(super) const RECORD_EVERY: Seconds = Seconds(60);
 /// After so long with neither BNDUPD nor UPDDONE our request is taken to be lost.
 const REQUEST: Seconds = Seconds(60);
+/// The same in DHCPv6, where a partner may have more to say of each client (spec v6 §11).
+const REQUEST_V6: Seconds = Seconds(120);
 /// After so long without a BNDACK an operator hears of it.
 const UNANSWERED: Seconds = Seconds(30);
 /// After so long without a BNDACK the link is given up.
 const UNANSWERED_TOO_LONG: Seconds = Seconds(120);
+/// The same in DHCPv6, of a BNDREPLY (RFC 8156 §8.8.2).
+const UNANSWERED_TOO_LONG_V6: Seconds = Seconds(60);
 
 /// What may be due.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -99,6 +105,10 @@ impl Endpoint {
     }
 
     fn timers(&self) -> impl Iterator<Item = (Due, Stamp)> {
+        let (asked_for, too_long) = match self.protocol() {
+            Protocol::Dhcpv4 => (REQUEST, UNANSWERED_TOO_LONG),
+            Protocol::Dhcpv6 => (REQUEST_V6, UNANSWERED_TOO_LONG_V6),
+        };
         let session = self.session.as_ref();
         let request = session.and_then(|session| session.request);
         let is_heard = self.is_heard();
@@ -115,12 +125,12 @@ impl Endpoint {
                 Due::Speak,
                 session.filter(|session| !session.has_spoken).map(|session| session.speaks_at()),
             ),
-            (Due::Request, request.map(|request| request.moved.after(REQUEST))),
+            (Due::Request, request.map(|request| request.moved.after(asked_for))),
             (
                 Due::Unanswered,
                 oldest.filter(|_| !has_alarmed).map(|oldest| oldest.after(UNANSWERED)),
             ),
-            (Due::UnansweredTooLong, oldest.map(|oldest| oldest.after(UNANSWERED_TOO_LONG))),
+            (Due::UnansweredTooLong, oldest.map(|oldest| oldest.after(too_long))),
             (Due::Wait, (self.state() == State::RecoverWait).then(|| self.wait_ends())),
             (Due::Forgotten, self.asks_at().filter(|_| self.may_ask())),
             (Due::Settled, self.mclt_settles()),
@@ -189,11 +199,12 @@ impl Endpoint {
 
     /// CONTACT, if nothing has been sent for long.
     pub(super) fn keep_contact(&mut self, now: Stamp, actions: &mut Vec<Action>) {
+        let protocol = self.protocol();
         if let Some(session) = &mut self.session
             && session.sent.after(session.contact_every) <= now
         {
             session.sent = now;
-            actions.push(Action::Send(session.xids.next(), Message::Contact));
+            actions.push(Word::Contact.said(protocol, session.xids.next()));
         }
     }
 

@@ -2,101 +2,16 @@
 
 use super::endpoint::Endpoint;
 use super::event::{Action, Alarm, Command};
-use super::saved::Saved;
 use super::session::{Request, Session};
-use super::settings::{Dialect, Role, Settings};
+use super::settings::{Dialect, Role};
+use super::skew::MAX_SKEW_V6;
+use super::speech::{Report, Word};
 use super::state::{self, Turn};
 use super::timer::RECORD_EVERY;
+use crate::config::model::Protocol;
 use crate::lease::Table;
-use crate::wire::failover::{Message, Reject, Rejection, State, StateReport};
+use crate::wire::failover::{Reject, Rejection, State};
 use crate::wire::{Seconds, Stamp};
-
-impl Saved {
-    /// What a restart makes of it (draft-12 §9.3.2): a state that needs the link goes over to what
-    /// its loss would have made of it, one that an operator chose to what was before.
-    pub(super) fn after_restart(self, now: Stamp, settings: &Settings) -> Self {
-        let chosen = match self.state {
-            State::Paused | State::Shutdown => self.previous.unwrap_or(State::Recover),
-            state => state,
-        };
-        let state = self.without_link(chosen);
-        let since = self.since_of(now, state);
-        // The partner may have taken a CONNECT with what is configured here, and we not know it.
-        let own_mclt =
-            if settings.terms.role == Role::Primary { settings.terms.mclt } else { self.mclt };
-        let mut new = Self {
-            state,
-            since,
-            previous: None,
-            longest_mclt: self.longest_mclt.max(own_mclt),
-            addresses: self.addresses.or(Some(settings.addresses)),
-            role: Some(settings.terms.role),
-            ..self
-        };
-        new.wants_all |= new.must_compare(settings) && state != State::PartnerDown;
-        if new.must_compare(settings) && state::is_operational(state) && state != State::PartnerDown
-        {
-            // What of the addresses that are new in the relationship the partner knows, and nobody told
-            // us: before that is here, none of them may be given.
-            new.state = State::Recover;
-            new.since = now;
-            new.compares = true;
-        }
-        new
-    }
-
-    /// Whether other addresses are shared than the partner was told of.
-    fn must_compare(&self, settings: &Settings) -> bool {
-        self.addresses != Some(settings.addresses)
-    }
-
-    /// Whether a server that stored this may go on as `settings` have it. Which of the available
-    /// addresses are its own follows from its role, so that two servers which change theirs one after
-    /// the other would both give the same ones. It may where none is given before the partner has been
-    /// heard in the role that is then left to it, and where all are its own.
-    ///
-    /// # Errors
-    /// In words, for whoever starts the server.
-    pub fn check_role(&self, now: Stamp, settings: &Settings) -> Result<(), String> {
-        let Some(role) = self.role.filter(|role| *role != settings.terms.role) else {
-            return Ok(());
-        };
-        let after = self.after_restart(now, settings);
-        let owns_all =
-            after.state == State::PartnerDown && now > after.since.after(after.longest_mclt);
-        if after.state == State::Recover && !after.compares || owns_all {
-            return Ok(());
-        }
-        let (was, is) = (role.name(), settings.terms.role.name());
-        Err(format!(
-            "this server was the {was} and is in {}: as the {is} it might give addresses that its \
-             partner gives too. Set `role` back to \"{was}\"; how two servers change their roles is in \
-             README.md, under \"To change what is shared, and how\"",
-            self.state
-        ))
-    }
-
-    /// Since when a state counts that is left of this one, without the link.
-    fn since_of(&self, now: Stamp, state: State) -> Stamp {
-        match (self.state, state) {
-            (before, after) if before == after => self.since,
-            // The partner sees by it since when it was not told anything.
-            (State::Normal | State::Paused | State::Shutdown, State::CommunicationsInterrupted) => {
-                self.contact
-            }
-            _ => now,
-        }
-    }
-
-    /// What a state becomes without the link: while everything must be asked for, a conflict that is
-    /// not resolved leaves us with nothing to serve by.
-    pub(super) fn without_link(&self, state: State) -> State {
-        match state {
-            State::PotentialConflict if self.wants_all => State::Recover,
-            state => state::on_link_lost(state),
-        }
-    }
-}
 
 impl Endpoint {
     /// Goes over to a state: it is stored, the workers go by it, the partner is told, in this order.
@@ -150,11 +65,12 @@ impl Endpoint {
             // draft-12 §9.14.2: it has served without us.
             self.saved.previous = Some(State::Recover);
         }
-        // draft-12 §9.4.3: it does not know yet what it will be.
-        if own == State::PartnerDown && is_startup {
+        // draft-12 §9.4.3: it does not know yet what it will be. RFC 8156 §8.4.2 says so of
+        // PARTNER-DOWN too, and no less holds for the others: all wait for its next STATE.
+        if is_startup && (own == State::PartnerDown || self.protocol() == Protocol::Dhcpv6) {
             return;
         }
-        match state::on_partner_state(own, partner, self.dialect()) {
+        match state::on_partner_state(own, partner, self.rules()) {
             Turn::Stay => self.ask(now, actions),
             Turn::Repeat => self.tell_state(now, table, actions),
             Turn::To(State::Normal) if own == State::PartnerDown => {
@@ -180,7 +96,7 @@ impl Endpoint {
     pub(super) fn leave_startup(
         &mut self,
         now: Stamp,
-        report: StateReport,
+        report: Report,
         table: &Table,
         actions: &mut Vec<Action>,
     ) {
@@ -192,9 +108,13 @@ impl Endpoint {
                 | State::ResolutionInterrupted
                 | State::ConflictDone
         );
-        let is_out_of_date = may_have_served
-            && report.state == State::PartnerDown
-            && report.since > self.saved.operational;
+        let operational = match self.protocol() {
+            Protocol::Dhcpv4 => self.saved.operational,
+            // RFC 8156 §7.5.1: what is no further apart is one time, and then both served.
+            Protocol::Dhcpv6 => self.saved.operational.after(MAX_SKEW_V6),
+        };
+        let is_out_of_date =
+            may_have_served && report.state == State::PartnerDown && report.since > operational;
         // draft-12 §5.16: they spoke with each other after what we remember, so it is an old copy. What
         // is stored is a minute old at the most; for as long as our receive-timer the link may have
         // lasted after the last message that we heard, and the partner has missed us for its own.
@@ -221,7 +141,7 @@ impl Endpoint {
         let next = if is_out_of_date || is_restored {
             State::Recover
         } else {
-            state::on_meeting(own, report.state, self.dialect())
+            state::on_meeting(own, report.state, self.rules())
         };
         self.leave_startup_for(now, next, "the partner is heard", table, actions);
     }
@@ -260,7 +180,7 @@ impl Endpoint {
     pub(super) fn speak(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
         let own = self.saved.state;
         if let Some(its) = self.saved.partner.filter(|_| self.is_heard()) {
-            let met = state::on_meeting(own, its, self.dialect());
+            let met = state::on_meeting(own, its, self.rules());
             if met != own {
                 self.enter(now, met, "the partner recovers too", table, actions);
                 return;
@@ -269,7 +189,7 @@ impl Endpoint {
         let is_recovering = matches!(own, State::Recover | State::RecoverWait | State::RecoverDone);
         let partner = self.saved.partner.filter(|_| self.is_heard() && !is_recovering);
         if self.startup.is_none() && self.is_forbidden(own) {
-            let turn = partner.map(|its| state::on_partner_state(own, its, self.dialect()));
+            let turn = partner.map(|its| state::on_partner_state(own, its, self.rules()));
             if let Some(Turn::To(next)) = turn.filter(|turn| match turn {
                 Turn::To(next) => !self.is_forbidden(*next),
                 Turn::Stay | Turn::Repeat => false,
@@ -290,11 +210,15 @@ impl Endpoint {
 
     /// STATE, if there is a link and it may be said.
     pub(super) fn tell_state(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
-        let report = StateReport {
+        let session = self.session.as_ref();
+        let report = Report {
             state: self.saved.state,
             is_startup: self.startup.is_some(),
             since: self.saved.since,
+            acks_startup: session.is_some_and(|session| session.heard_startup),
+            has_communicated: session.is_some_and(|session| session.had_communicated),
         };
+        let protocol = self.protocol();
         if self.is_forbidden(report.state) {
             let partner = self.saved.partner.unwrap_or(State::Startup);
             actions.push(Action::Alarm(Alarm::Dangerous { ours: report.state, partner }));
@@ -307,21 +231,26 @@ impl Endpoint {
         }
         session.has_spoken = true;
         session.guard.on_told(report.state);
-        actions.push(Action::Send(session.xids.next(), Message::State(report)));
+        actions.push(Word::State(report).said(protocol, session.xids.next()));
     }
 
     /// UPDREQ or UPDREQALL, where the state wants it and it has not been sent.
     pub(super) fn ask(&mut self, now: Stamp, actions: &mut Vec<Action>) {
+        let protocol = self.protocol();
         let may_ask = self.may_ask() && self.asks_at().is_none_or(|at| at <= now);
         let Some(session) = self.session.as_mut().filter(|_| may_ask) else { return };
         // dhcpd itself asks for all whenever it recovers (spec §4.5).
         let recovers_from_dhcpd =
             self.saved.state == State::Recover && session.dialect == Dialect::Dhcpd;
-        let all = self.saved.wants_all || recovers_from_dhcpd;
-        let xid = session.xids.next();
+        // RFC 8156 §8.5.2: of one that has never spoken with us either there is nothing to ask for.
+        let have_met = protocol == Protocol::Dhcpv4
+            || session.had_communicated
+            || session.partner_had_communicated;
+        let all = self.saved.wants_all && have_met || recovers_from_dhcpd;
+        let xid = session.xids.next_request();
         session.request = Some(Request { xid, all, moved: now });
-        let message = if all { Message::UpdateRequestAll } else { Message::UpdateRequest };
-        actions.push(Action::Send(xid, message));
+        let word = if all { Word::UpdateRequestAll } else { Word::UpdateRequest };
+        actions.push(word.said(protocol, xid));
     }
 
     /// Whether the state wants updates that have not been asked for.
@@ -419,6 +348,13 @@ impl Endpoint {
         table: &Table,
         actions: &mut Vec<Action>,
     ) -> Result<(), &'static str> {
+        let is_chosen = matches!(next, State::Paused | State::Shutdown);
+        if is_chosen && self.protocol() == Protocol::Dhcpv6 {
+            return Err(
+                "DHCPv6 failover has no such state (RFC 8156 §8): stop the server, and say \
+                        partner-down on the other",
+            );
+        }
         match self.state() {
             State::Startup => return Err("this server is still starting"),
             State::Paused | State::Shutdown => {
@@ -447,7 +383,10 @@ impl Endpoint {
         let next = match (self.state(), partner) {
             // It was told that we leave everything to it, and may do so still.
             (State::Shutdown, None | Some(State::PartnerDown)) => State::Recover,
-            _ => self.saved.without_link(self.saved.previous.unwrap_or(State::Recover)),
+            _ => {
+                let previous = self.saved.previous.unwrap_or(State::Recover);
+                self.saved.without_link(previous, self.protocol())
+            }
         };
         if self.is_forbidden(next) {
             return Err("it would stop the partner for good");

@@ -1,6 +1,7 @@
 //! What a state lets the workers do (draft-12 §9; spec §4.2).
 
 use super::settings::{Role, Settings};
+use crate::config::model::Protocol;
 use crate::lease::{Answers, Owner, Share, Takeover, View};
 use crate::wire::failover::State;
 use crate::wire::{Seconds, Stamp};
@@ -43,8 +44,9 @@ impl Standpoint<'_> {
             owner: if is_primary { Owner::Primary } else { Owner::Secondary },
             mclt: Some(self.mclt),
             ends_leases: match state {
-                // A dhcpd primary refuses EXPIRED from its secondary (spec §6.2).
-                Normal => is_primary,
+                // A dhcpd primary refuses EXPIRED from its secondary (spec §6.2); in DHCPv6 the
+                // later word of two that end a lease at once settles it (RFC 8156 §7.5.4).
+                Normal => is_primary || self.settings.terms.protocol == Protocol::Dhcpv6,
                 CommunicationsInterrupted | PartnerDown | ResolutionInterrupted | ConflictDone => {
                     true
                 }
@@ -60,6 +62,13 @@ impl Standpoint<'_> {
 
     fn answers(&self) -> Answers {
         match self.state {
+            // RFC 8156 §8.8: the primary answers all, the secondary whoever names it.
+            State::Normal if self.settings.terms.protocol == Protocol::Dhcpv6 => {
+                match self.settings.terms.role {
+                    Role::Primary => Answers::Everybody,
+                    Role::Secondary => Answers::Named,
+                }
+            }
             State::Normal => match self.settings.terms.max_secs {
                 // As dhcpd with `load balance max seconds 0` (spec §8.5).
                 None => Answers::Everybody,
@@ -90,12 +99,16 @@ impl Standpoint<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failover::testing;
 
     fn view(role: Role, state: State) -> View {
-        let settings = crate::failover::testing::settings(role);
+        view_of(&testing::settings(role), state)
+    }
+
+    fn view_of(settings: &Settings, state: State) -> View {
         let [low, high] = [u64::MAX, 0];
         Standpoint {
-            settings: &settings,
+            settings,
             state,
             since: Stamp(500),
             told_until: Stamp(400),
@@ -109,19 +122,26 @@ mod tests {
         .view()
     }
 
-    /// draft-12 §9, column "responsive" (spec §4.2).
+    /// draft-12 §9, column "responsive" (spec §4.2), and RFC 8156 §8 (spec v6 §9.2).
     #[test]
     fn who_is_answered_follows_from_the_state() {
-        for role in [Role::Primary, Role::Secondary] {
+        let of_both = |role| [testing::settings(role), testing::settings6(role)];
+        for settings in [Role::Primary, Role::Secondary].into_iter().flat_map(of_both) {
             for state in State::ALL {
-                let answers = match view(role, state).answers {
+                let view = view_of(&settings, state);
+                let answers = match view.answers {
                     Answers::Nobody => "nobody",
+                    Answers::Named => "named",
                     Answers::Extensions => "extensions",
                     Answers::Everybody => "everybody",
                     Answers::Shared(_) => "shared",
                 };
                 let expected = match state {
-                    State::Normal => "shared",
+                    State::Normal => match (settings.terms.protocol, settings.terms.role) {
+                        (Protocol::Dhcpv4, _) => "shared",
+                        (Protocol::Dhcpv6, Role::Primary) => "everybody",
+                        (Protocol::Dhcpv6, Role::Secondary) => "named",
+                    },
                     State::CommunicationsInterrupted
                     | State::PartnerDown
                     | State::ResolutionInterrupted
@@ -130,8 +150,7 @@ mod tests {
                     _ => "nobody",
                 };
                 assert_eq!(answers, expected, "{state}");
-                let until = view(role, state).until;
-                assert_eq!(until == Stamp::NEVER, expected == "nobody", "{state}");
+                assert_eq!(view.until == Stamp::NEVER, expected == "nobody", "{state}");
             }
         }
     }

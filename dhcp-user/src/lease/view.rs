@@ -39,6 +39,8 @@ pub enum Answers {
     Nobody,
     /// Renewals and rebindings alone (RECOVER-DONE).
     Extensions,
+    /// Whoever names this server, and nobody else (RFC 8156 §3, renew responsive).
+    Named,
     /// Everybody.
     Everybody,
     /// NORMAL: renewals and rebindings, and else the clients whose hash is ours (RFC 3074).

@@ -155,6 +155,7 @@ impl Server {
                     answers += usize::from(matches!(message, Message::BindingAck(_)));
                     self.send(xid, message, updates);
                 }
+                Action::Send6(_, message) => panic!("{message:?} in a relationship of DHCPv4"),
                 Action::Close(_) => closes = true,
                 Action::Publish(_) | Action::Alarm(_) => {}
             }

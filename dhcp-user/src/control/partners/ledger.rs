@@ -116,6 +116,8 @@ impl Agenda {
                 Action::Close(reason) => Leaving::Close(reason),
                 Action::Publish(view) => Leaving::Publish(view),
                 Action::Changed { .. } | Action::Save(_) | Action::Alarm(_) => continue,
+                // Of DHCPv6, whose relationships no server begins (`Config::load_to_serve`).
+                Action::Send6(..) => continue,
             };
             self.leaving.push_back((self.last, leaving));
         }

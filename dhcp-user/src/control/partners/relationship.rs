@@ -246,7 +246,7 @@ impl Relationship {
                     }
                     self.inbox.deafen();
                 }
-                Action::Save(_) | Action::Send(..) | Action::Publish(_) => {}
+                Action::Save(_) | Action::Send(..) | Action::Send6(..) | Action::Publish(_) => {}
             }
         }
         self.agenda.add(actions);

@@ -15,11 +15,13 @@ use self::formula::Shares;
 use super::event::{Action, Alarm};
 use super::moment::{Moment, Xids};
 use super::settings::{Role, Settings};
+use super::speech::Word;
+use crate::config::model::Protocol;
 use crate::lease::{
     Binding, BindingStatus, Client, Guard, ItemKind, Owner, PoolId, Seen, Table, Told, Which,
     WriterId,
 };
-use crate::wire::failover::{Message, State};
+use crate::wire::failover::State;
 use crate::wire::{Seconds, Stamp};
 
 /// Addresses that one pass looks at in one call: a millisecond or two.
@@ -33,6 +35,7 @@ const FREED_MAX: usize = 1 << 12;
 /// The balance of one relationship's pools.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Balance {
+    protocol: Protocol,
     role: Role,
     writer: WriterId,
     misbalance: u8,
@@ -93,6 +96,7 @@ impl Balance {
     pub(super) fn new(settings: &Settings, writer: WriterId) -> Self {
         let pool = |id: &PoolId| Pool { id: *id, shares: Shares::default(), left: 0 };
         Self {
+            protocol: settings.terms.protocol,
             role: settings.terms.role,
             writer,
             misbalance: settings.terms.max_misbalance,
@@ -139,7 +143,7 @@ impl Balance {
     /// POOLREQ: look, and answer with what was moved; outside of NORMAL nothing is.
     pub(super) fn on_request(&mut self, at: &Moment<'_>, xid: u32, actions: &mut Vec<Action>) {
         if at.state != State::Normal {
-            actions.push(Action::Send(xid, Message::PoolResponse { transferred: 0 }));
+            actions.push(Word::PoolResponse { transferred: 0 }.said(self.protocol, xid));
             return;
         }
         if self.look.is_none() {
@@ -149,7 +153,7 @@ impl Balance {
         if answers.len() < ANSWERS_MAX {
             answers.push(xid);
         } else {
-            actions.push(Action::Send(xid, Message::PoolResponse { transferred: 0 }));
+            actions.push(Word::PoolResponse { transferred: 0 }.said(self.protocol, xid));
         }
     }
 
@@ -242,8 +246,8 @@ impl Balance {
     fn finish(&mut self, look: Look, xids: &mut Xids, actions: &mut Vec<Action>) {
         let was_asked = !look.answers.is_empty();
         for xid in look.answers {
-            let answer = Message::PoolResponse { transferred: look.moved };
-            actions.push(Action::Send(xid, answer));
+            let answer = Word::PoolResponse { transferred: look.moved };
+            actions.push(answer.said(self.protocol, xid));
         }
         if was_asked && look.moved == 0 && self.pools.iter().any(|pool| pool.shares.surplus < 0) {
             actions.push(Action::Alarm(Alarm::NothingToGive));
@@ -252,7 +256,7 @@ impl Balance {
         // has no other way, as neither takes what is the other's. ISC dhcpd asks and gives in either
         // role.
         if look.asks && look.panics {
-            actions.push(Action::Send(xids.next(), Message::PoolRequest));
+            actions.push(Word::PoolRequest.said(self.protocol, xids.next()));
         }
     }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::failover::skew::Skew;
 use crate::failover::{Terms, testing};
 use crate::lease::{ClientKey, Layout, NetworkId, Range, ResourceId};
+use crate::wire::failover::Message;
 
 const POOL: PoolId = PoolId(ResourceId::of(Ipv4Addr::new(10, 0, 0, 10)));
 const NOW: Stamp = Stamp(10_000);
@@ -51,7 +52,7 @@ fn set(table: &Table, address: Ipv4Addr, new: Binding) {
 }
 
 fn work(balance: &mut Balance, table: &Table, room: usize) -> (bool, Vec<Action>) {
-    let mut xids = Xids::after(0);
+    let mut xids = Xids::after(0, Protocol::Dhcpv4);
     run(NOW, table, |at, actions| balance.work(at, room, &mut xids, actions))
 }
 

@@ -39,12 +39,13 @@ use super::balance::Balance;
 use super::event::{Action, Alarm};
 use super::moment::{Moment, Xids};
 use super::settings::{Dialect, Role, Settings};
+use super::speech::Word;
 use super::status::{Conflict, PoolStatus, Status};
-use crate::config::model::IdentityBy;
+use crate::config::model::{IdentityBy, Protocol};
 use crate::lease::{
     Binding, BindingStatus, Client, Layout, PoolId, Range, ResourceId, Table, Told, WriterId,
 };
-use crate::wire::failover::{Message, State};
+use crate::wire::failover::State;
 use crate::wire::{Seconds, Stamp};
 
 /// Most messages that we have unanswered, whatever the partner takes: what is on its way is kept.
@@ -62,6 +63,7 @@ const REMEMBERED_MAX: usize = 1 << 16;
 /// Binding updates of one relationship.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Updates {
+    protocol: Protocol,
     role: Role,
     pools: Vec<PoolId>,
     writer: WriterId,
@@ -135,6 +137,7 @@ impl Updates {
     /// Swaps bindings as `writer`.
     pub(super) fn new(settings: &Settings, writer: WriterId, owes_all: bool) -> Self {
         Self {
+            protocol: settings.terms.protocol,
             role: settings.terms.role,
             pools: settings.pools.clone(),
             writer,
@@ -206,10 +209,10 @@ impl Updates {
         if self.dialect == Dialect::Dhcpd && at.is_heard {
             let xid = xids.next();
             self.holding.ask(at.now, xid);
-            actions.push(Action::Send(xid, Message::UpdateRequest));
+            actions.push(Word::UpdateRequest.said(self.protocol, xid));
         }
         if self.role == Role::Secondary && at.is_heard {
-            actions.push(Action::Send(xids.next(), Message::PoolRequest));
+            actions.push(Word::PoolRequest.said(self.protocol, xids.next()));
         }
     }
 
@@ -253,7 +256,7 @@ impl Updates {
     ) {
         // draft-12 §7.7.2: more may be had while some are given.
         if transferred > 0 && self.role == Role::Secondary && at.state == State::Normal {
-            actions.push(Action::Send(xids.next(), Message::PoolRequest));
+            actions.push(Word::PoolRequest.said(self.protocol, xids.next()));
         }
     }
 

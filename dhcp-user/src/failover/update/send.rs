@@ -8,6 +8,7 @@ use super::walk::Walk;
 use super::{Handover, REMEMBERED_MAX, Ready, Updates, changed, merge};
 use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
+use crate::failover::speech::Word;
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, BindingStatus, ResourceId, Told};
 use crate::wire::failover::{Acknowledgement, Message, Rejection, State, Update};
@@ -319,7 +320,7 @@ impl Updates {
             return;
         }
         if let Some(xid) = walk.xid {
-            actions.push(Action::Send(xid, Message::UpdateDone));
+            actions.push(Word::UpdateDone.said(self.protocol, xid));
         }
         if walk.all {
             self.owes_all &= walk.xid.is_none();

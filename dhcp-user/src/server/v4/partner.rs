@@ -102,7 +102,8 @@ impl<'a> Exchange<'a> {
     ) -> Result<(), DropReason> {
         let share = match &view.answers {
             Answers::Everybody => return Ok(()),
-            Answers::Nobody => return Err(DropReason::NotInService),
+            // `Named` is a secondary's of DHCPv6.
+            Answers::Nobody | Answers::Named => return Err(DropReason::NotInService),
             Answers::Extensions if self.occasion() == Occasion::Extension => return Ok(()),
             Answers::Extensions => return Err(DropReason::NotInService),
             Answers::Shared(share) => share,

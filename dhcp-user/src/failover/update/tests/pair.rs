@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
+use crate::config::model::Protocol;
 use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::skew::Skew;
@@ -79,7 +80,7 @@ impl Side {
             now: Stamp(10_000),
             table: Table::new(layout),
             updates: Updates::new(&settings(role), ENDPOINT, false),
-            xids: Xids::after(0),
+            xids: Xids::after(0, Protocol::Dhcpv4),
             is_up: false,
             dialect: Dialect::Tandem,
             actions: Vec::new(),

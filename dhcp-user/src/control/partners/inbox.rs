@@ -8,9 +8,8 @@ use std::collections::VecDeque;
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant};
 
-use crate::failover::link::LinkEvent;
+use crate::failover::link::{Arrived, LinkEvent};
 use crate::failover::{Command, Greeted, Lost};
-use crate::wire::failover::Packet;
 
 /// A tick that comes so late shows that we did not run for a while.
 const LATE: Duration = Duration::from_secs(1);
@@ -30,7 +29,7 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 pub(super) enum Input {
     Up(Greeted),
-    Packet(Packet),
+    Packet(Arrived),
     Lost(Lost),
     Followed,
     Tick,
@@ -117,17 +116,17 @@ impl Inbox {
 mod tests {
     use super::*;
     use crate::wire::Stamp;
-    use crate::wire::failover::Message;
+    use crate::wire::failover::{Message, Packet};
 
     fn said(xid: u32) -> LinkEvent {
         let packet = Packet { time: Stamp(1), xid, message: Message::Contact };
-        LinkEvent::Packets(vec![packet])
+        LinkEvent::Packets(vec![Arrived::V4(packet)])
     }
 
     /// The number of a message, nothing for a tick.
     fn order(inbox: &mut Inbox) -> Vec<Option<u32>> {
         let number = |input| match input {
-            Input::Packet(packet) => Some(packet.xid),
+            Input::Packet(packet) => Some(packet.xid()),
             _ => None,
         };
         std::iter::from_fn(|| inbox.pop()).map(number).collect()

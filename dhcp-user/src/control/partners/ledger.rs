@@ -7,9 +7,10 @@ use tokio::sync::oneshot;
 use tracing::error;
 
 use crate::failover::Action;
+use crate::failover::link::Spoken;
 use crate::journal::{AppendError, Appender, Sequence};
 use crate::lease::View;
-use crate::wire::failover::{Message, Rejection};
+use crate::wire::failover::Rejection;
 
 /// The appender that all relationships share.
 pub(super) struct Ledger {
@@ -18,7 +19,7 @@ pub(super) struct Ledger {
 
 /// What leaves the server, and must not before what was journalled ahead of it is durable.
 pub(super) enum Leaving {
-    Send(u32, Message),
+    Send(u32, Spoken),
     Close(Option<Rejection>),
     Publish(View),
     Answer(oneshot::Sender<Result<(), String>>, Result<(), String>),
@@ -112,12 +113,11 @@ impl Agenda {
                 }
             }
             let leaving = match action {
-                Action::Send(xid, message) => Leaving::Send(xid, message),
+                Action::Send(xid, message) => Leaving::Send(xid, message.into()),
+                Action::Send6(xid, message) => Leaving::Send(xid, message.into()),
                 Action::Close(reason) => Leaving::Close(reason),
                 Action::Publish(view) => Leaving::Publish(view),
                 Action::Changed { .. } | Action::Save(_) | Action::Alarm(_) => continue,
-                // Of DHCPv6, whose relationships no server begins (`Config::load_to_serve`).
-                Action::Send6(..) => continue,
             };
             self.leaving.push_back((self.last, leaving));
         }
@@ -149,7 +149,10 @@ impl Agenda {
 
     /// The link is gone, and what was to be said on it is not said on the next.
     pub(super) fn forget_link(&mut self) {
-        self.pending.retain(|action| !matches!(action, Action::Send(..) | Action::Close(_)));
+        let is_said = |action: &Action| {
+            matches!(action, Action::Send(..) | Action::Send6(..) | Action::Close(_))
+        };
+        self.pending.retain(|action| !is_said(action));
         self.leaving
             .retain(|(_, leaving)| !matches!(leaving, Leaving::Send(..) | Leaving::Close(_)));
     }

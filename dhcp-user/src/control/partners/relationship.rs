@@ -11,11 +11,11 @@ use super::desk::Desk;
 use super::face::Order;
 use super::inbox::{Inbox, Input};
 use super::ledger::{Agenda, Leaving, TooLong};
-use crate::failover::link::Link;
+use crate::failover::link::{Arrived, Link};
 use crate::failover::{Action, Alarm, Command, Endpoint, Event};
 use crate::lease::{Binding, BindingStatus};
 use crate::server::Service;
-use crate::wire::failover::{Message, Packet};
+use crate::wire::failover::Message;
 
 /// How often the endpoint's timers are looked at. They count seconds.
 const TICK: Duration = Duration::from_millis(200);
@@ -139,12 +139,11 @@ impl Relationship {
             return false;
         }
         let records = match self.inbox.first() {
-            Some(Input::Packet(Packet { message: Message::BindingUpdate(updates), .. })) => {
-                2 * updates.len()
-            }
-            Some(Input::Packet(Packet { message: Message::BindingAck(answers), .. })) => {
-                2 * answers.len()
-            }
+            Some(Input::Packet(Arrived::V4(packet))) => match &packet.message {
+                Message::BindingUpdate(updates) => 2 * updates.len(),
+                Message::BindingAck(answers) => 2 * answers.len(),
+                _ => 2,
+            },
             _ => 2,
         };
         self.agenda.is_begun() && self.desk.ledger.borrow().has_room(records)
@@ -170,7 +169,8 @@ impl Relationship {
                 self.look_at = Some(Instant::now());
                 Event::LinkUp(greeted.clone())
             }
-            Input::Packet(packet) => Event::Received(packet),
+            Input::Packet(Arrived::V4(packet)) => Event::Received(packet),
+            Input::Packet(Arrived::V6(packet)) => Event::Received6(packet),
             Input::Lost(lost) => {
                 self.agenda.forget_link();
                 Event::LinkLost(lost.clone())

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::error;
 
+use super::codec::Arrived;
 use super::frame::{Fault, Inbox, Scribe};
 use super::greet::Connection;
 use super::keeper::Told;
@@ -16,7 +17,6 @@ use super::outbox::{Next, Outbox};
 use super::settings::{Clock, Counts, Settings, count};
 use super::stream::Stream;
 use crate::failover::Lost;
-use crate::wire::failover::{Message, Packet};
 
 /// How long what was to be said last may take to be written, and the partner to close.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -58,7 +58,7 @@ impl Conversation<'_> {
                 End::Read(Fault::Closed) => Lost::Closed,
                 End::Read(fault) => {
                     count(&self.counts.malformed);
-                    if let Some(rejection) = fault.rejection() {
+                    if let Some(rejection) = fault.farewell(self.settings.endpoint.terms.protocol) {
                         was_refused = true;
                         self.outbox.close(Some(rejection));
                         let _ = timeout(GOODBYE, writing).await;
@@ -83,7 +83,7 @@ impl Conversation<'_> {
         let fault = loop {
             match inbox.take() {
                 Ok(Some(packet)) => {
-                    *was_refused |= matches!(packet.message, Message::Disconnect(_));
+                    *was_refused |= packet.is_disconnect();
                     batch.push(packet);
                     if batch.len() < BATCH {
                         continue;
@@ -105,7 +105,7 @@ impl Conversation<'_> {
         End::Read(fault)
     }
 
-    async fn hand_over(&self, batch: &mut Vec<Packet>) {
+    async fn hand_over(&self, batch: &mut Vec<Arrived>) {
         if !batch.is_empty() {
             self.counts.received.fetch_add(batch.len() as u64, Relaxed);
             // Nobody there any more: then this task is about to end too.
@@ -187,9 +187,10 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::config::model::Protocol;
     use crate::failover::Dialect;
     use crate::failover::link::fixture::{both, clock, secret};
-    use crate::wire::failover::{Reject, Rejection};
+    use crate::wire::failover::{Message, Packet, Reject, Rejection};
 
     /// A link that is up, its partner's end, and what it tells.
     struct Up {
@@ -205,14 +206,14 @@ mod tests {
         let [mut settings, _] = both();
         settings.secret = secret;
         let (ours, partner) = duplex(room);
-        let outbox = Arc::new(Outbox::new(0));
+        let outbox = Arc::new(Outbox::new(0, Protocol::Dhcpv4));
         let (events_to, events) = mpsc::channel(4);
         let (inside, own) = (Arc::clone(&outbox), settings.clone());
         let parting = tokio::spawn(async move {
             let counts = Counts::default();
             let connection = Connection {
                 stream: Box::new(ours),
-                inbox: Inbox::new(own.secret.clone()),
+                inbox: Inbox::new(Protocol::Dhcpv4, own.secret.clone()),
                 scribe: Scribe::new(Dialect::Dhcpd, own.secret.clone()),
             };
             let (settings, outbox) = (&own, &*inside);
@@ -228,13 +229,15 @@ mod tests {
     ) -> Vec<u8> {
         let mut octets = Vec::new();
         let scribe = Scribe::new(Dialect::Dhcpd, secret);
-        scribe.write(clock()(), &mut messages.to_vec().into(), &mut octets).1.unwrap();
+        let mut said: VecDeque<_> =
+            messages.iter().cloned().map(|(xid, message)| (xid, message.into())).collect();
+        scribe.write(clock()(), &mut said, &mut octets).1.unwrap();
         octets
     }
 
     async fn hear(events: &mut mpsc::Receiver<Told>) -> Vec<u32> {
         match events.recv().await {
-            Some(Told::Packets(packets)) => packets.iter().map(|packet| packet.xid).collect(),
+            Some(Told::Packets(packets)) => packets.iter().map(Arrived::xid).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -325,10 +328,14 @@ mod tests {
             let mut up = up(ours.clone(), 4_096);
             let said = octets(&[(1, Message::Contact)], theirs);
             up.partner.write_all(&said).await.unwrap();
-            let mut answer = Inbox::new(ours);
+            let mut answer = Inbox::new(Protocol::Dhcpv4, ours);
             answer.fill(&mut up.partner).await.unwrap();
-            let said = answer.take().unwrap().unwrap().message;
-            let Message::Disconnect(Some(Rejection { reason, .. })) = said else {
+            let said = answer.take().unwrap();
+            let Some(Arrived::V4(Packet {
+                message: Message::Disconnect(Some(Rejection { reason, .. })),
+                ..
+            })) = said
+            else {
                 panic!("{said:?}")
             };
             assert_eq!(reason, expected);

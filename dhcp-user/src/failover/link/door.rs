@@ -1,6 +1,7 @@
 //! Listening: one socket for each local address, whatever number of relationships share it.
 //!
-//! Whoever is not a partner is closed at once: nothing is read of it, and nothing kept.
+//! Whoever is not a partner is closed at once: nothing is read of it, and nothing kept. Both protocols
+//! have one port, and a partner in both is told apart by its first message.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -9,10 +10,13 @@ use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::sleep;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use super::settings::{Counts, count};
+use crate::config::model::Protocol;
+use crate::wire::failover6;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 64;
@@ -20,6 +24,12 @@ const BACKLOG: u32 = 64;
 const RETRY: Duration = Duration::from_secs(5);
 /// Pause after the kernel refused to hand over a connection.
 const BREATH: Duration = Duration::from_secs(1);
+/// Connections at a time whose protocol is not known yet; a further one is closed.
+const UNKNOWN_MAX: usize = 8;
+/// How long a connection may take to show its protocol.
+const LISTENING: Duration = Duration::from_secs(10);
+/// How soon one that has shown less than that is looked at again.
+const GLANCE: Duration = Duration::from_millis(20);
 /// Strangers are logged once in so long.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -27,6 +37,8 @@ const QUIET: Duration = Duration::from_secs(60);
 pub(super) struct Guest {
     /// Its address.
     pub(super) from: IpAddr,
+    /// What it speaks.
+    pub(super) protocol: Protocol,
     /// Its relationship. What does not fit is closed.
     pub(super) to: mpsc::Sender<TcpStream>,
     pub(super) counts: Arc<Counts>,
@@ -35,9 +47,15 @@ pub(super) struct Guest {
 /// Accepts on `local` for ever.
 pub(super) async fn keep(local: SocketAddr, guests: Vec<Guest>) {
     let listener = listen_at_last(local).await;
+    let guests: Arc<[Guest]> = guests.into();
     let mut strangers = Strangers::default();
+    let mut unknown = JoinSet::new();
     loop {
-        let (stream, from) = match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = unknown.join_next() => continue,
+        };
+        let (stream, from) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // A connection that ended before it was accepted, or no descriptor left.
@@ -47,17 +65,51 @@ pub(super) async fn keep(local: SocketAddr, guests: Vec<Guest>) {
             }
         };
         let from = from.ip().to_canonical();
-        match guests.iter().find(|guest| guest.from == from) {
-            Some(guest) => {
-                if guest.to.try_send(stream).is_err() {
-                    count(&guest.counts.duplicates);
-                }
+        let mut here = guests.iter().filter(|guest| guest.from == from);
+        match (here.next(), here.next()) {
+            (Some(only), None) => only.admit(stream),
+            (Some(_), Some(_)) if unknown.len() < UNKNOWN_MAX => {
+                let guests = Arc::clone(&guests);
+                unknown.spawn(async move {
+                    // Silent for so long, it would not greet either.
+                    let _ = timeout(LISTENING, tell_apart(stream, from, &guests)).await;
+                });
             }
-            None => {
+            (Some(guest), Some(_)) => count(&guest.counts.duplicates),
+            (None, _) => {
                 drop(stream);
                 guests.iter().for_each(|guest| count(&guest.counts.strangers));
                 strangers.note(local, from);
             }
+        }
+    }
+}
+
+/// Hands a connection over to the guest whose protocol its first message is of; what is read of it
+/// stays to be read.
+async fn tell_apart(stream: TcpStream, from: IpAddr, guests: &[Guest]) {
+    let mut first = [0; 3];
+    let speaks = loop {
+        match stream.peek(&mut first).await {
+            Ok(len @ 1..) => match failover6::Protocol::of_first(&first[..len]) {
+                Ok(Some(failover6::Protocol::V4)) => break Protocol::Dhcpv4,
+                Ok(Some(failover6::Protocol::V6)) => break Protocol::Dhcpv6,
+                // What is there already would be shown again at once.
+                Ok(None) => sleep(GLANCE).await,
+                Err(_) => return,
+            },
+            Ok(0) | Err(_) => return,
+        }
+    };
+    if let Some(guest) = guests.iter().find(|it| it.from == from && it.protocol == speaks) {
+        guest.admit(stream);
+    }
+}
+
+impl Guest {
+    fn admit(&self, stream: TcpStream) {
+        if self.to.try_send(stream).is_err() {
+            count(&self.counts.duplicates);
         }
     }
 }

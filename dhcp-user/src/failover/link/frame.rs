@@ -5,11 +5,13 @@ use std::collections::VecDeque;
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::codec::{Arrived, Spoken};
 use super::tls;
-use crate::config::model::Secret;
+use crate::config::model::{Protocol, Secret};
 use crate::failover::{Dialect, Side};
 use crate::wire::Stamp;
-use crate::wire::failover::{Malformed, Message, Packet, Reject, Rejection, Unencodable, verify};
+use crate::wire::failover::{Malformed, Packet, Reject, Rejection, Unencodable, verify};
+use crate::wire::failover6;
 
 /// Octets read and not yet understood, at the most: many messages, so that a system call brings many.
 const INBOX_LEN: usize = 64 * 1024;
@@ -43,17 +45,41 @@ pub(super) enum Fault {
 #[derive(Debug)]
 pub(super) struct Inbox {
     octets: BytesMut,
+    protocol: Protocol,
     secret: Option<Secret>,
 }
 
 impl Inbox {
-    /// Empty; what comes must be signed with `secret`, or not at all.
-    pub(super) fn new(secret: Option<Secret>) -> Self {
-        Self { octets: BytesMut::new(), secret }
+    /// Empty; what comes must be signed with `secret`, or not at all. In DHCPv6 nothing is (RFC 8156
+    /// §10).
+    pub(super) fn new(protocol: Protocol, secret: Option<Secret>) -> Self {
+        Self { octets: BytesMut::new(), protocol, secret }
     }
 
     /// The next message, if it is there whole.
-    pub(super) fn take(&mut self) -> Result<Option<Packet>, Fault> {
+    pub(super) fn take(&mut self) -> Result<Option<Arrived>, Fault> {
+        match self.protocol {
+            Protocol::Dhcpv4 => Ok(self.take_v4()?.map(Arrived::V4)),
+            Protocol::Dhcpv6 => Ok(self.take_v6()?.map(Arrived::V6)),
+        }
+    }
+
+    fn take_v6(&mut self) -> Result<Option<failover6::Packet>, Fault> {
+        use failover6::Packet;
+        loop {
+            let len = Packet::len_of_first(&self.octets).map_err(Fault::Malformed)?;
+            let Some(len) = len.filter(|len| *len <= self.octets.len()) else { return Ok(None) };
+            let parsed = Packet::parse(&self.octets[..len]);
+            self.octets.advance(len);
+            match parsed {
+                Ok(packet) => return Ok(Some(packet)),
+                Err(Malformed::Ignored { .. }) => {}
+                Err(malformed) => return Err(Fault::Malformed(malformed)),
+            }
+        }
+    }
+
+    fn take_v4(&mut self) -> Result<Option<Packet>, Fault> {
         loop {
             let len = Packet::len_of_first(&self.octets).map_err(Fault::Malformed)?;
             let Some(len) = len.filter(|len| *len <= self.octets.len()) else { return Ok(None) };
@@ -112,7 +138,7 @@ impl Scribe {
     pub(super) fn write(
         &self,
         now: Stamp,
-        messages: &mut VecDeque<(u32, Message)>,
+        messages: &mut VecDeque<(u32, Spoken)>,
         into: &mut Vec<u8>,
     ) -> (u64, Result<(), Unencodable>) {
         let (mut written, mut outcome) = (0, Ok(()));
@@ -120,7 +146,17 @@ impl Scribe {
         while into.len() < WRITE_LEN
             && let Some((xid, message)) = messages.pop_front()
         {
-            match (Packet { time: now, xid, message }).encode(self.dialect, secret, into) {
+            let encoded = match message {
+                Spoken::V4(message) => {
+                    Packet { time: now, xid, message }.encode(self.dialect, secret, into)
+                }
+                Spoken::V6(message) => {
+                    use failover6::{Message, Packet};
+                    let is_timed = !matches!(message, Message::StartTls | Message::TlsReply(_));
+                    Packet { xid, sent: is_timed.then_some(now), message }.encode(into)
+                }
+            };
+            match encoded {
                 Ok(()) => written += 1,
                 Err(unencodable) => outcome = Err(unencodable),
             }
@@ -130,7 +166,18 @@ impl Scribe {
 }
 
 impl Fault {
-    /// What to tell the partner, if anything.
+    /// What to tell the partner of a link that is up, if anything.
+    pub(super) fn farewell(&self, protocol: Protocol) -> Option<Rejection> {
+        match (self, protocol) {
+            // draft-12 §6.2 and dhcpd have no word for it.
+            (Self::Malformed(malformed), Protocol::Dhcpv6) => {
+                Some(Rejection { reason: Reject::Unspecified, text: malformed.to_string() })
+            }
+            _ => self.rejection(),
+        }
+    }
+
+    /// What to tell the partner about its message-digest, if it is that.
     pub(super) fn rejection(&self) -> Option<Rejection> {
         let Self::Unproven { reason, .. } = self else { return None };
         let text = match reason {
@@ -159,7 +206,7 @@ impl std::fmt::Display for Fault {
 mod tests {
     use super::*;
     use crate::failover::link::fixture::secret;
-    use crate::wire::failover::{State, StateReport};
+    use crate::wire::failover::{Message, State, StateReport};
 
     const NOW: Stamp = Stamp(1_000_000_000);
 
@@ -170,14 +217,16 @@ mod tests {
             vec![(1, Message::State(state)), (2, Message::Contact), (3, Message::UpdateRequest)];
         let mut octets = Vec::new();
         let scribe = Scribe::new(Dialect::Dhcpd, with);
-        let written = scribe.write(NOW, &mut messages.clone().into(), &mut octets);
+        let mut said: VecDeque<_> =
+            messages.iter().cloned().map(|(xid, message)| (xid, message.into())).collect();
+        let written = scribe.write(NOW, &mut said, &mut octets);
         assert_eq!(written, (3, Ok(())));
         (messages, octets)
     }
 
     fn all(inbox: &mut Inbox) -> Vec<(u32, Message)> {
         let mut packets = Vec::new();
-        while let Some(packet) = inbox.take().unwrap() {
+        while let Some(Arrived::V4(packet)) = inbox.take().unwrap() {
             packets.push((packet.xid, packet.message));
         }
         packets
@@ -188,7 +237,7 @@ mod tests {
         let (messages, octets) = sample(None);
         for cut in 0..=octets.len() {
             let (first, second) = octets.split_at(cut);
-            let mut inbox = Inbox::new(None);
+            let mut inbox = Inbox::new(Protocol::Dhcpv4, None);
             let mut heard = Vec::new();
             for mut piece in [first, second].into_iter().filter(|piece| !piece.is_empty()) {
                 inbox.fill(&mut piece).await.unwrap();
@@ -202,18 +251,18 @@ mod tests {
     #[test]
     fn a_length_that_no_message_has_is_a_fault_before_the_rest_has_come() {
         for length in [0_u16, 11, 2_049, u16::MAX] {
-            let mut inbox = Inbox::new(None);
+            let mut inbox = Inbox::new(Protocol::Dhcpv4, None);
             inbox.octets.extend_from_slice(&length.to_be_bytes());
             assert!(matches!(inbox.take(), Err(Fault::Malformed(_))), "{length}");
         }
-        let mut inbox = Inbox::new(None);
+        let mut inbox = Inbox::new(Protocol::Dhcpv4, None);
         inbox.octets.extend_from_slice(&2_048_u16.to_be_bytes());
         assert_eq!(inbox.take(), Ok(None));
     }
 
     #[tokio::test]
     async fn no_more_is_read_than_there_is_place_for() {
-        let mut inbox = Inbox::new(None);
+        let mut inbox = Inbox::new(Protocol::Dhcpv4, None);
         let mut endless = tokio::io::repeat(0);
         inbox.fill(&mut endless).await.unwrap();
         assert!(inbox.octets.len() <= INBOX_LEN);
@@ -223,7 +272,7 @@ mod tests {
     #[test]
     fn a_message_of_a_type_that_may_be_ignored_is() {
         let (_, contact) = sample(None);
-        let mut inbox = Inbox::new(None);
+        let mut inbox = Inbox::new(Protocol::Dhcpv4, None);
         inbox.octets.extend_from_slice(&[0, 12, 200, 12, 0, 0, 0, 0, 0, 0, 0, 9]);
         inbox.octets.extend_from_slice(&contact);
         assert_eq!(all(&mut inbox).len(), 3);
@@ -238,12 +287,12 @@ mod tests {
             (ours(), None, Reject::DigestNotConfigured),
         ];
         for (theirs, ours, expected) in cases {
-            let mut inbox = Inbox::new(ours);
+            let mut inbox = Inbox::new(Protocol::Dhcpv4, ours);
             inbox.octets.extend_from_slice(&sample(theirs).1);
             let fault = inbox.take().unwrap_err();
             assert_eq!(fault.rejection().map(|rejection| rejection.reason), Some(expected));
         }
-        let mut inbox = Inbox::new(ours());
+        let mut inbox = Inbox::new(Protocol::Dhcpv4, ours());
         inbox.octets.extend_from_slice(&sample(ours()).1);
         assert_eq!(all(&mut inbox).len(), 3);
     }

@@ -8,13 +8,15 @@ use tokio::io::{AsyncWriteExt as _, split};
 use tokio::time::timeout;
 
 use super::claim::Claim;
+use super::codec::{Arrived, Opening, Spoken};
 use super::conversation::part;
 use super::frame::{Fault, Inbox, Scribe};
 use super::settings::{Clock, Settings};
 use super::stream::Stream;
 use super::tls;
-use crate::failover::{Dialect, Greeted, Greeting, Refusal, Said, Side};
-use crate::wire::failover::{ConnectAck, Message, Packet, Rejection};
+use crate::config::model::Protocol;
+use crate::failover::{Dialect, Greeted, Greeting, Greeting6, Refusal, Said, Side};
+use crate::wire::failover::{ConnectAck, Message, Rejection};
 
 /// From the TCP connection to the end of the greeting (ISC dhcpd: the same).
 const LIMIT: Duration = Duration::from_secs(15);
@@ -59,6 +61,10 @@ impl Greeter {
         &self.settings
     }
 
+    pub(super) fn protocol(&self) -> Protocol {
+        self.settings.endpoint.terms.protocol
+    }
+
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -71,10 +77,9 @@ impl Greeter {
 
     async fn go_through(&self, mut stream: Box<dyn Stream>, claim: &Claim) -> Outcome {
         let secret = &self.settings.secret;
-        let mut inbox = Inbox::new(secret.clone());
+        let mut inbox = Inbox::new(self.settings.endpoint.terms.protocol, secret.clone());
         let scribe = Scribe::new(Dialect::default(), secret.clone());
-        let mut greeting =
-            Greeting::new(&self.settings.endpoint, self.settings.wish()).later_than(claim.after());
+        let mut greeting = self.opening(claim);
         let mut said = greeting.begin();
         loop {
             said = match said {
@@ -127,7 +132,21 @@ impl Greeter {
         }
     }
 
-    async fn hear(&self, stream: &mut Box<dyn Stream>, inbox: &mut Inbox) -> Result<Packet, Fault> {
+    fn opening(&self, claim: &Claim) -> Opening {
+        let (endpoint, wish) = (&self.settings.endpoint, self.settings.wish());
+        match endpoint.terms.protocol {
+            Protocol::Dhcpv4 => {
+                Opening::V4(Greeting::new(endpoint, wish).later_than(claim.after()))
+            }
+            Protocol::Dhcpv6 => Opening::V6(Greeting6::new(endpoint, wish)),
+        }
+    }
+
+    async fn hear(
+        &self,
+        stream: &mut Box<dyn Stream>,
+        inbox: &mut Inbox,
+    ) -> Result<Arrived, Fault> {
         loop {
             if let Some(packet) = inbox.take()? {
                 return Ok(packet);
@@ -140,7 +159,7 @@ impl Greeter {
         &self,
         stream: &mut Box<dyn Stream>,
         scribe: &Scribe,
-        messages: Vec<(u32, Message)>,
+        messages: Vec<(u32, Spoken)>,
     ) -> Result<(), Fault> {
         let mut octets = Vec::new();
         let (_, outcome) = scribe.write((self.clock)(), &mut VecDeque::from(messages), &mut octets);
@@ -172,9 +191,9 @@ impl Greeter {
                     rejection: Some(rejection),
                     ..ConnectAck::default()
                 };
-                (xid, Message::ConnectAck(Box::new(ack)))
+                (xid, Message::ConnectAck(Box::new(ack)).into())
             }
-            _ => (u32::MAX, Message::Disconnect(Some(rejection))),
+            _ => (u32::MAX, Message::Disconnect(Some(rejection)).into()),
         };
         self.say_last(stream, scribe, vec![answer]).await;
         outcome
@@ -198,7 +217,7 @@ impl Greeter {
         &self,
         mut stream: Box<dyn Stream>,
         scribe: &Scribe,
-        messages: Vec<(u32, Message)>,
+        messages: Vec<(u32, Spoken)>,
     ) {
         let saying = async {
             if self.send(&mut stream, scribe, messages).await.is_ok() {
@@ -217,7 +236,7 @@ mod tests {
     use super::*;
     use crate::failover::Role;
     use crate::failover::link::fixture::{both, clock, secret};
-    use crate::wire::failover::Reject;
+    use crate::wire::failover::{Packet, Reject};
 
     fn greeter(settings: Settings) -> Greeter {
         Greeter::new(settings, clock())
@@ -244,14 +263,18 @@ mod tests {
         }
     }
 
+    fn said(messages: Vec<(u32, Message)>) -> VecDeque<(u32, Spoken)> {
+        messages.into_iter().map(|(xid, message)| (xid, message.into())).collect()
+    }
+
     /// The first message on a connection.
     async fn hear(
         stream: &mut DuplexStream,
         secret: Option<crate::config::model::Secret>,
     ) -> Packet {
-        let mut inbox = Inbox::new(secret);
+        let mut inbox = Inbox::new(Protocol::Dhcpv4, secret);
         loop {
-            if let Some(packet) = inbox.take().unwrap() {
+            if let Some(Arrived::V4(packet)) = inbox.take().unwrap() {
                 return packet;
             }
             inbox.fill(stream).await.unwrap();
@@ -283,7 +306,7 @@ mod tests {
             };
             let mut octets = Vec::new();
             let scribe = Scribe::new(Dialect::Dhcpd, None);
-            scribe.write(clock()(), &mut messages.into(), &mut octets).1.unwrap();
+            scribe.write(clock()(), &mut said(messages), &mut octets).1.unwrap();
             stream.write_all(&octets).await.unwrap();
         }
         let outcomes = tokio::join!(
@@ -293,7 +316,7 @@ mod tests {
         assert!(matches!(outcomes, (Outcome::Link(..), Outcome::Late)));
         let ack = hear(&mut at_one, None).await;
         assert!(matches!(ack.message, Message::ConnectAck(ack) if ack.rejection.is_none()));
-        let mut inbox = Inbox::new(None);
+        let mut inbox = Inbox::new(Protocol::Dhcpv4, None);
         assert_eq!(inbox.fill(&mut at_other).await, Err(Fault::Closed));
     }
 
@@ -331,7 +354,7 @@ mod tests {
             };
             let (mut octets, xid) = (Vec::new(), messages[0].0);
             let scribe = Scribe::new(Dialect::Dhcpd, None);
-            scribe.write(clock()(), &mut messages.into(), &mut octets).1.unwrap();
+            scribe.write(clock()(), &mut said(messages), &mut octets).1.unwrap();
             partner.write_all(&octets).await.unwrap();
             let ack = hear(&mut partner, secret("between us")).await;
             assert_eq!(ack.xid, xid);

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{debug, info};
 
 use super::claim::Claim;
+use super::codec::{Arrived, Spoken};
 use super::conversation::{Conversation, Parting};
 use super::dial::{dial, jittered};
 use super::door::{self, Guest};
@@ -23,7 +24,7 @@ use super::settings::{Clock, Counts, Settings, count};
 use super::stream::watch;
 use crate::failover::{Dialect, Greeted, Lost, Refusal, Side};
 use crate::wire::Stamp;
-use crate::wire::failover::{Message, Packet, Rejection};
+use crate::wire::failover::Rejection;
 
 /// What happens on a link.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub enum LinkEvent {
     /// There is one.
     Up(Greeted),
     /// The partner said this, in this order; never CONNECT or CONNECTACK.
-    Packets(Vec<Packet>),
+    Packets(Vec<Arrived>),
     /// There is none any more.
     Lost(Lost),
 }
@@ -55,7 +56,7 @@ pub struct Link {
 #[derive(Debug)]
 pub(super) enum Told {
     Up(Greeted, Arc<Outbox>),
-    Packets(Vec<Packet>),
+    Packets(Vec<Arrived>),
     Lost(Lost),
 }
 
@@ -79,8 +80,12 @@ impl Link {
             let (rest, resting) = watch::channel(false);
             let counts = Arc::new(Counts::default());
             let from = settings.peer.ip().to_canonical();
-            let guest = Guest { from, to: arriving_to, counts: Arc::clone(&counts) };
+            let protocol = settings.endpoint.terms.protocol;
+            let guest = Guest { from, protocol, to: arriving_to, counts: Arc::clone(&counts) };
+            let listens = settings.listens();
             match doors.iter_mut().find(|(local, _)| *local == settings.local) {
+                // Whoever comes all the same is nobody's partner there.
+                _ if !listens => {}
                 Some((_, guests)) => guests.push(guest),
                 None => doors.push((settings.local, vec![guest])),
             }
@@ -156,7 +161,7 @@ impl Link {
     }
 
     /// Sends a message; without a link it is forgotten.
-    pub fn send(&self, xid: u32, message: Message) {
+    pub fn send(&self, xid: u32, message: impl Into<Spoken>) {
         if let Some(outbox) = &self.outbox {
             outbox.push(xid, message);
         }
@@ -241,7 +246,7 @@ impl Keeper {
             self.dialect = greeted.dialect;
             self.heard = self.greeter.settings().secret.as_ref().map(|_| greeted.partner_time);
             self.said.clear();
-            let outbox = Arc::new(Outbox::new(greeted.last_xid));
+            let outbox = Arc::new(Outbox::new(greeted.last_xid, self.greeter.protocol()));
             if self.events.send(Told::Up(greeted, Arc::clone(&outbox))).await.is_err() {
                 return;
             }
@@ -269,6 +274,7 @@ impl Keeper {
         let claim = Arc::new(Claim::new(self.heard));
         let mut greetings = JoinSet::new();
         let (mut is_dialling, mut visitors) = (false, 0);
+        let dials = self.greeter.settings().dials();
         loop {
             if *self.resting.borrow_and_update() {
                 greetings.shutdown().await;
@@ -292,7 +298,7 @@ impl Keeper {
                         });
                     }
                 }
-                () = sleep_until(dial_at), if !is_dialling => {
+                () = sleep_until(dial_at), if !is_dialling && dials => {
                     is_dialling = true;
                     let (greeter, claim) = (self.greeter.clone(), Arc::clone(&claim));
                     greetings.spawn(async move {

@@ -1,7 +1,8 @@
 //! The connection to one partner: TCP, and TLS where it is agreed on, with whole messages going in
 //! and coming out. Knows nothing of leases.
 //!
-//! Both servers listen and both connect (draft-12 §8.2; spec §1.2). On every connection, whoever
+//! Both servers listen and both connect (draft-12 §8.2; spec §1.2); in DHCPv6 the secondary listens
+//! and the primary connects (RFC 8156 §6.1). On every connection, whoever
 //! opened it, a [`Greeting`](super::Greeting) runs; the first that is done makes its connection the
 //! link, and the others are closed without a word:
 //!
@@ -16,6 +17,7 @@
 //! stuck; what waits to be written is bounded, and a partner that does not read loses the link.
 
 mod claim;
+mod codec;
 mod conversation;
 mod dial;
 mod door;
@@ -29,8 +31,11 @@ mod settings;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_v6;
 mod tls;
 
+pub use codec::{Arrived, Spoken};
 pub use keeper::{Link, LinkEvent};
 pub use settings::{Clock, Counts, Settings};
 pub use tls::{Tls, TlsError};

@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::codec::Spoken;
+use crate::config::model::Protocol;
 use crate::wire::failover::{Message, Rejection};
+use crate::wire::failover6;
 
 /// Messages that may wait before [`Outbox::room`] is gone: what is sent unasked stops there.
 const ROOM: usize = 4_096;
@@ -18,13 +21,14 @@ const WAITING_MAX: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
+    protocol: Protocol,
     /// Rung when there is something in it, or no more will come.
     bell: Notify,
 }
 
 #[derive(Debug)]
 struct Queue {
-    messages: VecDeque<(u32, Message)>,
+    messages: VecDeque<(u32, Spoken)>,
     /// The largest xid that was used on this connection, which a DISCONNECT goes beyond.
     last_xid: u32,
     /// No more will come.
@@ -46,14 +50,14 @@ pub(super) enum Next {
 
 impl Outbox {
     /// Empty, on a connection that has used xids up to `last_xid`.
-    pub(super) fn new(last_xid: u32) -> Self {
+    pub(super) fn new(last_xid: u32, protocol: Protocol) -> Self {
         let messages = VecDeque::new();
         let queue = Queue { messages, last_xid, is_closing: false, is_burst: false };
-        Self { queue: Mutex::new(queue), bell: Notify::new() }
+        Self { queue: Mutex::new(queue), protocol, bell: Notify::new() }
     }
 
     /// Puts a message behind those that wait; nothing follows a [`close`](Self::close).
-    pub(super) fn push(&self, xid: u32, message: Message) {
+    pub(super) fn push(&self, xid: u32, message: impl Into<Spoken>) {
         let mut queue = self.lock();
         if queue.is_closing {
             return;
@@ -62,7 +66,7 @@ impl Outbox {
             queue.is_burst = true;
         } else {
             queue.last_xid = queue.last_xid.max(xid);
-            queue.messages.push_back((xid, message));
+            queue.messages.push_back((xid, message.into()));
         }
         drop(queue);
         self.bell.notify_one();
@@ -73,7 +77,14 @@ impl Outbox {
     pub(super) fn close(&self, reason: Option<Rejection>) {
         if let Some(rejection) = reason {
             let xid = self.lock().last_xid.wrapping_add(1);
-            self.push(xid, Message::Disconnect(Some(rejection)));
+            match self.protocol {
+                Protocol::Dhcpv4 => self.push(xid, Message::Disconnect(Some(rejection))),
+                // Three octets; nothing follows that it could be taken for.
+                Protocol::Dhcpv6 => {
+                    let why = failover6::Refusal::from(&rejection);
+                    self.push(xid & 0x00ff_ffff, failover6::Message::Disconnect(Some(why)));
+                }
+            }
         }
         self.lock().is_closing = true;
         self.bell.notify_one();
@@ -85,7 +96,7 @@ impl Outbox {
     }
 
     /// Waits for messages, and moves all that there are into `batch`, which is empty.
-    pub(super) async fn next(&self, batch: &mut VecDeque<(u32, Message)>) -> Next {
+    pub(super) async fn next(&self, batch: &mut VecDeque<(u32, Spoken)>) -> Next {
         loop {
             {
                 let mut queue = self.lock();
@@ -121,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_disconnect_comes_last_with_an_xid_of_its_own_and_nothing_follows() {
-        let (outbox, mut batch) = (Outbox::new(7), VecDeque::new());
+        let (outbox, mut batch) = (Outbox::new(7, Protocol::Dhcpv4), VecDeque::new());
         outbox.push(9, Message::Contact);
         outbox.push(3, Message::UpdateDone);
         outbox.close(Some(goodbye()));
@@ -131,14 +142,15 @@ mod tests {
             (9, Message::Contact),
             (3, Message::UpdateDone),
             (10, Message::Disconnect(Some(goodbye()))),
-        ];
+        ]
+        .map(|(xid, message)| (xid, Spoken::V4(message)));
         assert_eq!(batch.drain(..).collect::<Vec<_>>(), expected);
         assert_eq!(outbox.next(&mut batch).await, Next::Closing);
     }
 
     #[tokio::test]
     async fn room_ends_before_the_outbox_bursts() {
-        let outbox = Outbox::new(0);
+        let outbox = Outbox::new(0, Protocol::Dhcpv4);
         assert_eq!(outbox.room(), ROOM);
         for _ in 0..WAITING_MAX {
             outbox.push(1, Message::Contact);

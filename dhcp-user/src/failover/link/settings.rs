@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::tls::Tls;
-use crate::config::model::Secret;
+use crate::config::model::{Protocol, Role, Secret};
 use crate::failover;
 use crate::failover::{Connections, Refusal, Tls as Wish};
 use crate::wire::Stamp;
@@ -51,6 +51,18 @@ impl Settings {
             Some(_) if self.is_tls_required => Wish::Required,
             Some(_) => Wish::Desired,
         }
+    }
+
+    /// Whether this server connects to the partner: in DHCPv6 only the primary does (RFC 8156 §6.1).
+    pub(super) fn dials(&self) -> bool {
+        (self.endpoint.terms.protocol, self.endpoint.terms.role)
+            != (Protocol::Dhcpv6, Role::Secondary)
+    }
+
+    /// Whether the partner may connect to this server: in DHCPv6 the primary listens to nobody.
+    pub(super) fn listens(&self) -> bool {
+        (self.endpoint.terms.protocol, self.endpoint.terms.role)
+            != (Protocol::Dhcpv6, Role::Primary)
     }
 
     /// After so long without a message, or without progress in writing one, the link is lost.

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::fixture::{address, both, clock, secret, settings};
-use super::{Link, LinkEvent, Settings};
+use super::{Arrived, Link, LinkEvent, Settings};
 use crate::failover::{Dialect, Greeted, Greeting, Lost, Role, Said, Tls};
 use crate::wire::failover::{Message, Packet, Reject, Rejection};
 
@@ -31,7 +31,10 @@ async fn hear(link: &mut Link, count: usize) -> Vec<(u32, Message)> {
     let mut heard = Vec::new();
     while heard.len() < count {
         let LinkEvent::Packets(packets) = link.next().await else { panic!("after {heard:?}") };
-        heard.extend(packets.into_iter().map(|packet| (packet.xid, packet.message)));
+        heard.extend(packets.into_iter().map(|arrived| match arrived {
+            Arrived::V4(packet) => (packet.xid, packet.message),
+            Arrived::V6(packet) => panic!("{packet:?}"),
+        }));
     }
     heard
 }

@@ -210,41 +210,10 @@ impl std::error::Error for TlsError {}
 mod tests {
     use std::fs;
 
-    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-    use tempfile::TempDir;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
     use super::*;
-
-    /// An authority, and what it signs, as files.
-    struct Authority {
-        dir: TempDir,
-        issuer: Issuer<'static, KeyPair>,
-    }
-
-    impl Authority {
-        fn new() -> Self {
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-            let key = KeyPair::generate().unwrap();
-            let dir = tempfile::tempdir().unwrap();
-            let certificate = params.self_signed(&key).unwrap();
-            fs::write(dir.path().join("authority"), certificate.pem()).unwrap();
-            Self { dir, issuer: Issuer::new(params, key) }
-        }
-
-        /// What a server for `name` is given, whose partner is `partner` and signed by `trusted`.
-        fn tls(&self, name: &str, partner: &str, trusted: &Self) -> Result<Tls, TlsError> {
-            let key = KeyPair::generate().unwrap();
-            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-            let certificate = params.signed_by(&key, &self.issuer).unwrap();
-            let [chain, private] = ["chain", "key"]
-                .map(|what| self.dir.path().join(format!("{name}.{what}").replace(':', "_")));
-            fs::write(&chain, certificate.pem()).unwrap();
-            fs::write(&private, key.serialize_pem()).unwrap();
-            Tls::read(&chain, &private, &trusted.dir.path().join("authority"), partner)
-        }
-    }
+    use crate::failover::link::fixture::Authority;
 
     type Secured = Result<Box<dyn Stream>, String>;
 
@@ -321,9 +290,9 @@ mod tests {
         let authority = Authority::new();
         let wrong = authority.tls("a", "not a name", &authority).err().unwrap();
         assert!(wrong.to_string().contains("not a name"), "{wrong}");
-        let empty = authority.dir.path().join("empty");
+        let empty = authority.path("empty");
         fs::write(&empty, "").unwrap();
-        let key = authority.dir.path().join("a.key");
+        let key = authority.path("a.key");
         let wrong = Tls::read(&empty, &key, &empty, "b").err().unwrap();
         assert!(wrong.to_string().contains("empty"), "{wrong}");
     }

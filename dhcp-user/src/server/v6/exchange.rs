@@ -213,6 +213,9 @@ impl<'a> Exchange<'a> {
     pub(super) fn admit_to(&self, view: &View) -> Result<(), DropReason> {
         match view.answers {
             Answers::Everybody | Answers::Shared(_) => Ok(()),
+            // Another server's name has been looked at before.
+            Answers::Named if self.message.server_id().is_some() => Ok(()),
+            Answers::Named => Err(DropReason::PartnersClient),
             Answers::Extensions if self.message.kind() == MessageType::Renew => Ok(()),
             Answers::Extensions | Answers::Nobody => Err(DropReason::NotInService),
         }

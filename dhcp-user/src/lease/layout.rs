@@ -259,6 +259,11 @@ impl Layout {
         Some(PoolId(self.plan.as_ref()?.range_of_prefix_pool(pool)?.first))
     }
 
+    /// Prefixes that were leased by no pool of now and overlap this one.
+    pub(super) fn strays_around(&self, prefix: Ipv6Prefix) -> Vec<ResourceId> {
+        self.plan.as_ref().map_or_else(Vec::new, |plan| plan.strays_around(prefix))
+    }
+
     /// What kind of pool it is.
     pub(super) fn shape(&self, pool: PoolId) -> Shape {
         let is_split = self.split.binary_search_by_key(&pool.0, |range| range.first).is_ok();

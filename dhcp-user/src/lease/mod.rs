@@ -43,6 +43,7 @@ mod run;
 mod shared_views;
 mod slot;
 mod sparse;
+mod strays;
 #[cfg(test)]
 #[cfg(not(loom))]
 mod stress_tests;

@@ -14,6 +14,7 @@ use super::layout::{PoolId, Range};
 use super::page::CHUNK;
 use super::resource::{Resource, ResourceId};
 use super::run::{Purpose, Run, Span, parts};
+use super::strays::Strays;
 use crate::config::model::{Allocator, Config, Pool, PrefixPool, Subnet};
 use crate::wire::Ipv6Prefix;
 
@@ -39,6 +40,8 @@ pub(super) struct Plan {
     beside: HashMap<Ipv6Prefix, usize>,
     /// Numbers that were given out one by one.
     register: Arc<papaya::HashMap<Resource, ResourceId>>,
+    /// Leased prefixes that no pool had when they were found.
+    strays: Arc<Strays>,
 }
 
 /// Why IPv6 addresses cannot be numbered.
@@ -64,6 +67,7 @@ impl Plan {
             rest: Vec::new(),
             beside: HashMap::new(),
             register: before.map(|before| Arc::clone(&before.register)).unwrap_or_default(),
+            strays: before.map(|before| Arc::clone(&before.strays)).unwrap_or_default(),
         };
         for subnet in subnets() {
             dense_spans(subnet)
@@ -125,7 +129,18 @@ impl Plan {
 
     /// The same for a lease that there is: where its run has given out all, it counts as an orphan.
     pub(super) fn place_leased(&self, resource: Resource) -> Option<ResourceId> {
-        self.place(resource).or_else(|| self.give(0, resource))
+        let id = self.place(resource).or_else(|| self.give(0, resource))?;
+        if let Resource::Prefix(prefix) = resource
+            && self.pooled_around(resource).is_none()
+        {
+            self.strays.add(prefix, id);
+        }
+        Some(id)
+    }
+
+    /// Prefixes that were leased by no pool of now and overlap this one.
+    pub(super) fn strays_around(&self, prefix: Ipv6Prefix) -> Vec<ResourceId> {
+        self.strays.around(prefix)
     }
 
     fn give(&self, run: usize, resource: Resource) -> Option<ResourceId> {

@@ -22,6 +22,7 @@ use super::queue::FreeQueue;
 use super::resource::{Resource, ResourceId};
 use super::slot::Seen;
 use super::untold::Listener;
+use crate::wire::Ipv6Prefix;
 
 pub use super::epoch::Guard;
 
@@ -96,6 +97,17 @@ impl Table {
     #[must_use]
     pub fn place_leased(&self, resource: Resource) -> Option<ResourceId> {
         self.state.load().layout.place_leased(resource)
+    }
+
+    /// Whether some client has a part of the prefix, or a prefix that it is a part of, by a pool that
+    /// was cut otherwise before the last start. Nobody is given it then.
+    #[must_use]
+    pub fn is_entangled(&self, prefix: Ipv6Prefix, guard: &Guard) -> bool {
+        let is_leased = |id| {
+            let binding = self.look(id, guard).binding();
+            binding.is_some_and(|binding| !binding.is_available())
+        };
+        self.state.load().layout.strays_around(prefix).into_iter().any(is_leased)
     }
 
     /// What is seen under the guard stays readable until the guard goes; so a guard is for one

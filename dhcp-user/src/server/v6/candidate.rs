@@ -249,6 +249,11 @@ impl<'a> Exchange<'a> {
     /// The same, if the client may have it at all.
     fn permitted_site(&self, resource: Resource) -> Option<Site<'a>> {
         let site = self.site(resource)?;
+        if let Resource::Prefix(prefix) = resource
+            && self.table.is_entangled(prefix, self.guard)
+        {
+            return None;
+        }
         let is_open = || {
             resource.is_assignable()
                 && !self.service.reservations.contains(resource)

@@ -210,6 +210,26 @@ mod tests {
         assert_eq!(len(56), 48, "none is so long: rather another than none");
     }
 
+    #[test]
+    fn what_a_pool_delegated_in_smaller_parts_is_not_delegated_whole_while_it_is_leased() {
+        let pool = r#"
+            [[subnet6]]
+            subnet = "2001:db8:2::/64"
+            prefix-pools = [{ prefix = "2001:db8:9000::/46", delegate = 48 }]
+        "#;
+        let mut server = Server::small("", pool);
+        let mut lease = crate::lease::Binding::new(BindingStatus::Active, Stamp(1));
+        (lease.version, lease.expires) = (1, Stamp(server.now.0 + 100));
+        let part = prefix("2001:db8:9000:300::", 56);
+        let id = server.table.place_leased(part.into()).unwrap();
+        server.table.restore(id, lease);
+        let packet = |n| client(n).pd(1, &[]).through("2001:db8:2::1", &[]);
+        let leased: Vec<_> = (1..=3).map(|n| server.lease(&packet(n))[0]).collect();
+        assert!(!leased.contains(&prefix("2001:db8:9000::", 48).into()));
+        let none = server.hear(&packet(4));
+        assert_eq!(none.ia_status(IaKind::Prefixes), Some(StatusCode::NO_PREFIX_AVAIL));
+    }
+
     /// RFC 8415 §18.3.2.
     #[test]
     fn an_address_of_another_link_is_refused_with_not_on_link() {

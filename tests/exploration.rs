@@ -1,5 +1,5 @@
 //! Two endpoints alone, and everything that can happen to them in every order: no pair of states is
-//! stuck.
+//! stuck, in either protocol.
 //!
 //! Breadth first over the messages under way, losses of the link, time, restarts with and without
 //! what was saved, and an operator's commands, a few of each on a path. From every pair that is
@@ -12,11 +12,13 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::hash::{Hash as _, Hasher as _};
 
 use dhcp_user::config::model::Protocol;
+use dhcp_user::failover::link::Arrived;
 use dhcp_user::failover::{
     Action, Command, Dialect, Endpoint, Event, Greeted, Lost, Role, Saved, Settings, Terms,
 };
 use dhcp_user::lease::{Layout, Table, WriterId};
 use dhcp_user::wire::failover::{Packet, State};
+use dhcp_user::wire::failover6;
 use dhcp_user::wire::{Seconds, Stamp};
 
 const MCLT: Seconds = Seconds(100);
@@ -39,11 +41,12 @@ struct Left {
 /// Both ends, and what is between them.
 #[derive(Clone)]
 struct Pair {
+    protocol: Protocol,
     now: Stamp,
     ends: [Endpoint; 2],
     saved: [Option<Saved>; 2],
     /// On their way to each side.
-    queues: [VecDeque<Packet>; 2],
+    queues: [VecDeque<Arrived>; 2],
     is_linked: bool,
     left: Left,
     path: Vec<Step>,
@@ -63,7 +66,7 @@ enum Step {
     Command(usize, Command),
 }
 
-fn settings(role: Role) -> Settings {
+fn settings(role: Role, protocol: Protocol) -> Settings {
     let terms = Terms {
         name: "pair".into(),
         role,
@@ -71,7 +74,7 @@ fn settings(role: Role) -> Settings {
         receive_timer: Seconds(30),
         max_unacked: 10,
         startup: Seconds(10),
-        ..Terms::of(Protocol::Dhcpv4)
+        ..Terms::of(protocol)
     };
     Settings { terms, identity: Vec::new(), pools: Vec::new(), addresses: 1 }
 }
@@ -81,12 +84,14 @@ fn role(side: usize) -> Role {
 }
 
 impl Pair {
-    fn new(left: Left) -> Self {
+    fn new(protocol: Protocol, left: Left) -> Self {
         let now = Stamp(1_000_000);
         let mut pair = Self {
+            protocol,
             now,
             ends: [0, 1].map(|side| {
-                Endpoint::new(now, settings(role(side)), None, WriterId(2), &mut Vec::new())
+                let settings = settings(role(side), protocol);
+                Endpoint::new(now, settings, None, WriterId(2), &mut Vec::new())
             }),
             saved: [None; 2],
             queues: [VecDeque::new(), VecDeque::new()],
@@ -106,8 +111,8 @@ impl Pair {
         let mut actions = Vec::new();
         self.saved[side] = saved;
         let writer = WriterId(2);
-        self.ends[side] =
-            Endpoint::new(self.now, settings(role(side)), saved, writer, &mut actions);
+        let settings = settings(role(side), self.protocol);
+        self.ends[side] = Endpoint::new(self.now, settings, saved, writer, &mut actions);
         self.carry_out(side, actions);
     }
 
@@ -129,7 +134,12 @@ impl Pair {
             match action {
                 Action::Save(saved) => self.saved[side] = Some(saved),
                 Action::Send(xid, message) if self.is_linked => {
-                    self.queues[1 - side].push_back(Packet { time: self.now, xid, message });
+                    let packet = Packet { time: self.now, xid, message };
+                    self.queues[1 - side].push_back(Arrived::V4(packet));
+                }
+                Action::Send6(xid, message) if self.is_linked => {
+                    let packet = failover6::Packet { xid, sent: Some(self.now), message };
+                    self.queues[1 - side].push_back(Arrived::V6(packet));
                 }
                 Action::Close(_) => closes = self.is_linked,
                 _ => {}
@@ -158,7 +168,7 @@ impl Pair {
                 max_unacked: 10,
                 partner_receive_timer: Seconds(30),
                 mclt: MCLT,
-                buckets: settings(Role::Primary).terms.buckets,
+                buckets: settings(Role::Primary, self.protocol).terms.buckets,
                 ahead: 0,
                 last_xid: 1,
                 partner_time: self.now,
@@ -180,11 +190,11 @@ impl Pair {
 
     fn take(&mut self, step: Step, table: &Table) {
         match step {
-            Step::Deliver(side) => {
-                if let Some(packet) = self.queues[side].pop_front() {
-                    self.tell(side, Event::Received(&packet), table);
-                }
-            }
+            Step::Deliver(side) => match self.queues[side].pop_front() {
+                Some(Arrived::V4(packet)) => self.tell(side, Event::Received(&packet), table),
+                Some(Arrived::V6(packet)) => self.tell(side, Event::Received6(&packet), table),
+                None => {}
+            },
             Step::Connect => self.connect(table),
             Step::Lose => {
                 self.left.losses -= 1;
@@ -247,7 +257,14 @@ impl Pair {
             self.ends[side].fingerprint(self.now, &mut hasher);
             // Xids differ from path to path, and nothing depends on them but an answer's.
             for packet in &self.queues[side] {
-                format!("{:?}", packet.message).hash(&mut hasher);
+                match packet {
+                    Arrived::V4(packet) => format!("{:?}", packet.message).hash(&mut hasher),
+                    // Its age decides whether the link outlives it (RFC 8156 §7.1).
+                    Arrived::V6(packet) => {
+                        let age = packet.sent.map(|sent| self.now.since(sent));
+                        format!("{:?} {age:?}", packet.message).hash(&mut hasher);
+                    }
+                }
             }
             self.queues[side].len().hash(&mut hasher);
         }
@@ -285,11 +302,11 @@ impl Pair {
 }
 
 /// Explores all that `left` allows; how many pairs there are, and which states they showed.
-fn explore(left: Left) -> (usize, BTreeSet<[State; 2]>) {
+fn explore(protocol: Protocol, left: Left) -> (usize, BTreeSet<[State; 2]>) {
     let table = &Table::new(Layout::default());
     let mut seen = HashSet::new();
     let mut states = BTreeSet::new();
-    let mut next = VecDeque::from([Pair::new(left)]);
+    let mut next = VecDeque::from([Pair::new(protocol, left)]);
     while let Some(pair) = next.pop_front() {
         for step in pair.steps() {
             let mut after = pair.clone();
@@ -312,16 +329,24 @@ fn explore(left: Left) -> (usize, BTreeSet<[State; 2]>) {
     (seen.len(), states)
 }
 
+const PROTOCOLS: [Protocol; 2] = [Protocol::Dhcpv4, Protocol::Dhcpv6];
+
 #[test]
 fn losses_restarts_and_waits_in_any_order_leave_no_pair_stuck() {
-    let (count, states) = explore(Left { losses: 1, times: 2, restarts: 1, commands: 0 });
-    println!("{count} pairs, {} pairs of states", states.len());
-    assert!(count > 1_000 && states.contains(&[State::Normal; 2]));
+    for protocol in PROTOCOLS {
+        let left = Left { losses: 1, times: 2, restarts: 1, commands: 0 };
+        let (count, states) = explore(protocol, left);
+        println!("{protocol}: {count} pairs, {} pairs of states", states.len());
+        assert!(count > 1_000 && states.contains(&[State::Normal; 2]));
+    }
 }
 
 #[test]
 fn commands_in_any_order_leave_no_pair_stuck_but_where_an_operator_is_wanted() {
-    let (count, states) = explore(Left { losses: 1, times: 1, restarts: 0, commands: 2 });
-    println!("{count} pairs, {} pairs of states", states.len());
-    assert!(states.contains(&[State::PotentialConflict; 2]), "{states:?}");
+    for protocol in PROTOCOLS {
+        let left = Left { losses: 1, times: 1, restarts: 0, commands: 2 };
+        let (count, states) = explore(protocol, left);
+        println!("{protocol}: {count} pairs, {} pairs of states", states.len());
+        assert!(states.contains(&[State::PotentialConflict; 2]), "{states:?}");
+    }
 }

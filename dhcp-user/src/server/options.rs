@@ -68,6 +68,9 @@ pub(super) struct Layers<'a> {
 impl<'a> Layers<'a> {
     /// A parameter as the nearest level that speaks of it has it.
     pub(super) fn parameter<T>(&self, pick: impl Fn(&'a Parameters) -> Option<T>) -> Option<T> {
+        if self.is_base_alone() {
+            return pick(&self.base.parameters);
+        }
         self.nearer()
             .find_map(|scope| pick(&scope.parameters))
             .or_else(|| pick(&self.base.parameters))
@@ -75,6 +78,9 @@ impl<'a> Layers<'a> {
 
     /// An option as the nearest level that has it encodes it.
     pub(super) fn option(&self, code: u8) -> Option<&'a [u8]> {
+        if self.is_base_alone() {
+            return self.base.option(code);
+        }
         self.nearer()
             .find_map(|scope| scope.options.get(&code).map(Vec::as_slice))
             .or_else(|| self.base.option(code))
@@ -95,6 +101,11 @@ impl<'a> Layers<'a> {
             scope.options.keys().for_each(|code| _ = codes.insert(*code));
         }
         codes
+    }
+
+    /// Whether there is nothing nearer, as for most clients.
+    fn is_base_alone(&self) -> bool {
+        self.reservation.is_none() && self.members.is_empty()
     }
 
     /// The reservation, then the classes from the last to the first.

@@ -247,8 +247,9 @@ impl Options<'_, '_, '_, '_> {
         if !self.done.insert(code) {
             return;
         }
-        let reserved = self.exchange.reservation.and_then(|reserved| reserved.host_name.as_deref());
-        let host_name = reserved.filter(|_| code == code::HOST_NAME).map(str::as_bytes);
+        let reserved = self.exchange.reservation.filter(|_| code == code::HOST_NAME);
+        let host_name =
+            reserved.and_then(|reserved| reserved.host_name.as_deref()).map(str::as_bytes);
         if let Some(data) = host_name.or_else(|| self.told.layers.option(code)) {
             let _ = self.writer.push(code, data);
         }

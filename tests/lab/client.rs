@@ -8,12 +8,15 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::namespace::Namespace;
 use super::process::Process;
 use super::site::Site;
-use super::wait::until_some;
+use super::wait::{until, until_some};
+
+/// How long a program may take to give its lease back and end.
+const ENDING: Duration = Duration::from_secs(20);
 
 /// Which program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -156,9 +159,19 @@ impl Client {
             }
             // Releases on its way out (`-R`).
             Kind::Udhcpc => process.signal("TERM"),
-            Kind::Dhcpcd => process.signal("ALRM"),
+            // It does not see a signal that comes just while it starts a process of its own.
+            Kind::Dhcpcd => {
+                let mut due = Instant::now();
+                until("dhcpcd's end", ENDING, || {
+                    if process.is_running() && Instant::now() >= due {
+                        process.signal("ALRM");
+                        due += Duration::from_secs(1);
+                    }
+                    !process.is_running()
+                });
+            }
         }
-        process.finish(Duration::from_secs(20));
+        process.finish(ENDING);
     }
 
     /// Ends the program without a word to the server, as a power cut does.

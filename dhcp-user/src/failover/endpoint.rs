@@ -196,6 +196,12 @@ impl Endpoint {
         has_more
     }
 
+    /// Whether the partner is told no more before it has answered some of what it was told.
+    #[must_use]
+    pub fn awaits_answers(&self) -> bool {
+        self.updates.awaits_answers()
+    }
+
     /// As an operator sees it.
     #[must_use]
     pub fn status(&self, now: Stamp, table: &Table) -> Option<Status> {

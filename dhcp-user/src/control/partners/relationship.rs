@@ -21,9 +21,9 @@ use crate::wire::failover::Message;
 const TICK: Duration = Duration::from_millis(200);
 /// Ticks between two looks at how things are.
 const TICKS_A_REPORT: u32 = 5;
-/// Between two looks at what the partner must be told, while there is much of it: workers that
-/// change bindings all the time are not asked to wake us each time.
-const LOOK: Duration = Duration::from_millis(1);
+/// Between two looks at what the partner must be told, while workers change bindings all the time: they
+/// are not asked to wake us each time, and what gathers meanwhile is one flush of the partner's.
+const LOOK: Duration = Duration::from_millis(10);
 /// Events handled before other relationships and the timers have their turn.
 const EVENTS_A_TURN: usize = 256;
 /// Actions that are made unasked before the same.
@@ -44,6 +44,8 @@ pub(super) struct Relationship {
     pub(super) awaits: Option<u64>,
     /// When to look what the partner must be told; `None`: when somebody rings.
     pub(super) look_at: Option<Instant>,
+    /// All was told at the last look: nothing that happens has us look before it is time.
+    pub(super) is_paced: bool,
 }
 
 /// What a turn came to.
@@ -108,7 +110,8 @@ impl Relationship {
         while handled < EVENTS_A_TURN && self.handle_next() {
             handled += 1;
         }
-        let is_due = handled > 0 || self.look_at.is_none_or(|at| at <= Instant::now());
+        let is_time = self.look_at.is_none_or(|at| at <= Instant::now());
+        let is_due = is_time || handled > 0 && !self.is_paced;
         let has_more = is_due && self.pump();
         self.leave();
         if handled == EVENTS_A_TURN || has_more { Turn::Busy } else { Turn::Idle }
@@ -210,6 +213,7 @@ impl Relationship {
             self.look_at = Some(Instant::now() + TICK);
             return false;
         }
+        self.is_paced = false;
         let (now, mut actions) = ((desk.clock)(), Vec::new());
         let more = self.endpoint.pump(now, &desk.table, room, &mut actions);
         if actions.is_empty() && more {
@@ -224,6 +228,7 @@ impl Relationship {
             return false;
         }
         self.look_at = Some(Instant::now() + LOOK);
+        self.is_paced = !more && !self.endpoint.awaits_answers();
         self.carry_out_new(&service, &mut actions);
         more
     }

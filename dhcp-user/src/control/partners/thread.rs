@@ -192,6 +192,7 @@ impl Prepared {
                 inbox: Inbox::new(Instant::now()),
                 awaits: None,
                 look_at: Some(Instant::now()),
+                is_paced: false,
             };
             tasks.spawn_local(relationship.run(arriving, stop.clone()));
         }

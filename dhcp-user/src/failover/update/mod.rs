@@ -320,6 +320,11 @@ impl Updates {
             .min()
     }
 
+    /// Whether the partner's window is full, or a walk ends with the last answer to it.
+    pub(super) fn awaits_answers(&self) -> bool {
+        self.flight.messages() >= self.window || self.walk.is_some()
+    }
+
     /// When the update that has waited longest for its BNDACK was sent. The endpoint alarms, and
     /// gives the link up (spec §2.2).
     pub(super) fn oldest_unacknowledged(&self) -> Option<Stamp> {

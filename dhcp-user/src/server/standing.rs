@@ -25,6 +25,27 @@ impl Standing {
     pub(super) fn is_usable(self) -> bool {
         self >= Self::Open
     }
+
+    /// The binding after `old`, at `now`, in the status that follows. A `starts` is kept as long as its
+    /// status is.
+    pub(super) fn next(
+        self,
+        old: Option<&Binding>,
+        now: Stamp,
+        status: impl Fn(BindingStatus) -> BindingStatus,
+    ) -> Binding {
+        let old = old.cloned();
+        let mut new = old.unwrap_or_else(|| Binding::new(BindingStatus::Free, now));
+        let next = status(new.status);
+        // A lease that ran out and is granted again is a new one, though the sweep did not see it.
+        let is_continued = next != BindingStatus::Active || self == Self::Held;
+        if next != new.status || !is_continued {
+            new.starts = now;
+        }
+        new.status = next;
+        new.cltt = now;
+        new
+    }
 }
 
 /// What decides what an address is to the client, beside its binding.

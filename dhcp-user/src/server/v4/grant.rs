@@ -38,10 +38,11 @@ impl<'a> Exchange<'a> {
             }
             _ => {}
         }
-        let mut new = self.next(candidate, |status| match status {
-            BindingStatus::Backup => BindingStatus::Backup,
-            _ => BindingStatus::Free,
-        });
+        let mut new =
+            candidate.standing.next(candidate.seen.binding(), self.now, |status| match status {
+                BindingStatus::Backup => BindingStatus::Backup,
+                _ => BindingStatus::Free,
+            });
         new.offered_until = self.now.after(time);
         self.name_client(&mut new, output.described);
         self.swap(candidate, new, &[], output, Journalled::No)
@@ -58,7 +59,8 @@ impl<'a> Exchange<'a> {
         term: &Term,
         output: &mut Output<'_>,
     ) -> Result<Result<(), Lost>, DropReason> {
-        let mut new = self.next(candidate, |_| BindingStatus::Active);
+        let mut new =
+            candidate.standing.next(candidate.seen.binding(), self.now, |_| BindingStatus::Active);
         new.expires = self.now.after(term.times.lease);
         let continued = candidate.continued();
         term.announce(self.now, self.view(candidate.site), continued, &mut new);
@@ -99,7 +101,7 @@ impl<'a> Exchange<'a> {
         let view = self.view(candidate.site);
         let is_alone = view.mclt.is_none();
         let ended = if is_alone { BindingStatus::Free } else { BindingStatus::Released };
-        let mut new = self.next(candidate, |_| ended);
+        let mut new = candidate.standing.next(candidate.seen.binding(), self.now, |_| ended);
         new.told = view.told();
         new.expires = self.now;
         new.offered_until = Stamp::ZERO;
@@ -114,7 +116,9 @@ impl<'a> Exchange<'a> {
         output: &mut Output<'_>,
     ) -> Result<(), Lost> {
         let time = times::decline_time(&self.layers(candidate.site.base()));
-        let mut new = self.next(candidate, |_| BindingStatus::Abandoned);
+        let mut new = candidate
+            .standing
+            .next(candidate.seen.binding(), self.now, |_| BindingStatus::Abandoned);
         new.told = self.view(candidate.site).told();
         new.expires = self.now.after(time);
         new.offered_until = Stamp::ZERO;
@@ -170,25 +174,6 @@ impl<'a> Exchange<'a> {
         self.speaker.describe(self.key, described);
         let stored = held.client.as_ref()?.items().filter(|item| !is_relays(item));
         stored.eq(described.items().filter(|item| !is_relays(item))).then_some(times)
-    }
-
-    /// The binding after this one. A `starts` is kept as long as its status is.
-    fn next(
-        &self,
-        candidate: &Candidate<'a>,
-        status: impl Fn(BindingStatus) -> BindingStatus,
-    ) -> Binding {
-        let old = candidate.seen.binding().cloned();
-        let mut new = old.unwrap_or_else(|| Binding::new(BindingStatus::Free, self.now));
-        let next = status(new.status);
-        // A lease that ran out and is granted again is a new one, though the sweep did not see it.
-        let is_continued = next != BindingStatus::Active || candidate.standing == Standing::Held;
-        if next != new.status || !is_continued {
-            new.starts = self.now;
-        }
-        new.status = next;
-        new.cltt = self.now;
-        new
     }
 
     /// Makes the binding, which follows another one, this client's: as that has it stored, if it says

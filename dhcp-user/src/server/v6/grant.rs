@@ -59,10 +59,11 @@ impl<'a> Exchange<'a> {
             }
             _ => {}
         }
-        let mut new = self.next(candidate, |status| match status {
-            BindingStatus::Backup => BindingStatus::Backup,
-            _ => BindingStatus::Free,
-        });
+        let mut new =
+            candidate.standing.next(candidate.seat.binding(), self.now, |status| match status {
+                BindingStatus::Backup => BindingStatus::Backup,
+                _ => BindingStatus::Free,
+            });
         new.offered_until = self.now.after(time);
         self.name_client(&mut new, key, output);
         self.swap((id, seen), new, &[]).map(drop)
@@ -81,7 +82,8 @@ impl<'a> Exchange<'a> {
         output: &mut Output<'_>,
     ) -> Result<Result<(), Lost>, DropReason> {
         let Seat::Slot(id, seen) = candidate.seat else { return Ok(Ok(())) };
-        let mut new = self.next(candidate, |_| BindingStatus::Active);
+        let mut new =
+            candidate.standing.next(candidate.seat.binding(), self.now, |_| BindingStatus::Active);
         new.expires = self.now.after(term.times.lease);
         term.announce(self.now, self.view(candidate.site), candidate.continued(), &mut new);
         new.offered_until = Stamp::ZERO;
@@ -107,7 +109,7 @@ impl<'a> Exchange<'a> {
         let view = self.view(candidate.site);
         let is_alone = view.mclt.is_none();
         let ended = if is_alone { BindingStatus::Free } else { BindingStatus::Released };
-        let mut new = self.next(candidate, |_| ended);
+        let mut new = candidate.standing.next(candidate.seat.binding(), self.now, |_| ended);
         new.told = view.told();
         new.expires = self.now;
         new.offered_until = Stamp::ZERO;
@@ -143,25 +145,6 @@ impl<'a> Exchange<'a> {
         let now = self.swap(seat, new, &[])?;
         record(candidate, now, output);
         Ok(())
-    }
-
-    /// The binding after this one. A `starts` is kept as long as its status is.
-    fn next(
-        &self,
-        candidate: &Candidate<'a>,
-        status: impl Fn(BindingStatus) -> BindingStatus,
-    ) -> Binding {
-        let old = candidate.seat.binding().cloned();
-        let mut new = old.unwrap_or_else(|| Binding::new(BindingStatus::Free, self.now));
-        let next = status(new.status);
-        // A lease that ran out and is granted again is a new one, though the sweep did not see it.
-        let is_continued = next != BindingStatus::Active || candidate.standing == Standing::Held;
-        if next != new.status || !is_continued {
-            new.starts = self.now;
-        }
-        new.status = next;
-        new.cltt = self.now;
-        new
     }
 
     /// Makes the binding, which follows another one, this association's: as that has it stored, if the

@@ -200,6 +200,7 @@ impl Relationship {
 
     /// Has the endpoint tell the partner what it must know; true if there may be more at once.
     fn pump(&mut self) -> bool {
+        self.is_paced = false;
         if !self.link.is_up() {
             self.look_at = None; // until it is
             return false;
@@ -213,7 +214,6 @@ impl Relationship {
             self.look_at = Some(Instant::now() + TICK);
             return false;
         }
-        self.is_paced = false;
         let (now, mut actions) = ((desk.clock)(), Vec::new());
         let more = self.endpoint.pump(now, &desk.table, room, &mut actions);
         if actions.is_empty() && more {

@@ -74,7 +74,10 @@ impl Server {
     pub(crate) fn new(leases: u32) -> Self {
         let config = state::config().expect("our own configuration");
         let own = InterfaceAddress { address: state::SERVER, prefix_len: 8 };
-        let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
+        let service = Service::new(
+            &config,
+            &[InterfaceAddresses { addresses: vec![own], ..Default::default() }],
+        );
         let table = Table::new(Layout::of(&config));
         let now = state::now();
         for number in 0..leases {

@@ -123,7 +123,10 @@ impl Server {
     pub(super) fn new(scenario: &Scenario, side: Side, sabotage: Option<Sabotage>) -> Self {
         let config = configuration(scenario, side, sabotage);
         let own = InterfaceAddress { address: server_address(side), prefix_len: 24 };
-        let service = Service::new(&config, &[InterfaceAddresses { addresses: vec![own] }]);
+        let service = Service::new(
+            &config,
+            &[InterfaceAddresses { addresses: vec![own], ..Default::default() }],
+        );
         let layout = Layout::of(&config);
         let settings = config.failover.iter().zip(0..).map(|(relationship, place)| {
             let networks = 0..scenario.pools.len();

@@ -65,7 +65,7 @@ static COMPILED: LazyLock<(Service, Layout)> = LazyLock::new(|| {
     let config = Config::parse(CONFIGURATION, Path::new("tandem.toml"), &read);
     let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let address = InterfaceAddress { address: SERVER, prefix_len: 24 };
-    let interfaces = [InterfaceAddresses { addresses: vec![address] }];
+    let interfaces = [InterfaceAddresses { addresses: vec![address], ..Default::default() }];
     (Service::new(&config, &interfaces), Layout::of(&config))
 });
 

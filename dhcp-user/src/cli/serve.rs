@@ -1,7 +1,7 @@
 //! `tandem serve`: puts the floors together, answers clients, and takes everything down again.
 //!
 //! ```text
-//! configuration → journal (locked, recovered into the table) → failover endpoints → limits → service
+//! configuration → journal (locked, recovered into the tables) → failover endpoints → limits → services
 //!   → control socket → commit thread → data plane → failover thread → maintenance thread
 //!   → control thread → ready
 //! ```
@@ -34,8 +34,8 @@ use crate::control::socket::{ControlSocket, Openness};
 use crate::control::{Instance, Loaded, LogFormat, Partners, clock, logging};
 use crate::dataplane::{self, Counters, InterfaceMode, Latencies};
 use crate::journal::{Appender, Committer, Health, Journal};
-use crate::lease::{Layout, Limits, Table, WriterId};
-use crate::server::{DropReason, Service};
+use crate::lease::{Layouts, Limits, Tables, WriterId};
+use crate::server::{DropReason, Services};
 
 /// Notes by name, as the journal found them.
 type Notes = BTreeMap<String, Vec<u8>>;
@@ -58,7 +58,7 @@ impl Serve {
         logging::start(self.log_format);
         let control = Control::new().map_err(|error| because("signals", &error))?;
 
-        let (journal, table, notes) = recover(&config)?;
+        let (journal, tables, notes) = recover(&config)?;
         let Journal { mut appenders, committer, snapshotter, health } = journal;
         let mut appender =
             || appenders.pop().ok_or_else(|| Failure::other("the journal lacks an appender"));
@@ -76,12 +76,12 @@ impl Serve {
 
         let addresses = dataplane::addresses(&config)
             .map_err(|error| because("addresses of the interfaces", &error))?;
-        let service = Service::new(&config, &addresses);
+        let services = Services::new(&config, &tables, None, &addresses);
         let limits = Arc::new(Limits::new());
         if !config.limits.is_empty() {
-            table.for_each(|_, binding| service.count_lease(&limits, binding));
+            services.count_all(&limits, &tables);
         }
-        let service = Arc::new(ArcSwap::from_pointee(service));
+        let services = Arc::new(ArcSwap::from_pointee(services));
 
         let socket = ControlSocket::bind(&config.state_dir)
             .map_err(|error| because("the control socket", &error))?;
@@ -94,8 +94,8 @@ impl Serve {
         let running = dataplane::start(
             &config,
             dataplane::Parts {
-                service: Arc::clone(&service),
-                table: Arc::clone(&table),
+                services: Arc::clone(&services),
+                tables: Arc::clone(&tables),
                 limits: Arc::clone(&limits),
                 views: Arc::clone(&views),
                 appenders,
@@ -110,9 +110,9 @@ impl Serve {
         let instance = Arc::new(Instance {
             file: self.config,
             started: now,
-            table,
+            tables,
             limits,
-            service,
+            services,
             counters,
             latencies,
             health,
@@ -152,8 +152,8 @@ impl Serve {
     }
 }
 
-/// Locks the state directory and reads all that is in it into a table.
-fn recover(config: &Config) -> Result<(Journal, Arc<Table>, Notes), Failure> {
+/// Locks the state directory and reads all that is in it into tables.
+fn recover(config: &Config) -> Result<(Journal, Arc<Tables>, Notes), Failure> {
     let state_dir = &config.state_dir;
     let openness =
         ControlSocket::prepare_dir(state_dir).map_err(|error| because_of_dir(state_dir, &error))?;
@@ -169,14 +169,14 @@ fn recover(config: &Config) -> Result<(Journal, Arc<Table>, Notes), Failure> {
     // maintenance thread.
     let appenders = cores.len() + usize::from(!config.failover.is_empty()) + 1;
     let recovery = Journal::open(state_dir, &config.journal, appenders).map_err(Failure::other)?;
-    let table = Arc::new(Table::new(Layout::of(config)));
-    let (journal, found) = recovery.load(&*table, threads).map_err(Failure::other)?;
+    let tables = Arc::new(Tables::new(Layouts::of(config).map_err(Failure::other)?));
+    let (journal, found) = recovery.load(&*tables, threads).map_err(Failure::other)?;
     for torn in &found.torn {
         let (path, offset) = (torn.path.display(), torn.offset);
         warn!("{path}: a write was cut short at offset {offset}, before anybody was told of it");
     }
     info!(snapshot = found.from_snapshot, records = found.from_segments, "bindings recovered");
-    Ok((journal, table, found.notes))
+    Ok((journal, tables, found.notes))
 }
 
 /// Begins to talk to partners.
@@ -186,9 +186,9 @@ fn begin_failover(
     instance: &Arc<Instance>,
 ) -> Result<Running, Failure> {
     let parts = Parts {
-        table: Arc::clone(&instance.table),
+        tables: Arc::clone(&instance.tables),
         limits: Arc::clone(&instance.limits),
-        service: Arc::clone(&instance.service),
+        services: Arc::clone(&instance.services),
         health: Arc::clone(&instance.health),
         appender,
         announce: {

@@ -186,9 +186,9 @@ mod tests {
                 client: Some(lease::Client::builder(identity).build()),
                 ..Binding::new(BindingStatus::Active, Stamp(1))
             };
-            instance.table.restore(lease::ResourceId(0x0a07_0000 + index), binding);
+            instance.tables.ipv4.restore(lease::ResourceId(0x0a07_0000 + index), binding);
         }
-        instance.table.finish_restore(&crate::lease::in_turn);
+        instance.tables.ipv4.finish_restore(&crate::lease::in_turn);
         Arc::new(instance)
     }
 

@@ -21,8 +21,8 @@ use crate::config::{Config, model};
 use crate::dataplane::{self, Count, Counters, InterfaceMode, Percentiles, Running};
 use crate::failover;
 use crate::journal::{Health, SharedHealth, Usage};
-use crate::lease::{Limits, PoolId, SharedViews, Table};
-use crate::server::{DropReason, Service};
+use crate::lease::{Limits, PoolId, SharedViews, Tables};
+use crate::server::{DropReason, Services};
 use crate::wire::Stamp;
 
 /// What the server is made of, shared between its threads.
@@ -32,11 +32,11 @@ pub struct Instance {
     /// When clients were first answered.
     pub started: Stamp,
     /// Every lease.
-    pub table: Arc<Table>,
+    pub tables: Arc<Tables>,
     /// Leases of each subscriber.
     pub limits: Arc<Limits>,
     /// What workers answer by; a reload replaces it.
-    pub service: Arc<ArcSwap<Service>>,
+    pub services: Arc<ArcSwap<Services>>,
     /// What workers count.
     pub counters: Arc<Counters>,
     /// What workers measure.
@@ -81,16 +81,16 @@ impl Instance {
     /// A listing of the leases that `filter` takes.
     #[must_use]
     pub fn listing(&self, filter: Filter) -> Listing {
-        Listing::new(Arc::clone(&self.table), Arc::clone(&self.loaded.load().subnets), filter)
+        Listing::new(Arc::clone(&self.tables), Arc::clone(&self.loaded.load().subnets), filter)
     }
 
-    /// Puts `service`, which counts leases otherwise than the one before, in its place, and counts
+    /// Puts `services`, which count leases otherwise than those before, in their place, and counts
     /// anew which subscriber holds how many.
-    pub fn recount_by(&self, service: Service) {
-        let service = Arc::new(service);
-        self.limits.recount(service.generation(), |limits| {
-            self.service.store(Arc::clone(&service));
-            self.table.for_each(|_, binding| service.count_lease(limits, binding));
+    pub fn recount_by(&self, services: Services) {
+        let services = Arc::new(services);
+        self.limits.recount(services.generation(), |limits| {
+            self.services.store(Arc::clone(&services));
+            services.count_all(limits, &self.tables);
         });
     }
 
@@ -105,7 +105,7 @@ impl Instance {
     /// them: to be called after every change of either.
     pub fn tell_programs(&self) {
         if let Some(running) = &mut *self.dataplane() {
-            running.set_service(&self.service.load(), &self.views.load());
+            running.set_services(&self.services.load(), &self.views.load());
         }
     }
 
@@ -152,7 +152,7 @@ impl Instance {
     pub fn relationships(&self) -> Vec<Relationship> {
         let now = clock::now();
         let loaded = self.loaded.load();
-        let layout = self.table.layout();
+        let layout = self.tables.ipv4.layout();
         let of = |status: &failover::Status| {
             let configured =
                 loaded.config.failover.iter().find(|it| it.terms.name == status.name)?;
@@ -203,7 +203,7 @@ impl Instance {
         let mut pools = Vec::new();
         for network in &config.networks {
             for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
-                let counts = self.table.counts(PoolId::of(pool));
+                let counts = self.tables.ipv4.counts(PoolId::of(pool));
                 pools.push(Pool {
                     network: network.name.clone(),
                     first: pool.first.to_string(),
@@ -283,16 +283,17 @@ impl Instance {
         let text = format!("state-dir = {dir:?}\n{configuration}");
         std::fs::write(&file, text).unwrap();
         let config = Config::load(&file).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let table = Arc::new(Table::new(crate::lease::Layout::of(&config)));
+        let tables = Arc::new(Tables::new(crate::lease::Layouts::of(&config).unwrap()));
         let recovery = crate::journal::Journal::open(dir, &config.journal, 1).unwrap();
-        let (journal, _) = recovery.load(&*table, 1).unwrap();
+        let (journal, _) = recovery.load(&*tables, 1).unwrap();
         let addresses = dataplane::addresses(&config).unwrap();
+        let services = Services::new(&config, &tables, None, &addresses);
         Self {
             file,
             started: clock::now(),
-            table,
+            tables,
             limits: Arc::new(Limits::new()),
-            service: Arc::new(ArcSwap::from_pointee(Service::new(&config, &addresses))),
+            services: Arc::new(ArcSwap::from_pointee(services)),
             counters: Arc::new(Counters::new(1, DropReason::ALL.len())),
             latencies: Arc::new(dataplane::Latencies::new()),
             health: journal.health,

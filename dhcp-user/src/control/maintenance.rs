@@ -102,26 +102,33 @@ impl Caretaker {
         }
         // Not more than the ring takes now, so that every change finds its place in the journal.
         let budget = appender.room().min(ENDED_PER_ROUND);
-        let service = instance.service.load();
-        let Some(_counting) = instance.limits.hold(service.generation()) else {
+        let services = instance.services.load();
+        let Some(_counting) = instance.limits.hold(services.generation()) else {
             return false; // a reload counts leases anew
         };
         let now = clock.now();
         let views = views.at(now);
-        let changed = &mut |resource: ResourceId, old: &Binding, new: &Binding| {
-            if old.status == BindingStatus::Active {
-                service.uncount_lease(&instance.limits, old);
-            }
-            // A change that is not written is made again after a restart, by the same clock.
-            let _ = appender.append(resource.ipv4(), new);
-        };
-        let sweep = instance.table.expire(now, budget, WriterId::SWEEP, &views, changed);
-        !sweep.done
+        let (mut budget, mut done) = (budget, true);
+        for table in instance.tables.both() {
+            let changed = &mut |id: ResourceId, old: &Binding, new: &Binding| {
+                // What is bound was given its number.
+                let Some(resource) = table.resource(id) else { return };
+                if old.status == BindingStatus::Active {
+                    services.uncount_lease(&instance.limits, resource, old);
+                }
+                // A change that is not written is made again after a restart, by the same clock.
+                let _ = appender.append(resource, new);
+            };
+            let sweep = table.expire(now, budget, WriterId::SWEEP, &views, changed);
+            budget -= sweep.changed;
+            done &= sweep.done;
+        }
+        !done
     }
 
     /// Tends segments and snapshots; true if a snapshot is half written.
     fn snapshot(&mut self) -> bool {
-        match self.snapshotter.tend(&*self.instance.table) {
+        match self.snapshotter.tend(&*self.instance.tables) {
             Ok(tended) => {
                 self.tending = true;
                 if let Tended::Written { bindings } = tended {

@@ -16,8 +16,8 @@ use super::clock;
 use super::instance::{Instance, Loaded};
 use crate::config::{Config, Mistakes};
 use crate::dataplane;
-use crate::lease::Layout;
-use crate::server::{InterfaceAddresses, Service};
+use crate::lease::{Layouts, Unplaceable};
+use crate::server::{InterfaceAddresses, Services};
 
 /// Why the old configuration stays in force.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub enum Refused {
     Mistakes(Mistakes),
     /// The kernel does not say which addresses the interfaces have.
     Addresses(io::Error),
+    /// Addresses or prefixes of IPv6 cannot be numbered as it has them.
+    Unplaceable(Unplaceable),
     /// Other addresses are shared with a partner than those that it is told of.
     SharedPools,
 }
@@ -35,13 +37,14 @@ pub enum Refused {
 /// # Errors
 /// Nothing has changed then, but for the count of refusals.
 pub fn run(instance: &Instance) -> Result<(), Refused> {
-    let outcome = read(instance).map(|(config, addresses)| take(instance, config, &addresses));
+    let outcome = read(instance)
+        .map(|(config, addresses, layouts)| take(instance, config, &addresses, layouts));
     let count = if outcome.is_ok() { &instance.reloads } else { &instance.reloads_refused };
     count.fetch_add(1, Relaxed);
     outcome
 }
 
-fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>), Refused> {
+fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>, Layouts), Refused> {
     let mut config = Config::load_to_serve(&instance.file).map_err(Refused::Mistakes)?;
     let old = instance.loaded.load();
     if shared_pools(&old.config) != shared_pools(&config) {
@@ -51,18 +54,19 @@ fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>), Refuse
         warn!("a change of `{key}` takes effect when the server is started again");
     }
     let addresses = dataplane::addresses(&config).map_err(Refused::Addresses)?;
-    Ok((config, addresses))
+    let layouts = instance.tables.layouts_after(&config).map_err(Refused::Unplaceable)?;
+    Ok((config, addresses, layouts))
 }
 
-fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses]) {
-    let service = Service::new(&config, addresses);
-    // The table first: a worker must not be told of a pool that the table does not have yet.
-    instance.table.adopt(Layout::of(&config));
-    let generation = instance.service.load().generation();
+fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses], layouts: Layouts) {
+    // The tables first: a worker must not be told of a pool that its table does not have yet.
+    instance.tables.adopt(layouts);
+    let services = Services::new(&config, &instance.tables, None, addresses);
+    let generation = instance.services.load().generation();
     if changes_subscribers(&instance.loaded.load().config, &config) {
-        instance.recount_by(service.counting_as(generation.wrapping_add(1)));
+        instance.recount_by(services.counting_as(generation.wrapping_add(1)));
     } else {
-        instance.service.store(Arc::new(service.counting_as(generation)));
+        instance.services.store(Arc::new(services.counting_as(generation)));
     }
     instance.tell_programs();
     instance.loaded.store(Arc::new(Loaded::new(config, clock::now())));
@@ -139,6 +143,7 @@ impl fmt::Display for Refused {
         match self {
             Self::Mistakes(mistakes) => write!(f, "{mistakes}"),
             Self::Addresses(error) => write!(f, "addresses of the interfaces: {error}"),
+            Self::Unplaceable(why) => write!(f, "{why}"),
             Self::SharedPools => f.write_str(
                 "the pools shared with a partner have changed: restart one server after the other",
             ),
@@ -172,11 +177,11 @@ mod tests {
     fn a_wrong_configuration_is_refused_with_its_mistakes_and_the_old_one_stays() {
         let dir = tempfile::tempdir().unwrap();
         let instance = Instance::sample(dir.path(), &configuration("10.7.0.10-10.7.0.19"));
-        let service = instance.service.load_full();
+        let services = instance.services.load_full();
         write(&instance, &configuration("10.8.0.10-10.8.0.19"));
         let refused = run(&instance).unwrap_err().to_string();
         assert!(refused.contains("10.8.0.10"), "{refused}");
-        assert!(Arc::ptr_eq(&service, &instance.service.load_full()));
+        assert!(Arc::ptr_eq(&services, &instance.services.load_full()));
         assert_eq!(instance.status().pools[0].first, "10.7.0.10");
         assert_eq!(instance.status().configuration.reloads_refused, 1);
         assert_eq!(instance.status().configuration.reloads, 0);
@@ -192,13 +197,13 @@ mod tests {
             expires: Stamp::NEVER,
             ..Binding::new(BindingStatus::Active, Stamp(1))
         };
-        instance.table.restore(address, held.clone());
-        instance.table.finish_restore(&crate::lease::in_turn);
+        instance.tables.ipv4.restore(address, held.clone());
+        instance.tables.ipv4.finish_restore(&crate::lease::in_turn);
         // The lease's address is in no pool any more.
         write(&instance, &configuration("10.7.0.30-10.7.0.39"));
         run(&instance).unwrap();
-        let guard = instance.table.pin();
-        let seen = instance.table.seen(address, &guard).unwrap();
+        let guard = instance.tables.ipv4.pin();
+        let seen = instance.tables.ipv4.seen(address, &guard).unwrap();
         assert_eq!(seen.binding(), Some(&held));
         let status = instance.status();
         assert_eq!((status.pools[0].first.as_str(), status.pools[0].free), ("10.7.0.30", 10));

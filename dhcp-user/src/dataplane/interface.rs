@@ -48,7 +48,7 @@ pub fn addresses(config: &Config) -> io::Result<Vec<InterfaceAddresses>> {
                  SIGHUP sent"
             );
         }
-        Ok(InterfaceAddresses { addresses })
+        Ok(InterfaceAddresses { addresses, ipv6: Vec::new() })
     };
     config.interfaces.iter().map(of).collect()
 }

@@ -278,7 +278,8 @@ mod tests {
         let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
         let config = Config::parse(config, Path::new("test.toml"), &read).unwrap();
         let addresses = vec![InterfaceAddress { address: OURS, prefix_len: 24 }];
-        let service = Service::new(&config, &[InterfaceAddresses { addresses }]);
+        let service =
+            Service::new(&config, &[InterfaceAddresses { addresses, ..Default::default() }]);
         let (table, limits) = (Table::new(Layout::of(&config)), Limits::new());
         let (now, views) = (Stamp(1_000), Views::default());
         let world = World { now, service: &service, table: &table, limits: &limits, views: &views };

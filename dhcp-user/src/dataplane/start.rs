@@ -31,15 +31,15 @@ use super::worker::{Shared, Worker};
 use crate::config::Config;
 use crate::config::model::{self, Dataplane};
 use crate::journal::{Appender, SharedHealth};
-use crate::lease::{Limits, SharedViews, Table, Views, WriterId};
-use crate::server::{InterfaceIndex, Service};
+use crate::lease::{Limits, SharedViews, Tables, Views, WriterId};
+use crate::server::{InterfaceIndex, Services};
 
 /// What the data plane works with; all of it is shared with the threads that look after it.
 pub struct Parts {
     /// Replaced by a reload.
-    pub service: Arc<ArcSwap<Service>>,
+    pub services: Arc<ArcSwap<Services>>,
     /// Who has what.
-    pub table: Arc<Table>,
+    pub tables: Arc<Tables>,
     /// Leases by subscriber.
     pub limits: Arc<Limits>,
     /// Replaced by the failover endpoints; workers look once a turn.
@@ -105,8 +105,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
         vlan_stripping: Vec::new(),
         loss_gauge: LossGauge::default(),
         shared: Arc::new(Shared {
-            service: parts.service,
-            table: parts.table,
+            services: parts.services,
+            tables: parts.tables,
             limits: parts.limits,
             views: Arc::clone(&parts.views),
             health: parts.health,
@@ -195,9 +195,9 @@ impl Running {
     /// lets us speak, and a partner's DHCPDISCOVERs; and wakes the workers, so that none goes on with
     /// what was before. To be called after every change of the service and of the views; until then
     /// workers alone decide.
-    pub fn set_service(&mut self, service: &Service, views: &Views) {
+    pub fn set_services(&mut self, services: &Services, views: &Views) {
         self.bells.iter().for_each(|bell| bell.ring());
-        let gate = service.gate(views);
+        let gate = services.ipv4.gate(views);
         for (interface, program) in &mut self.programs {
             if let Err(error) = program.admit(&gate) {
                 tracing::error!(%interface, %error, "the XDP program does not hear of a change");
@@ -311,7 +311,7 @@ impl Running {
 
     /// Opens the gates: until now the programs passed everything to the kernel.
     fn serve(&mut self, config: &Config) -> Result<(), StartError> {
-        let gate = self.shared.service.load().gate(&self.shared.views.load());
+        let gate = self.shared.services.load().ipv4.gate(&self.shared.views.load());
         for (interface, program) in &mut self.programs {
             let wanted = self.modes.iter().find(|mode| mode.interface == *interface);
             let (workers, mode) = wanted.map_or((0, Mode::Socket), |m| (m.workers, m.mode));

@@ -23,8 +23,8 @@ use super::probe::{Prober, Where};
 use super::wake::Bell;
 use super::xsk::Packet;
 use crate::journal::{Appender, Health, Sequence, SharedHealth};
-use crate::lease::{Follower, Limits, SharedViews, Table};
-use crate::server::{Probe, ProbeOutcome, Service, World};
+use crate::lease::{Follower, Limits, SharedViews, Tables};
+use crate::server::{Probe, ProbeOutcome, Services, World};
 use crate::wire::Stamp;
 use crate::wire::dhcpv4::MessageType;
 use crate::wire::frame::VlanTags;
@@ -40,8 +40,8 @@ const LAST_WAIT_NS: u64 = 5_000_000_000;
 
 /// What all workers share.
 pub(super) struct Shared {
-    pub(super) service: Arc<ArcSwap<Service>>,
-    pub(super) table: Arc<Table>,
+    pub(super) services: Arc<ArcSwap<Services>>,
+    pub(super) tables: Arc<Tables>,
     pub(super) limits: Arc<Limits>,
     pub(super) views: Arc<SharedViews>,
     pub(super) health: Arc<SharedHealth>,
@@ -114,14 +114,14 @@ impl Worker {
         self.prober.listen(now.ns);
         let shared = Arc::clone(&self.shared);
         // For the whole batch, so that the epoch is entered once for it.
-        let _guard = shared.table.pin();
-        let service = shared.service.load();
+        let _guard = shared.tables.ipv4.pin();
+        let services = shared.services.load();
         let views = self.follower.turn();
         let views = views.at(now.stamp);
         let world = World {
             now: now.stamp,
-            service: &service,
-            table: &shared.table,
+            service: &services.ipv4,
+            table: &shared.tables.ipv4,
             limits: &shared.limits,
             views: &views,
         };

@@ -1,7 +1,8 @@
 //! Who has which address: bindings, the table that holds them, its indexes and pools.
 //!
 //! ```text
-//! table     all of it: look, swap, list          slot      one address, one atomic pointer
+//! tables    the two of a server
+//! table     all of one: look, swap, list         slot      one address, one atomic pointer
 //!   allocate  choose a free address              page      address to slot
 //!   available look at the free ones
 //!   sparse    choose one of very many
@@ -49,6 +50,7 @@ mod strays;
 mod stress_tests;
 mod sync;
 mod table;
+mod tables;
 mod untold;
 mod view;
 
@@ -67,4 +69,5 @@ pub use restore::{Restored, Spread, in_turn};
 pub use shared_views::{Follower, SharedViews};
 pub use slot::Seen;
 pub use table::{Guard, Table};
+pub use tables::{Layouts, Tables};
 pub use view::{Answers, Share, Takeover, View, Views};

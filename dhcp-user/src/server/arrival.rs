@@ -1,6 +1,6 @@
 //! How a request came in.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// How a request came in, below DHCP.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,6 +25,8 @@ pub struct InterfaceIndex(pub u16);
 pub struct InterfaceAddresses {
     /// The first is the server identifier, unless the configuration names another.
     pub addresses: Vec<InterfaceAddress>,
+    /// Of IPv6, the link-local one among them.
+    pub ipv6: Vec<Ipv6Addr>,
 }
 
 /// One address of an interface.

@@ -11,14 +11,14 @@ use super::ledger::Ledger;
 use crate::failover::Status;
 use crate::failover::link::Clock;
 use crate::journal::SharedHealth;
-use crate::lease::{Limits, SharedViews, Table, View, Views};
-use crate::server::Service;
+use crate::lease::{Limits, SharedViews, Tables, View, Views};
+use crate::server::Services;
 
 /// What all relationships share on their thread.
 pub(super) struct Desk {
-    pub(super) table: Arc<Table>,
+    pub(super) tables: Arc<Tables>,
     pub(super) limits: Arc<Limits>,
-    pub(super) service: Arc<ArcSwap<Service>>,
+    pub(super) services: Arc<ArcSwap<Services>>,
     pub(super) health: Arc<SharedHealth>,
     pub(super) views: Arc<SharedViews>,
     /// Called after every new view, once workers have it.

@@ -13,8 +13,8 @@ use super::inbox::{Inbox, Input};
 use super::ledger::{Agenda, Leaving, TooLong};
 use crate::failover::link::{Arrived, Link};
 use crate::failover::{Action, Alarm, Command, Endpoint, Event};
-use crate::lease::{Binding, BindingStatus};
-use crate::server::Service;
+use crate::lease::{Binding, BindingStatus, Resource};
+use crate::server::Services;
 use crate::wire::failover::Message;
 
 /// How often the endpoint's timers are looked at. They count seconds.
@@ -161,9 +161,9 @@ impl Relationship {
             return false;
         }
         let desk = Rc::clone(&self.desk);
-        let service = desk.service.load();
+        let services = desk.services.load();
         // While leases are counted anew none may begin or end.
-        let Some(_counting) = desk.limits.hold(service.generation()) else { return false };
+        let Some(_counting) = desk.limits.hold(services.generation()) else { return false };
         let Some(input) = self.inbox.pop() else { return false };
         let now = (desk.clock)();
         let mut actions = Vec::new();
@@ -183,12 +183,12 @@ impl Relationship {
             Input::Order(command, _) => Event::Command(*command),
             Input::Leave => Event::Command(Command::Leave),
         };
-        self.endpoint.handle(now, event, &desk.table, &mut actions);
+        self.endpoint.handle(now, event, &desk.tables.ipv4, &mut actions);
         let outcome = outcome(&actions);
         // Who watches sees every state, however short, and what became of an order.
         let has_moved = actions.iter().any(|it| matches!(it, Action::Alarm(Alarm::Moved { .. })));
         let is_news = has_moved || matches!(input, Input::Order(..));
-        self.carry_out_new(&service, &mut actions);
+        self.carry_out_new(&services, &mut actions);
         if let Input::Order(_, to) = input {
             self.agenda.answer(to, outcome);
         }
@@ -206,43 +206,44 @@ impl Relationship {
             return false;
         }
         let desk = Rc::clone(&self.desk);
-        let service = desk.service.load();
+        let services = desk.services.load();
         let room = self.link.room().min(ACTIONS_A_TURN).min(desk.ledger.borrow().room());
         let is_free = room > 0 && self.agenda.is_begun() && desk.health.is_good();
-        let counting = desk.limits.hold(service.generation());
+        let counting = desk.limits.hold(services.generation());
         if !is_free || counting.is_none() {
             self.look_at = Some(Instant::now() + TICK);
             return false;
         }
         let (now, mut actions) = ((desk.clock)(), Vec::new());
-        let more = self.endpoint.pump(now, &desk.table, room, &mut actions);
+        let more = self.endpoint.pump(now, &desk.tables.ipv4, room, &mut actions);
         if actions.is_empty() && more {
             return true;
         }
         if actions.is_empty() && self.look_at.take().is_some() {
             // Whatever comes from here on rings; what came before is found by looking once more.
-            desk.table.listen_untold();
-            self.endpoint.pump(now, &desk.table, room, &mut actions);
+            desk.tables.ipv4.listen_untold();
+            self.endpoint.pump(now, &desk.tables.ipv4, room, &mut actions);
         }
         if actions.is_empty() {
             return false;
         }
         self.look_at = Some(Instant::now() + LOOK);
         self.is_paced = !more && !self.endpoint.awaits_answers();
-        self.carry_out_new(&service, &mut actions);
+        self.carry_out_new(&services, &mut actions);
         more
     }
 
     /// Carries out what the endpoint just decided. To be called while leases may be counted.
-    fn carry_out_new(&mut self, service: &Service, actions: &mut Vec<Action>) {
+    fn carry_out_new(&mut self, services: &Services, actions: &mut Vec<Action>) {
         for action in &*actions {
             match action {
-                Action::Changed { before, binding, .. } => {
+                Action::Changed { address, before, binding } => {
+                    let resource = Resource::from(*address);
                     let leased = |it: &&Binding| it.status == BindingStatus::Active;
                     if let Some(before) = before.as_ref().filter(leased) {
-                        service.uncount_lease(&self.desk.limits, before);
+                        services.uncount_lease(&self.desk.limits, resource, before);
                     }
-                    service.count_lease(&self.desk.limits, binding);
+                    services.count_lease(&self.desk.limits, resource, binding);
                 }
                 Action::Alarm(alarm) => alarm::say(&self.name, alarm),
                 Action::Close(why) => {
@@ -302,7 +303,8 @@ impl Relationship {
     }
 
     fn report(&self) {
-        if let Some(mut status) = self.endpoint.status((self.desk.clock)(), &self.desk.table) {
+        if let Some(mut status) = self.endpoint.status((self.desk.clock)(), &self.desk.tables.ipv4)
+        {
             let counts = self.link.counts();
             status.connections = counts.connections();
             let both = [status.refusal.take(), counts.refusal()].into_iter().flatten();

@@ -16,10 +16,10 @@ use crate::control::clock;
 use crate::failover::{Command, Role, Saved, Settings, Status};
 use crate::journal::{Appender, Health, Journal, SharedHealth};
 use crate::lease::{
-    Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layout, Limits, SharedViews,
-    Table, Told, WriterId, in_turn,
+    Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layouts, Limits, SharedViews,
+    Tables, Told, WriterId, in_turn,
 };
-use crate::server::Service;
+use crate::server::Services;
 use crate::wire::failover::State;
 use crate::wire::{Seconds, Stamp};
 
@@ -54,7 +54,7 @@ impl Time {
 
 /// One server without its workers.
 struct Server {
-    table: Arc<Table>,
+    tables: Arc<Tables>,
     views: Arc<SharedViews>,
     partners: Partners,
     running: Running,
@@ -73,10 +73,10 @@ impl Server {
 
     fn start_by(time: Time, dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Self {
         let config = config(dir, role, local, peer);
-        let table = Arc::new(Table::new(Layout::of(&config)));
+        let tables = Arc::new(Tables::new(Layouts::of(&config).unwrap()));
         let recovery = Journal::open(dir, &config.journal, 2).unwrap();
-        let (journal, mut found) = recovery.load(&*table, 1).unwrap();
-        table.finish_restore(&in_turn);
+        let (journal, mut found) = recovery.load(&*tables, 1).unwrap();
+        tables.ipv4.finish_restore(&in_turn);
         let now = time.now();
         found.notes.entry("failover/metro".to_owned()).or_insert_with(|| {
             let saved = saved(now);
@@ -90,17 +90,18 @@ impl Server {
         let prepared = prepared.unwrap().unwrap();
         let (views, partners) = (prepared.views(), prepared.face());
         assert_eq!(views.load().of(Some(0)).answers, Answers::Nobody);
+        let services = Services::new(&config, &tables, None, &[]);
         let parts = Parts {
-            table: Arc::clone(&table),
+            tables: Arc::clone(&tables),
             limits: Arc::new(Limits::new()),
-            service: Arc::new(ArcSwap::from_pointee(Service::new(&config, &[]))),
+            services: Arc::new(ArcSwap::from_pointee(services)),
             health: Arc::clone(&health),
             appender: appenders.pop().unwrap(),
             announce: Box::new(|| {}),
         };
         let running = prepared.start(parts).unwrap();
         let appender = appenders.pop().unwrap();
-        Self { table, views, partners, running, health, time, appender, commit }
+        Self { tables, views, partners, running, health, time, appender, commit }
     }
 
     fn status(&self) -> Option<Status> {
@@ -124,8 +125,8 @@ impl Server {
     }
 
     fn binding(&self, address: Ipv4Addr) -> Option<Binding> {
-        let guard = self.table.pin();
-        self.table.seen(address, &guard)?.binding().cloned()
+        let guard = self.tables.ipv4.pin();
+        self.tables.ipv4.seen(address, &guard)?.binding().cloned()
     }
 
     /// Leases an address as a worker does, the partner being untold.
@@ -133,8 +134,8 @@ impl Server {
         let now = clock::now();
         let octets = [1, 2, 0, 0, 0, 0, hardware];
         let key = ClientKey { kind: ItemKind::Hardware, octets: &octets };
-        let guard = self.table.pin();
-        let seen = self.table.seen(address, &guard).unwrap();
+        let guard = self.tables.ipv4.pin();
+        let seen = self.tables.ipv4.seen(address, &guard).unwrap();
         let binding = Binding {
             told: Told::Unsent,
             expires: now.after(Seconds(3_600)),
@@ -144,8 +145,8 @@ impl Server {
             client: Some(Client::builder(key).build()),
             ..Binding::new(BindingStatus::Active, now)
         };
-        self.table.replace(address, seen, binding, &guard).unwrap();
-        let binding = self.table.seen(address, &guard).unwrap().binding().cloned().unwrap();
+        self.tables.ipv4.replace(address, seen, binding, &guard).unwrap();
+        let binding = self.tables.ipv4.seen(address, &guard).unwrap().binding().cloned().unwrap();
         self.appender.append(address, &binding).unwrap();
     }
 

@@ -26,8 +26,8 @@ use crate::dataplane::SteadyClock;
 use crate::failover::link::{self, Clock, Link};
 use crate::failover::{Action, Endpoint, Saved};
 use crate::journal::{Appender, SharedHealth};
-use crate::lease::{Limits, SharedViews, Table, View, Views, WriterId};
-use crate::server::Service;
+use crate::lease::{Limits, SharedViews, Tables, View, Views, WriterId};
+use crate::server::Services;
 
 /// How far below the workers the thread stands: it yields to them where cores are few, and is not
 /// starved by them.
@@ -38,11 +38,11 @@ const ORDERS_MAX: usize = 4;
 /// What the thread works with.
 pub struct Parts {
     /// Every lease.
-    pub table: Arc<Table>,
+    pub tables: Arc<Tables>,
     /// Leases by subscriber.
     pub limits: Arc<Limits>,
     /// Which leases are counted; a reload replaces it.
-    pub service: Arc<ArcSwap<Service>>,
+    pub services: Arc<ArcSwap<Services>>,
     /// Whether anything can be made durable.
     pub health: Arc<SharedHealth>,
     /// The thread's own: its number is what [`Prepared::new`] was told.
@@ -157,13 +157,15 @@ impl Prepared {
         let (durable, untold) = (Bells::new(begun.len()), Bells::new(begun.len()));
         // Refused only if somebody else listens already, and there is nobody.
         let _ = parts.appender.set_waker(durable.waker());
-        let _ = parts.table.set_untold_waker(untold.waker());
+        for table in parts.tables.both() {
+            let _ = table.set_untold_waker(untold.waker());
+        }
         let links = begun.iter().map(|begun| begun.link.clone()).collect();
         let links = Link::open(links, &clock);
         let desk = Rc::new(Desk {
-            table: parts.table,
+            tables: parts.tables,
             limits: parts.limits,
-            service: parts.service,
+            services: parts.services,
             health: parts.health,
             views,
             announce: parts.announce,

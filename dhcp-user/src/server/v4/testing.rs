@@ -195,8 +195,9 @@ pub(in crate::server) fn config(toml: &str) -> Config {
 pub(in crate::server) fn service(config: &Config) -> Service {
     let eth0 = InterfaceAddresses {
         addresses: vec![InterfaceAddress { address: SERVER, prefix_len: 24 }],
+        ..InterfaceAddresses::default()
     };
-    let others = InterfaceAddresses { addresses: vec![] };
+    let others = InterfaceAddresses::default();
     let mut interfaces = vec![others; config.interfaces.len()];
     interfaces[0] = eth0;
     Service::new(config, &interfaces)

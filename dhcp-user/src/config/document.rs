@@ -58,7 +58,7 @@ pub(super) fn read(
     let guard = section("guard").and_then(|section| guard::read(section, notes));
     let metrics = section("metrics").and_then(metrics);
     let files = Files { folder, around, notes };
-    let dhcpv6 = section("dhcpv6").map_or(dhcpv6::DEFAULT, |section| dhcpv6::read(section, files));
+    let dhcpv6_section = section("dhcpv6");
     let reservation_file = document.take("reservation-file");
     let reservation_file6 = document.take("reservation-file6");
 
@@ -66,6 +66,8 @@ pub(super) fn read(
         v4: Own::read(definition_sections, notes),
         v6: Own::read(definition6_sections, notes),
     };
+    let dhcpv6 = dhcpv6_section
+        .map_or_else(dhcpv6::default, |section| dhcpv6::read(section, &definitions.v6, files));
     // Where only one protocol is served, the defaults of the other are nobody's mistake.
     let only = match subnets {
         [_, None] => Some(Protocol::Dhcpv4),

@@ -138,7 +138,7 @@ impl<C: Written> Own<C> {
         let mut options = BTreeMap::new();
         let mut places: BTreeMap<C, Span> = BTreeMap::new();
         for entry in value.section("options").into_iter().flat_map(Section::entries) {
-            let Some(meant) = self.meant(entry, notes) else { continue };
+            let Some(meant) = self.meant(entry.key, entry.key_span, notes) else { continue };
             if let Some(first) = places.insert(meant.code(), entry.key_span) {
                 let message = format!("option {} stands here twice", meant.code());
                 notes.clash(entry.key_span, first, message, "the other is at");
@@ -154,43 +154,55 @@ impl<C: Written> Own<C> {
         options
     }
 
-    /// The option that a key names, by name or number.
-    fn meant(&self, entry: Value<'_>, notes: &Notebook) -> Option<Meant<C>> {
+    /// Reads a list of options, each by its name or number.
+    pub(super) fn codes(&self, value: Value<'_>, example: &str, notes: &Notebook) -> Vec<C> {
+        let code = |item: Value<'_>| {
+            let word = match item.as_integer() {
+                Some(number) => number.to_string(),
+                None => item.name()?.to_owned(),
+            };
+            Some(self.meant(&word, item.span, notes)?.code())
+        };
+        value.list(example).into_iter().filter_map(code).collect()
+    }
+
+    /// The option that a word names, by name or number.
+    fn meant(&self, word: &str, span: Span, notes: &Notebook) -> Option<Meant<C>> {
         let custom = |found: &Definition<C>| Meant::Custom(found.code, found.kind);
-        let meant = match entry.key.parse::<C>() {
+        let meant = match word.parse::<C>() {
             Ok(number) => by_code(number)
                 .map(Meant::Standard)
                 .or_else(|| self.list.iter().find(|own| own.code == number).map(custom))
                 .or((C::ENDS.0..=C::ENDS.1).contains(&number).then_some(Meant::Unknown(number))),
-            Err(_) => by_name(entry.key)
+            Err(_) => by_name(word)
                 .map(Meant::Standard)
-                .or_else(|| self.list.iter().find(|own| own.name == entry.key).map(custom)),
+                .or_else(|| self.list.iter().find(|own| own.name == word).map(custom)),
         };
         match meant {
             Some(Meant::Standard(found)) if !found.configurable => {
-                let message = format!("option {} cannot be set", quote(entry.key));
+                let message = format!("option {} cannot be set", quote(word));
                 let help = found.code.instead();
                 let help =
                     help.unwrap_or("the server works it out, or only clients and relays send it");
-                notes.mistake(entry.key_span, message, help);
+                notes.mistake(span, message, help);
                 None
             }
             Some(meant) => Some(meant),
             None => {
                 let own = self.list.iter().map(|own| own.name.as_str());
                 let names = C::DEFINITIONS.iter().map(|known| known.name).chain(own);
-                let meant = C::of_dhcpd(entry.key).or_else(|| nearest(entry.key, names));
+                let meant = C::of_dhcpd(word).or_else(|| nearest(word, names));
                 let (first, last) = C::ENDS;
                 let help = match meant {
                     Some(known) => format!("did you mean `{known}`?"),
-                    None if entry.key.bytes().all(|octet| octet.is_ascii_digit()) => {
+                    None if word.bytes().all(|octet| octet.is_ascii_digit()) => {
                         format!("options have the numbers {first} to {last}")
                     }
                     None => {
                         format!("write its number and hex octets, or add an [[{}]]", C::SECTION)
                     }
                 };
-                notes.mistake(entry.key_span, format!("unknown option {}", quote(entry.key)), help);
+                notes.mistake(span, format!("unknown option {}", quote(word)), help);
                 None
             }
         }

@@ -20,6 +20,9 @@ pub struct Dhcpv6 {
     /// A Renew for leases that nobody has on record binds them, if they are free (RFC 8415
     /// §18.3.4); else it is told NoBinding.
     pub adopt_unknown: bool,
+    /// Options that a client which asks gets as its relay supplies them, where the configuration
+    /// has none (RFC 6422).
+    pub relay_supplied: Box<[u16]>,
 }
 
 /// A server's DUID before there is one.

@@ -169,6 +169,7 @@ fn the_section_of_the_protocol_is_read() {
     assert_eq!((dhcpv6.duid, dhcpv6.hop_limit), (ServerDuid::Uuid, 32));
     assert_eq!(dhcpv6.secret, Some(Secret((*b"correct horse battery").into())));
     assert!(dhcpv6.reconfigure && dhcpv6.answer_unicast && !dhcpv6.adopt_unknown);
+    assert_eq!(*dhcpv6.relay_supplied, [103, 65]);
     let text = "[dhcpv6]\nduid = \"0x00030001020000000001\"\n[[subnet6]]\nsubnet = \"2001:db8::/32\"\n\
                 [[limit]]\nname = \"a\"\nper = \"duid\"\nleases = 2\n";
     let config = parse(text).unwrap();

@@ -9,6 +9,7 @@ use crate::server::{DropReason, times};
 use crate::wire::dhcpv6::{
     CLIENT_PORT, Ia, MessageType, OptionWriter, PrefixExclude, SERVER_PORT, StatusCode, Writer,
 };
+use crate::wire::dns::Names;
 use crate::wire::fqdn::Fqdn;
 use crate::wire::option::v6::code;
 use crate::wire::{Full, Ipv6Prefix, Seconds};
@@ -195,14 +196,34 @@ fn configured(exchange: &Exchange<'_>, layers: &Layers<'_>, options: &mut Option
             continue;
         }
         done.push(code);
-        if let Some(data) = layers.option6(code) {
+        if let Some(data) = layers.option6(code).or_else(|| supplied(exchange, code)) {
             // Nobody misses what does not fit as much as the whole message.
             let _ = options.push(code, data);
         }
     }
+    fqdn(exchange, layers, options);
+}
+
+/// What a relay says of the client's link where the configuration says nothing; the one nearest to the
+/// client knows best (RFC 6422 §6).
+fn supplied<'a>(exchange: &Exchange<'a>, code: u16) -> Option<&'a [u8]> {
+    if !exchange.service.settings.relay_supplied.contains(&code) {
+        return None;
+    }
+    let said = exchange.datagram.relays.iter().filter_map(|it| it.supplied_options()?.get(code));
+    said.last()
+}
+
+/// For who names itself and asks for its name (RFC 4704 §6). What it lacks is the first of the domains in
+/// which its resolver would look for it.
+fn fqdn(exchange: &Exchange<'_>, layers: &Layers<'_>, options: &mut OptionWriter<'_>) {
+    if !exchange.message.requests(code::CLIENT_FQDN) {
+        return;
+    }
     let asked = exchange.message.options().get(code::CLIENT_FQDN).map(Fqdn::parse_v6);
     if let Some(Ok(asked)) = asked {
-        let _ = options.push(code::CLIENT_FQDN, asked.answer(None).octets());
+        let domain = layers.option6(code::DOMAIN_SEARCH).and_then(|it| Names::new(it).next()?.ok());
+        let _ = options.push(code::CLIENT_FQDN, asked.answer(domain.as_ref()).octets());
     }
 }
 
@@ -283,6 +304,49 @@ mod tests {
         assert_eq!(excluded(&packet), None);
         let asking = packet.wanting(&[code::PREFIX_EXCLUDE]);
         assert_eq!(excluded(&asking), Some(prefix("2001:db8:9000::", 64)));
+    }
+
+    /// RFC 4704 §6.
+    #[test]
+    fn a_name_is_told_to_who_asks_for_it_and_completed_with_the_first_domain_searched() {
+        let mut server =
+            Server::small(r#"options6 = { domain-search = ["lab.example", "example"] }"#, "");
+        let named = client(1).na(1, &[]).option(code::CLIENT_FQDN, b"\x01\x05alice");
+        assert_eq!(server.hear(&named).option(code::CLIENT_FQDN), None);
+        let asking = named.wanting(&[code::CLIENT_FQDN]);
+        let expected = b"\x06\x05alice\x03lab\x07example\0";
+        assert_eq!(server.hear(&asking).option(code::CLIENT_FQDN).unwrap(), expected);
+        let nameless = client(1).na(1, &[]).wanting(&[code::CLIENT_FQDN]);
+        assert_eq!(server.hear(&nameless).option(code::CLIENT_FQDN), None);
+    }
+
+    /// RFC 6422 §6.
+    #[test]
+    fn what_a_relay_supplies_is_told_to_who_asks_unless_the_configuration_has_it() {
+        const ERP: u16 = code::ERP_LOCAL_DOMAIN;
+        let near: &[u8] = b"\0\x41\0\x03\x01a\0\0\x67\0\x01p";
+        let far: &[u8] = b"\0\x41\0\x03\x01b\0\0\x17\0\x10................";
+        let wanting = |codes: &[u16]| {
+            let packet = client(1).na(1, &[]).wanting(codes);
+            let packet = packet.through("2001:db8:1::1", &[(code::RELAY_SUPPLIED_OPTIONS, near)]);
+            packet.through("2001:db8:9::1", &[(code::RELAY_SUPPLIED_OPTIONS, far)])
+        };
+        let told = |front: &str, asked: u16| {
+            Server::small(front, "").hear(&wanting(&[asked])).option(asked)
+        };
+        assert_eq!(told("", ERP).unwrap(), b"\x01a\0", "the client's neighbour knows best");
+        assert_eq!(Server::small("", "").hear(&wanting(&[])).option(ERP), None, "nobody asked");
+        assert_eq!(told("", code::CAPTIVE_PORTAL), None, "relays do not supply that");
+        let ours = told("", code::DNS_SERVERS).unwrap();
+        assert_eq!(ours.len(), 16);
+        assert_ne!(ours, b"................");
+        let ours = r#"options6 = { erp-local-domain = "c" }"#;
+        assert_eq!(told(ours, ERP).unwrap(), b"\x01c\0");
+        let other = "[dhcpv6]\nrelay-supplied-options = [\"captive-portal\"]";
+        let portal = |front| Server::small("", front).hear(&wanting(&[code::CAPTIVE_PORTAL, ERP]));
+        let heard = portal(other);
+        assert_eq!(heard.option(code::CAPTIVE_PORTAL).unwrap(), b"p");
+        assert_eq!(heard.option(ERP), None);
     }
 
     /// Infinity is not divided.

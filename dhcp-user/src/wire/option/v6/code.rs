@@ -74,6 +74,8 @@ pub const RELAY_ID: u16 = 53;
 pub const NTP_SERVERS: u16 = 56;
 /// Boot file URL (RFC 5970 §3.1).
 pub const BOOTFILE_URL: u16 = 59;
+/// Where an access network authenticates again (RFC 6440 §4).
+pub const ERP_LOCAL_DOMAIN: u16 = 65;
 /// What a relay knows that the client may be told (RFC 6422).
 pub const RELAY_SUPPLIED_OPTIONS: u16 = 66;
 /// The part of a delegated prefix that stays with the delegating router (RFC 6603).

@@ -475,7 +475,8 @@ impl Server {
         let writer = usize::from(FAILOVER);
         for action in std::mem::take(&mut core.actions) {
             let out = match action {
-                Action::Changed { address, before, binding } => {
+                Action::Changed { resource, before, binding } => {
+                    let address = resource.ipv4().expect("the table has no others");
                     if self.sabotage != Some(Sabotage::PartnersUncounted) {
                         let is_lease = |it: &&Binding| it.status == BindingStatus::Active;
                         if let Some(before) = before.as_ref().filter(is_lease) {

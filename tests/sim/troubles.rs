@@ -1,7 +1,7 @@
 //! Incidents as they begin, go on and end, and what servers owe meanwhile.
 
 use dhcp_user::failover::{Command, Event as Happening, Lost};
-use dhcp_user::lease::BindingStatus;
+use dhcp_user::lease::{BindingStatus, Resource};
 use dhcp_user::wire::failover::State;
 
 use super::clock::{MINUTE, Millis, SECOND};
@@ -147,7 +147,7 @@ impl World<'_> {
                 let address = std::net::Ipv4Addr::from_bits(first + index);
                 if let Some(side) = (0..2).find(|side| self.is_awake(*side)) {
                     self.observer.frees(address);
-                    self.command(side, Command::Reset(address));
+                    self.command(side, Command::Reset(address.into()));
                 }
             }
             Trouble::Resynchronise(side) => self.command(side, Command::Resynchronise),
@@ -306,7 +306,9 @@ impl World<'_> {
         self.say(|| format!("*** the operator of the {}: {command:?}", name(side)));
         for relationship in 0..self.scenario.relationships {
             let is_meant = match command {
-                Command::Reset(address) => self.servers[side].relationship(address) == relationship,
+                Command::Reset(Resource::Ipv4(address)) => {
+                    self.servers[side].relationship(address) == relationship
+                }
                 _ => true,
             };
             if is_meant {

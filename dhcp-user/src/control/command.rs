@@ -63,7 +63,7 @@ impl Wish {
             Self::Resume => Command::Resume,
             Self::Shutdown => Command::Shutdown,
             Self::Resync => Command::Resynchronise,
-            Self::Reset => Command::Reset(details.address.ok_or("reset needs an address")?),
+            Self::Reset => Command::Reset(details.address.ok_or("reset needs an address")?.into()),
         })
     }
 

@@ -76,7 +76,7 @@ pub struct Relationship {
     pub pools: Vec<Pool>,
 }
 
-/// Two ideas of one address.
+/// Two ideas of one address or prefix.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Conflict {
@@ -295,7 +295,7 @@ impl From<&failover::Conflict> for Conflict {
     fn from(conflict: &failover::Conflict) -> Self {
         Self {
             at: rfc3339(conflict.at),
-            address: conflict.address.to_string(),
+            address: conflict.resource.to_string(),
             what: conflict.what.clone(),
         }
     }

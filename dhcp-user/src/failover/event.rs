@@ -1,10 +1,8 @@
 //! What happens to an endpoint, and what it wants done.
 
-use std::net::Ipv4Addr;
-
 use super::greeting::Greeted;
 use super::saved::Saved;
-use crate::lease::{Binding, View};
+use crate::lease::{Binding, Resource, View};
 use crate::wire::failover::{Message, Packet, Rejection, State};
 use crate::wire::failover6;
 use crate::wire::{Seconds, Stamp};
@@ -57,8 +55,8 @@ pub enum Command {
     Leave,
     /// Forget what is known of the partner's knowledge, and tell it everything again.
     Resynchronise,
-    /// Free an address whatever it is used for (RESET).
-    Reset(Ipv4Addr),
+    /// Free an address or a prefix whatever it is used for (RESET).
+    Reset(Resource),
 }
 
 /// What is to be done, in this order: nothing that leaves the server (`Send`, `Close`, `Publish`)
@@ -67,8 +65,8 @@ pub enum Command {
 pub enum Action {
     /// This binding has been swapped into the table and must be journalled.
     Changed {
-        /// Where.
-        address: Ipv4Addr,
+        /// Of what.
+        resource: Resource,
         /// What was there before: whoever counts leases needs it.
         before: Option<Binding>,
         /// What is there now.
@@ -94,8 +92,8 @@ pub enum Action {
 pub struct Refusals {
     /// How many.
     pub count: u64,
-    /// Of which address the last was.
-    pub address: Ipv4Addr,
+    /// Of what the last was.
+    pub resource: Resource,
     /// Why.
     pub rejection: Rejection,
 }
@@ -121,10 +119,10 @@ pub enum Alarm {
     },
     /// The clocks differ by this much; positive if the partner's is ahead.
     Skew(i64),
-    /// Two clients claim one address, or two servers have different ideas of it.
+    /// Two clients claim one address or prefix, or two servers have different ideas of it.
     Conflict {
-        /// Which address.
-        address: Ipv4Addr,
+        /// Of which.
+        resource: Resource,
         /// In words.
         what: String,
     },

@@ -1,8 +1,9 @@
 //! What everything about one event goes by.
 
+use super::event::Action;
 use super::skew::Skew;
 use crate::config::model::Protocol;
-use crate::lease::Table;
+use crate::lease::{Binding, ResourceId, Table};
 use crate::wire::Stamp;
 use crate::wire::failover::State;
 
@@ -25,6 +26,23 @@ pub(super) struct Moment<'a> {
     pub(super) skew: &'a Skew,
     /// Every address.
     pub(super) table: &'a Table,
+}
+
+impl Moment<'_> {
+    /// Has the binding journalled that was just swapped in, or may not be durable yet.
+    pub(super) fn changed(
+        &self,
+        id: ResourceId,
+        before: Option<&Binding>,
+        binding: Option<&Binding>,
+        actions: &mut Vec<Action>,
+    ) {
+        // What has a binding was given its number.
+        if let Some((binding, resource)) = binding.zip(self.table.resource(id)) {
+            let (before, binding) = (before.cloned(), binding.clone());
+            actions.push(Action::Changed { resource, before, binding });
+        }
+    }
 }
 
 /// The xids of what we originate on one connection (draft-12 §6.1, RFC 8156 §5.4).

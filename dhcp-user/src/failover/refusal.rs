@@ -1,11 +1,10 @@
 //! What one of the two servers would not have of the other, for whoever asks why there is no link or
 //! an address has two stories.
 
-use std::net::Ipv4Addr;
-
 use super::endpoint::Endpoint;
 use super::event::{Action, Alarm, Refusals};
 use super::status::{Refusal, Side};
+use crate::lease::Resource;
 use crate::wire::failover::{Acknowledgement, Message, Rejection};
 use crate::wire::{Seconds, Stamp};
 
@@ -17,9 +16,9 @@ impl Refusal {
         Self { at, by, reason: Some(*reason), what }
     }
 
-    /// The same, about an address.
-    fn of(self, address: Ipv4Addr) -> Self {
-        Self { what: format!("{address}: {}", self.what), ..self }
+    /// The same, about an address or a prefix.
+    fn of(self, resource: Resource) -> Self {
+        Self { what: format!("{resource}: {}", self.what), ..self }
     }
 }
 
@@ -33,9 +32,9 @@ pub(super) struct Unsaid {
 }
 
 impl Unsaid {
-    fn note(&mut self, address: Ipv4Addr, rejection: Rejection) {
+    fn note(&mut self, resource: Resource, rejection: Rejection) {
         let count = self.refusals.as_ref().map_or(0, |refusals| refusals.count) + 1;
-        self.refusals = Some(Refusals { count, address, rejection });
+        self.refusals = Some(Refusals { count, resource, rejection });
     }
 
     /// What is to be said now.
@@ -53,10 +52,10 @@ impl Unsaid {
 
 impl Endpoint {
     /// The partner refused these updates.
-    pub(super) fn note_refused(&mut self, now: Stamp, refused: Vec<(Ipv4Addr, Rejection)>) {
-        for (address, rejection) in refused {
-            self.refusal = Some(Refusal::new(now, Side::Partner, &rejection).of(address));
-            self.refused.note(address, rejection);
+    pub(super) fn note_refused(&mut self, now: Stamp, refused: Vec<(Resource, Rejection)>) {
+        for (resource, rejection) in refused {
+            self.refusal = Some(Refusal::new(now, Side::Partner, &rejection).of(resource));
+            self.refused.note(resource, rejection);
         }
     }
 
@@ -71,7 +70,7 @@ impl Endpoint {
             let Action::Send(_, Message::BindingAck(answers)) = action else { continue };
             for Acknowledgement { address, rejection } in answers {
                 if let Some(rejection) = rejection.clone() {
-                    self.rejected.note(*address, rejection);
+                    self.rejected.note((*address).into(), rejection);
                 }
             }
         }
@@ -95,7 +94,7 @@ fn refusal(at: Stamp, action: &Action) -> Option<Refusal> {
         Action::Send(_, Message::BindingAck(answers)) => {
             let refused = |answer: &Acknowledgement| {
                 let rejection = answer.rejection.as_ref()?;
-                Some(Refusal::new(at, Side::Us, rejection).of(answer.address))
+                Some(Refusal::new(at, Side::Us, rejection).of(answer.address.into()))
             };
             return answers.iter().rev().find_map(refused);
         }
@@ -105,13 +104,15 @@ fn refusal(at: Stamp, action: &Action) -> Option<Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
     use crate::wire::failover::Reject;
 
     #[test]
     fn of_many_refusals_in_a_second_one_is_said_and_the_others_are_counted_in_the_next() {
         let mut unsaid = Unsaid::default();
-        let address = |last| Ipv4Addr::new(10, 0, 0, last);
+        let address = |last| Resource::from(Ipv4Addr::new(10, 0, 0, last));
         let why = || Rejection { reason: Reject::Outdated, text: String::new() };
         assert_eq!((unsaid.due(), unsaid.take(Stamp(10))), (None, None));
         let mut said = Vec::new();
@@ -121,7 +122,7 @@ mod tests {
         }
         assert_eq!(unsaid.due(), Some(Stamp(11)));
         said.extend(unsaid.take(Stamp(11)));
-        let said = said.iter().map(|it| (it.count, it.address)).collect::<Vec<_>>();
+        let said = said.iter().map(|it| (it.count, it.resource)).collect::<Vec<_>>();
         assert_eq!(said, [(1, address(1)), (4, address(5))]);
         assert_eq!((unsaid.due(), unsaid.take(Stamp(12))), (None, None));
     }

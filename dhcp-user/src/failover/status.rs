@@ -1,9 +1,7 @@
 //! What an operator sees of a relationship.
 
-use std::net::Ipv4Addr;
-
 use super::settings::Role;
-use crate::lease::{PoolCounts, PoolId};
+use crate::lease::{PoolCounts, PoolId, Resource};
 use crate::wire::failover::{Reject, State};
 use crate::wire::{Seconds, Stamp};
 
@@ -98,13 +96,13 @@ pub struct Connections {
     pub sent: u64,
 }
 
-/// Two ideas of one address.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// Two ideas of one address or prefix.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Conflict {
     /// When.
     pub at: Stamp,
-    /// Where.
-    pub address: Ipv4Addr,
+    /// Of which.
+    pub resource: Resource,
     /// In words.
     pub what: String,
 }

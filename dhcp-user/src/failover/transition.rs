@@ -328,9 +328,9 @@ impl Endpoint {
                 self.with_updates(now, table, |updates, at, _| updates.resynchronise(at));
                 None
             }
-            Command::Reset(address) => {
+            Command::Reset(resource) => {
                 self.with_updates(now, table, |updates, at, _| {
-                    updates.reset(at, address, actions);
+                    updates.reset(at, resource, actions);
                 });
                 None
             }

@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn what_was_the_secondarys_for_a_reservations_sake_is_not_its_without() {
         let table = Table::new(layout(2, &[0]));
-        let flags = crate::wire::IpFlags { reserved: true, bootp: false };
+        let flags = crate::wire::IpFlags::RESERVED;
         table.set(ip(0), Binding { flags, ..Binding::new(BindingStatus::Backup, Stamp(5)) });
         table.set(ip(1), Binding::new(BindingStatus::Backup, Stamp(5)));
         assert_eq!(table.count_untold(pool(2)), 0);

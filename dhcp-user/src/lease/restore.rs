@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_reservation_that_is_gone_after_a_restart_leaves_the_address_to_the_primary() {
         let table = table(2);
-        let flags = crate::wire::IpFlags { reserved: true, bootp: false };
+        let flags = crate::wire::IpFlags::RESERVED;
         let reserved = Binding { flags, ..Binding::new(BindingStatus::Backup, Stamp(5)) };
         table.restore(ip(0), versioned(1, reserved));
         table.restore(ip(1), versioned(1, Binding::new(BindingStatus::Backup, Stamp(5))));

@@ -176,7 +176,7 @@ impl Server {
             2 => (Command::Resume, None),
             3 => (Command::Shutdown, None),
             4 => (Command::Resynchronise, None),
-            _ => (Command::Reset(target), Some(target)),
+            _ => (Command::Reset(target.into()), Some(target)),
         };
         self.handle(Event::Command(command), &[], reset);
     }

@@ -142,7 +142,8 @@ impl Server {
         let (mut closes, mut answers) = (false, 0);
         for action in actions {
             match action {
-                Action::Changed { address, before, binding } => {
+                Action::Changed { resource, before, binding } => {
+                    let address = resource.ipv4().expect("the table has no others");
                     let known = self.journal.insert(address, lasting(&binding));
                     assert_eq!(before.as_ref().map(lasting), known, "nothing is left out");
                 }

@@ -21,16 +21,16 @@ pub(super) fn say(relationship: &str, alarm: &Alarm) {
         Alarm::Skew(ahead) => {
             warn!(relationship, seconds_ahead = ahead, "the partner's clock is off, or ours is");
         }
-        Alarm::Conflict { address, what } => {
-            error!(relationship, %address, what, "the servers do not agree about an address");
+        Alarm::Conflict { resource, what } => {
+            error!(relationship, %resource, what, "the servers do not agree about an address");
         }
-        Alarm::Refused(Refusals { count, address, rejection }) => {
+        Alarm::Refused(Refusals { count, resource, rejection }) => {
             let (reason, text) = (rejection.reason, rejection.text.as_str());
-            warn!(relationship, count, %address, ?reason, text, "the partner refused updates");
+            warn!(relationship, count, %resource, ?reason, text, "the partner refused updates");
         }
-        Alarm::Rejected(Refusals { count, address, rejection }) => {
+        Alarm::Rejected(Refusals { count, resource, rejection }) => {
             let (reason, text) = (rejection.reason, rejection.text.as_str());
-            warn!(relationship, count, %address, ?reason, text, "updates of the partner's were refused");
+            warn!(relationship, count, %resource, ?reason, text, "updates of the partner's were refused");
         }
         Alarm::Mclt { ours, theirs } => {
             let (ours, theirs) = (ours.0, theirs.0);

@@ -91,8 +91,8 @@ impl Agenda {
     ) -> Result<(), TooLong> {
         while let Some(action) = self.pending.pop_front() {
             let appended = match &action {
-                Action::Changed { address, binding, .. } => {
-                    ledger.appender.append(*address, binding)
+                Action::Changed { resource, binding, .. } => {
+                    ledger.appender.append(*resource, binding)
                 }
                 Action::Save(saved) => {
                     let name = note_name(relationship);

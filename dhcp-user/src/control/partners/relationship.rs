@@ -13,7 +13,7 @@ use super::inbox::{Inbox, Input};
 use super::ledger::{Agenda, Leaving, TooLong};
 use crate::failover::link::{Arrived, Link};
 use crate::failover::{Action, Alarm, Command, Endpoint, Event};
-use crate::lease::{Binding, BindingStatus, Resource};
+use crate::lease::{Binding, BindingStatus};
 use crate::server::Services;
 use crate::wire::failover::Message;
 
@@ -237,13 +237,12 @@ impl Relationship {
     fn carry_out_new(&mut self, services: &Services, actions: &mut Vec<Action>) {
         for action in &*actions {
             match action {
-                Action::Changed { address, before, binding } => {
-                    let resource = Resource::from(*address);
+                Action::Changed { resource, before, binding } => {
                     let leased = |it: &&Binding| it.status == BindingStatus::Active;
                     if let Some(before) = before.as_ref().filter(leased) {
-                        services.uncount_lease(&self.desk.limits, resource, before);
+                        services.uncount_lease(&self.desk.limits, *resource, before);
                     }
-                    services.count_lease(&self.desk.limits, resource, binding);
+                    services.count_lease(&self.desk.limits, *resource, binding);
                 }
                 Action::Alarm(alarm) => alarm::say(&self.name, alarm),
                 Action::Close(why) => {

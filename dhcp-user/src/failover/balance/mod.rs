@@ -6,7 +6,6 @@
 mod formula;
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 
 use dhcp_ebpf::balance::bucket_of;
@@ -18,8 +17,8 @@ use super::settings::{Role, Settings};
 use super::speech::Word;
 use crate::config::model::Protocol;
 use crate::lease::{
-    Binding, BindingStatus, Client, Guard, ItemKind, Owner, PoolId, Seen, Table, Told, Which,
-    WriterId,
+    Binding, BindingStatus, Client, Guard, ItemKind, Owner, PoolId, ResourceId, Seen, Table, Told,
+    Which, WriterId,
 };
 use crate::wire::failover::State;
 use crate::wire::{Seconds, Stamp};
@@ -53,7 +52,7 @@ pub(super) struct Balance {
     /// When the counts are compared next; `None` outside of NORMAL.
     next: Option<Stamp>,
     /// Addresses that became available, whose last clients may be the partner's.
-    freed: VecDeque<Ipv4Addr>,
+    freed: VecDeque<ResourceId>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -159,11 +158,11 @@ impl Balance {
 
     /// A binding changed by what the partner said: an address that becomes free may go at once to the
     /// server that its last client belongs to (spec §7.4), which keeps clients at their addresses.
-    pub(super) fn on_change(&mut self, address: Ipv4Addr, before: &Binding, now: &Binding) {
+    pub(super) fn on_change(&mut self, id: ResourceId, before: &Binding, now: &Binding) {
         let is_freed = !before.is_available() && now.status == BindingStatus::Free;
         let is_ours = self.role == Role::Primary && self.next.is_some();
         if is_freed && is_ours && self.freed.len() < FREED_MAX {
-            self.freed.push_back(address);
+            self.freed.push_back(id);
         }
     }
 
@@ -200,8 +199,8 @@ impl Balance {
     ) -> bool {
         let limit = actions.len().saturating_add(room);
         while actions.len() < limit {
-            let Some(address) = self.freed.pop_front() else { break };
-            self.give_freed(at, address, actions);
+            let Some(id) = self.freed.pop_front() else { break };
+            self.give_freed(at, id, actions);
         }
         while let Some(mut look) = self.look.take() {
             // The answers and a POOLREQ of our own must fit as well.
@@ -278,14 +277,14 @@ impl Balance {
         limit: usize,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let Pool { id, mut shares, .. } = self.pools[number];
+        let Pool { id: pool, mut shares, .. } = self.pools[number];
         let guard = at.table.pin();
         // What was never used was no client's, and of a large pool it is nearly all.
         let which = if pass == Pass::ItsClients { Which::Used } else { Which::All };
         let before = actions.len();
         let (mut has_room, mut is_over) = (true, false);
         let is_whole =
-            at.table.for_available(id, self.own(), which, LOOKS, &guard, &mut |address, seen| {
+            at.table.for_available(pool, self.own(), which, LOOKS, &guard, &mut |id, seen| {
                 let used = seen.binding().is_some_and(|binding| binding.client.is_some());
                 let (wants, ends) = match pass {
                     Pass::Any => (shares.gives(used), !shares.gives(false)),
@@ -299,7 +298,7 @@ impl Balance {
                     has_room = false;
                     return ControlFlow::Break(());
                 }
-                if wants && self.give(at, address.ipv4(), seen, &guard, actions) {
+                if wants && self.give(at, id, seen, &guard, actions) {
                     shares.surplus -= 1;
                 }
                 ControlFlow::Continue(())
@@ -310,17 +309,18 @@ impl Balance {
     }
 
     /// An address that became free, to its last client's server.
-    fn give_freed(&mut self, at: &Moment<'_>, address: Ipv4Addr, actions: &mut Vec<Action>) {
-        let id = {
+    fn give_freed(&mut self, at: &Moment<'_>, id: ResourceId, actions: &mut Vec<Action>) {
+        let its_pool = {
             let layout = at.table.layout();
-            layout.pool_of(address).filter(|_| !layout.is_reserved(address))
+            layout.pool_of(id).filter(|_| !layout.is_reserved(id))
         };
-        let Some(number) = self.pools.iter().position(|pool| Some(pool.id) == id) else { return };
+        let number = self.pools.iter().position(|pool| Some(pool.id) == its_pool);
+        let Some(number) = number else { return };
         let guard = at.table.pin();
-        let Some(seen) = at.table.seen(address, &guard) else { return };
+        let Some(seen) = at.table.seen(id, &guard) else { return };
         if self.pools[number].shares.gives_to_its_client()
             && self.is_its_clients(seen.binding())
-            && self.give(at, address, seen, &guard, actions)
+            && self.give(at, id, seen, &guard, actions)
         {
             self.pools[number].shares.surplus -= 1;
         }
@@ -330,7 +330,7 @@ impl Balance {
     fn give<'g>(
         &self,
         at: &Moment<'_>,
-        address: Ipv4Addr,
+        id: ResourceId,
         seen: Seen<'g>,
         guard: &'g Guard,
         actions: &mut Vec<Action>,
@@ -351,10 +351,8 @@ impl Balance {
         new.told = Told::Unsent;
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
-        let Ok(now) = at.table.replace(address, seen, new, guard) else { return false };
-        if let Some(binding) = now.binding().cloned() {
-            actions.push(Action::Changed { address, before: before.cloned(), binding });
-        }
+        let Ok(now) = at.table.replace(id, seen, new, guard) else { return false };
+        at.changed(id, before, now.binding(), actions);
         true
     }
 

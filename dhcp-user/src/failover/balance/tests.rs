@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use super::*;
 use crate::failover::skew::Skew;
 use crate::failover::{Terms, testing};
@@ -58,7 +60,7 @@ fn work(balance: &mut Balance, table: &Table, room: usize) -> (bool, Vec<Action>
 
 fn moved(actions: &[Action]) -> Vec<Ipv4Addr> {
     let moved = actions.iter().filter_map(|action| match action {
-        Action::Changed { address, .. } => Some(*address),
+        Action::Changed { resource, .. } => resource.ipv4(),
         _ => None,
     });
     moved.collect()
@@ -232,7 +234,7 @@ fn an_address_that_its_client_left_goes_to_its_clients_server_at_once() {
         let now = history(whose, 9);
         set(&table, *address, now.clone());
         let before = Binding { status: BindingStatus::Expired, ..now.clone() };
-        balance.on_change(*address, &before, &now);
+        balance.on_change((*address).into(), &before, &now);
     }
     assert_eq!(moved(&work(&mut balance, &table, 100).1), [free[0]]);
 }

@@ -5,13 +5,12 @@
 //! itself, and must say so on the disk before the endpoint forgets that there was a change.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 
+use super::Updates;
 use super::walk::Walk;
-use super::{Updates, changed};
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
-use crate::lease::{Binding, Told};
+use crate::lease::{Binding, ResourceId, Told};
 
 /// How far this has come.
 #[derive(Clone, Debug, Hash)]
@@ -19,7 +18,7 @@ pub(super) struct Anew {
     /// None before the first address.
     walk: Option<Walk>,
     /// To be marked next.
-    found: VecDeque<Ipv4Addr>,
+    found: VecDeque<ResourceId>,
 }
 
 impl Updates {
@@ -47,22 +46,22 @@ impl Updates {
         let walk = anew.walk.get_or_insert_with(|| Walk::new(None, true, ranges()));
         for _ in 0..room {
             match anew.found.pop_front() {
-                Some(address) => self.mark(at, address, actions),
+                Some(id) => self.mark(at, id, actions),
                 None if walk.is_over() => return Some(true),
-                None => walk.step(at.table, &mut |address| anew.found.push_back(address)),
+                None => walk.step(at.table, &mut |id| anew.found.push_back(id)),
             }
         }
         self.anew = Some(anew);
         Some(room > 0)
     }
 
-    fn mark(&self, at: &Moment<'_>, address: Ipv4Addr, actions: &mut Vec<Action>) {
+    fn mark(&self, at: &Moment<'_>, id: ResourceId, actions: &mut Vec<Action>) {
         let guard = at.table.pin();
-        let Some(mut seen) = at.table.seen(address, &guard) else { return };
+        let Some(mut seen) = at.table.seen(id, &guard) else { return };
         while let Some(before) = seen.binding().filter(|it| it.told == Told::Acknowledged) {
             let new = Binding { told: Told::Unsent, writer: Some(self.writer), ..before.clone() };
-            match at.table.replace(address, seen, new, &guard) {
-                Ok(now) => return changed(address, Some(before), now.binding(), actions),
+            match at.table.replace(id, seen, new, &guard) {
+                Ok(now) => return at.changed(id, Some(before), now.binding(), actions),
                 Err(now) => seen = now,
             }
         }

@@ -4,11 +4,10 @@
 //! the last update.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::Ipv4Addr;
 
 use super::duel::Outstanding;
 use super::merge;
-use crate::lease::Binding;
+use crate::lease::{Binding, ResourceId};
 use crate::wire::Stamp;
 use crate::wire::failover::Update;
 
@@ -16,7 +15,7 @@ use crate::wire::failover::Update;
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Flight {
     /// By address. At most the window times what one message holds.
-    sent: BTreeMap<Ipv4Addr, Sent>,
+    sent: BTreeMap<ResourceId, Sent>,
     /// Oldest first.
     messages: VecDeque<Message>,
 }
@@ -54,7 +53,7 @@ impl Flight {
     }
 
     /// Addresses that are not answered.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = Ipv4Addr> {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = ResourceId> {
         self.sent.keys().copied()
     }
 
@@ -64,12 +63,19 @@ impl Flight {
     }
 
     /// The update of this address.
-    pub(super) fn get_mut(&mut self, address: Ipv4Addr) -> Option<&mut Sent> {
-        self.sent.get_mut(&address)
+    pub(super) fn get_mut(&mut self, id: ResourceId) -> Option<&mut Sent> {
+        self.sent.get_mut(&id)
     }
 
     /// One more update of the message that is being made.
-    pub(super) fn add(&mut self, now: Stamp, xid: u32, update: &Update, binding: Binding) {
+    pub(super) fn add(
+        &mut self,
+        now: Stamp,
+        xid: u32,
+        id: ResourceId,
+        update: &Update,
+        binding: Binding,
+    ) {
         match self.messages.back_mut().filter(|message| message.xid == xid) {
             Some(message) => message.left += 1,
             None => self.messages.push_back(Message { xid, at: now, left: 1, is_owed: false }),
@@ -77,13 +83,13 @@ impl Flight {
         let potential = update.potential.unwrap_or(Stamp::ZERO);
         let cancels = binding.is_kept() && !update.flags.reserved;
         let sent = Sent { xid, binding, cancels, potential, is_forgotten: false, is_stale: false };
-        self.sent.insert(update.address, sent);
+        self.sent.insert(id, sent);
     }
 
     /// The partner answers for one address of that message; `None` if nothing of the kind is
     /// awaited.
-    pub(super) fn answered(&mut self, xid: u32, address: Ipv4Addr) -> Option<Sent> {
-        if self.sent.get(&address)?.xid != xid {
+    pub(super) fn answered(&mut self, xid: u32, id: ResourceId) -> Option<Sent> {
+        if self.sent.get(&id)?.xid != xid {
             return None;
         }
         let place = self.messages.iter().position(|message| message.xid == xid)?;
@@ -92,19 +98,19 @@ impl Flight {
         if message.left == 0 {
             self.messages.remove(place);
         }
-        self.sent.remove(&address)
+        self.sent.remove(&id)
     }
 
     /// What the partner has been told and could still take, of an address.
-    pub(super) fn outstanding(&self, address: Ipv4Addr) -> Option<Outstanding> {
-        let sent = self.sent.get(&address).filter(|sent| !sent.is_forgotten)?;
+    pub(super) fn outstanding(&self, id: ResourceId) -> Option<Outstanding> {
+        let sent = self.sent.get(&id).filter(|sent| !sent.is_forgotten)?;
         Some(Outstanding { status: sent.binding.status, cltt: sent.binding.cltt })
     }
 
     /// The partner's word about the address holds: what it was told itself counts no more. Until it
     /// answers it is told nothing else.
-    pub(super) fn forget(&mut self, address: Ipv4Addr) {
-        if let Some(sent) = self.sent.get_mut(&address) {
+    pub(super) fn forget(&mut self, id: ResourceId) {
+        if let Some(sent) = self.sent.get_mut(&id) {
             sent.is_forgotten = true;
         }
     }

@@ -135,11 +135,10 @@ impl Holding {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
+    use crate::lease::ResourceId;
 
-    const READY: Ready = Ready { address: Ipv4Addr::LOCALHOST, again: false };
+    const READY: Ready = Ready { id: ResourceId::FIRST, again: false };
 
     #[test]
     fn an_end_waits_until_dhcpd_has_been_silent_for_a_moment() {

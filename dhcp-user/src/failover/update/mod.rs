@@ -27,7 +27,6 @@ mod translate;
 mod walk;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::Ipv4Addr;
 
 use self::anew::Anew;
 use self::flight::Flight;
@@ -43,7 +42,8 @@ use super::speech::Word;
 use super::status::{Conflict, PoolStatus, Status};
 use crate::config::model::{IdentityBy, Protocol};
 use crate::lease::{
-    Binding, BindingStatus, Client, Layout, PoolId, Range, ResourceId, Table, Told, WriterId,
+    Binding, BindingStatus, Client, Layout, PoolId, Range, Resource, ResourceId, Table, Told,
+    WriterId,
 };
 use crate::wire::failover::State;
 use crate::wire::{Seconds, Stamp};
@@ -94,16 +94,16 @@ pub(super) struct Updates {
     /// When the first was refused of what is refused and not told again.
     refused_at: Option<Stamp>,
     /// What is refused, or left to the partner to say, and not told again: while there are that few.
-    refused: BTreeSet<Ipv4Addr>,
+    refused: BTreeSet<ResourceId>,
     /// Whose the partner says an address is, that we lease to another.
-    contested: BTreeMap<Ipv4Addr, Client>,
+    contested: BTreeMap<ResourceId, Client>,
     /// What cannot be told, and an operator knows.
-    untellable: BTreeSet<Ipv4Addr>,
+    untellable: BTreeSet<ResourceId>,
     /// When we came to NORMAL last with a dhcpd.
     normal_since: Stamp,
     balance: Balance,
     counters: Counters,
-    conflict: Option<(Stamp, Ipv4Addr, String)>,
+    conflict: Option<Conflict>,
 }
 
 /// What became of [`Updates::hand_over`].
@@ -119,7 +119,7 @@ enum Handover {
 /// An address to be told.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Ready {
-    address: Ipv4Addr,
+    id: ResourceId,
     /// Though the partner may know.
     again: bool,
 }
@@ -184,9 +184,9 @@ impl Updates {
     /// The link is gone: what was not acknowledged is untold again, requests are forgotten.
     pub(super) fn link_lost(&mut self, table: &Table) {
         let flight = std::mem::take(&mut self.flight);
-        flight.addresses().for_each(|address| table.mark_untold(address));
+        flight.addresses().for_each(|id| table.mark_untold(id));
         let ready = self.ready.drain(..).chain(self.holding.drain());
-        ready.for_each(|ready| table.mark_untold(ready.address));
+        ready.for_each(|ready| table.mark_untold(ready.id));
         let walk = self.walk.take();
         self.wants_refused |= walk.is_some_and(|walk| walk.xid.is_none());
         self.handover = Handover::No;
@@ -277,10 +277,11 @@ impl Updates {
         self.wants_all = true;
     }
 
-    /// RESET of one address (an operator's wish).
-    pub(super) fn reset(&mut self, at: &Moment<'_>, address: Ipv4Addr, actions: &mut Vec<Action>) {
+    /// RESET of one address or prefix (an operator's wish).
+    pub(super) fn reset(&mut self, at: &Moment<'_>, resource: Resource, actions: &mut Vec<Action>) {
+        let Some(id) = at.table.find(resource) else { return };
         let guard = at.table.pin();
-        let Some(mut seen) = at.table.seen(address, &guard) else { return };
+        let Some(mut seen) = at.table.seen(id, &guard) else { return };
         while let Some(before) = seen.binding().filter(|binding| !binding.is_available()) {
             let mut new = Binding {
                 status: BindingStatus::Reset,
@@ -291,9 +292,9 @@ impl Updates {
                 ..before.clone()
             };
             new.expires = new.expires.min(at.now);
-            match at.table.replace(address, seen, new, &guard) {
+            match at.table.replace(id, seen, new, &guard) {
                 Ok(now) => {
-                    changed(address, Some(before), now.binding(), actions);
+                    at.changed(id, Some(before), now.binding(), actions);
                     return;
                 }
                 Err(now) => seen = now,
@@ -351,8 +352,7 @@ impl Updates {
         status.refused = self.counters.refused;
         status.taken = self.counters.taken;
         status.rejected = self.counters.rejected;
-        status.conflict =
-            self.conflict.clone().map(|(at, address, what)| Conflict { at, address, what });
+        status.conflict.clone_from(&self.conflict);
         status.pools = self
             .pools
             .iter()
@@ -379,10 +379,10 @@ impl Updates {
     }
 
     /// What the address holds is not told for now, and looked at again.
-    fn put_off(&mut self, now: Stamp, address: Ipv4Addr) {
+    fn put_off(&mut self, now: Stamp, id: ResourceId) {
         self.refused_at.get_or_insert(now);
         if self.refused.len() < REMEMBERED_MAX {
-            self.refused.insert(address);
+            self.refused.insert(id);
         }
     }
 
@@ -401,21 +401,9 @@ impl Updates {
     }
 
     /// Two ideas of one address.
-    fn alarm(&mut self, now: Stamp, address: Ipv4Addr, what: String, actions: &mut Vec<Action>) {
-        self.conflict = Some((now, address, what.clone()));
-        actions.push(Action::Alarm(Alarm::Conflict { address, what }));
-    }
-}
-
-/// Has the binding journalled that was just swapped in, or may not be durable yet.
-fn changed(
-    address: Ipv4Addr,
-    before: Option<&Binding>,
-    binding: Option<&Binding>,
-    actions: &mut Vec<Action>,
-) {
-    if let Some(binding) = binding {
-        let (before, binding) = (before.cloned(), binding.clone());
-        actions.push(Action::Changed { address, before, binding });
+    fn alarm(&mut self, at: &Moment<'_>, id: ResourceId, what: String, actions: &mut Vec<Action>) {
+        let Some(resource) = at.table.resource(id) else { return };
+        self.conflict = Some(Conflict { at: at.now, resource, what: what.clone() });
+        actions.push(Action::Alarm(Alarm::Conflict { resource, what }));
     }
 }

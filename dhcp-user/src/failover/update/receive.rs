@@ -1,15 +1,13 @@
 //! BNDUPD: what the partner says of addresses (draft-12 §7.1.3).
 
-use std::net::Ipv4Addr;
-
 use super::conflict::{self, Ours, Refusal, Theirs};
 use super::flight::Sent;
 use super::translate::Received;
-use super::{REMEMBERED_MAX, Ready, Updates, changed, merge, send};
+use super::{REMEMBERED_MAX, Ready, Updates, merge, send};
 use crate::failover::Dialect;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
-use crate::lease::{Binding, BindingStatus, Client, Told};
+use crate::lease::{Binding, BindingStatus, Client, ResourceId, Told};
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 
 /// Refusals of one message that are explained in words; a BNDACK of more would not hold them.
@@ -54,17 +52,17 @@ impl Updates {
     ) -> Result<(), Refusal> {
         const UNKNOWN: Refusal =
             (Reject::UnknownAddress, "the address is not of this relationship");
-        let address = update.address;
+        let id = ResourceId::from(update.address);
         let is_reserved = {
             let layout = at.table.layout();
-            let place = layout.relationship_of(address).ok_or(UNKNOWN)?;
+            let place = layout.relationship_of(id).ok_or(UNKNOWN)?;
             if self.place(&layout) != Some(place) {
                 return Err(UNKNOWN);
             }
-            layout.is_reserved(address)
+            layout.is_reserved(id)
         };
         let guard = at.table.pin();
-        let mut seen = at.table.seen(address, &guard).ok_or(UNKNOWN)?;
+        let mut seen = at.table.seen(id, &guard).ok_or(UNKNOWN)?;
         let (before, now) = loop {
             let before = seen.binding();
             let known = before.and_then(|before| before.client.as_ref());
@@ -86,7 +84,7 @@ impl Updates {
             self.judge(at, update, before, &theirs, is_reserved, actions)?;
             let mut new =
                 merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
-            if self.is_retold(address, &new) || send::is_cancelled(at, address, &new) {
+            if self.is_retold(id, &new) || send::is_cancelled(at, id, &new) {
                 new.told = Told::Unsent;
             }
             let is_nothing = match before {
@@ -100,24 +98,24 @@ impl Updates {
                 if let Some(before) =
                     before.filter(|before| merge::is_anothers(before, self.writer))
                 {
-                    changed(address, Some(before), Some(before), actions);
+                    at.changed(id, Some(before), Some(before), actions);
                 }
                 break (before, before);
             }
-            match at.table.replace(address, seen, new, &guard) {
+            match at.table.replace(id, seen, new, &guard) {
                 Ok(now) => {
-                    changed(address, before, now.binding(), actions);
+                    at.changed(id, before, now.binding(), actions);
                     break (before, now.binding());
                 }
                 Err(now) => seen = now,
             }
         };
-        self.flight.forget(address);
-        self.contested.remove(&address);
+        self.flight.forget(id);
+        self.contested.remove(&id);
         // If it is to be told all the same, it is untold again.
-        self.refused.remove(&address);
+        self.refused.remove(&id);
         if let (Some(before), Some(now)) = (before, now) {
-            self.balance.on_change(address, before, now);
+            self.balance.on_change(id, before, now);
         }
         Ok(())
     }
@@ -135,19 +133,19 @@ impl Updates {
             && update.status != BindingStatus::Active
             && self.ready.len() < REMEMBERED_MAX
         {
-            self.make_ready([Ready { address: update.address, again: true }]);
+            self.make_ready([Ready { id: update.address.into(), again: true }]);
         }
     }
 
     /// Whether the partner must hear again of a lease that it has just told us: its word crossed with
     /// ours, and dhcpd may have taken ours for its own.
-    fn is_retold(&mut self, address: Ipv4Addr, new: &Binding) -> bool {
+    fn is_retold(&mut self, id: ResourceId, new: &Binding) -> bool {
         // What is on its way says the same: then it is what dhcpd has taken, or has said itself.
         let is_other =
             |sent: &mut Sent| !sent.is_forgotten && !merge::tells_alike(&sent.binding, new);
         self.dialect == Dialect::Dhcpd
             && new.status == BindingStatus::Active
-            && self.flight.get_mut(address).is_some_and(is_other)
+            && self.flight.get_mut(id).is_some_and(is_other)
     }
 
     /// Whether the update is taken; of one that is not, whether an operator should know.
@@ -160,12 +158,12 @@ impl Updates {
         is_reserved: bool,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
-        let address = update.address;
+        let id = ResourceId::from(update.address);
         let ours = Ours {
             role: self.role,
             dialect: self.dialect,
             binding: before,
-            outstanding: self.flight.outstanding(address),
+            outstanding: self.flight.outstanding(id),
         };
         let judged = conflict::judge(
             at.now,
@@ -181,7 +179,7 @@ impl Updates {
             },
         );
         if theirs.status != BindingStatus::Active {
-            self.contested.remove(&address);
+            self.contested.remove(&id);
         }
         let active = BindingStatus::Active;
         let Some(before) =
@@ -194,12 +192,12 @@ impl Updates {
         }
         let who = if judged.is_ok() { "the partner's has it now" } else { "ours keeps it" };
         let what = format!("both servers lease the address to different clients; {who}");
-        self.alarm(at.now, address, what, actions);
+        self.alarm(at, id, what, actions);
         if judged.is_err()
             && let Some(client) = theirs.client.clone()
             && self.contested.len() < REMEMBERED_MAX
         {
-            self.contested.insert(address, client);
+            self.contested.insert(id, client);
         }
         judged
     }

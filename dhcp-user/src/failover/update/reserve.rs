@@ -7,13 +7,12 @@
 //! Towards dhcpd there is nothing to show: host declarations are outside of its failover (spec §11.2).
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 
-use super::{Updates, changed};
+use super::Updates;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, Told};
+use crate::lease::{Binding, BindingStatus, ResourceId, Told};
 use crate::wire::IpFlags;
 use crate::wire::failover::State;
 
@@ -23,7 +22,7 @@ pub(super) struct Reserving {
     /// The layout whose reservations these are; none before the first on this link.
     layout: Option<u64>,
     /// Those that may be without a binding still.
-    left: VecDeque<Ipv4Addr>,
+    left: VecDeque<ResourceId>,
 }
 
 impl Updates {
@@ -44,32 +43,31 @@ impl Updates {
             let layout = at.table.layout();
             let ranges = self.ranges(&layout);
             let all = ranges.iter().flat_map(|range| layout.reserved_in(*range));
-            self.reserving =
-                Reserving { layout: Some(number), left: all.map(|it| it.ipv4()).collect() };
+            self.reserving = Reserving { layout: Some(number), left: all.copied().collect() };
         }
         let limit = actions.len().saturating_add(room);
         while actions.len() < limit {
-            let Some(address) = self.reserving.left.pop_front() else { return false };
-            self.keep(at, address, actions);
+            let Some(id) = self.reserving.left.pop_front() else { return false };
+            self.keep(at, id, actions);
         }
         true
     }
 
-    fn keep(&self, at: &Moment<'_>, address: Ipv4Addr, actions: &mut Vec<Action>) {
+    fn keep(&self, at: &Moment<'_>, id: ResourceId, actions: &mut Vec<Action>) {
         let guard = at.table.pin();
-        let Some(seen) = at.table.seen(address, &guard) else { return };
-        if seen.binding().is_some() || !at.table.layout().is_reserved(address) {
+        let Some(seen) = at.table.seen(id, &guard) else { return };
+        if seen.binding().is_some() || !at.table.layout().is_reserved(id) {
             return;
         }
         let binding = Binding {
             told: Told::Unsent,
-            flags: IpFlags { reserved: true, bootp: false },
+            flags: IpFlags::RESERVED,
             writer: Some(self.writer),
             ..Binding::new(BindingStatus::Free, at.now)
         };
         // Whoever comes first makes a binding of it that is told as well.
-        if let Ok(now) = at.table.replace(address, seen, binding, &guard) {
-            changed(address, None, now.binding(), actions);
+        if let Ok(now) = at.table.replace(id, seen, binding, &guard) {
+            at.changed(id, None, now.binding(), actions);
         }
     }
 }

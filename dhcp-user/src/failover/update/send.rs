@@ -1,16 +1,14 @@
 //! What goes out, and what the partner answers (draft-12 §7.1, §7.2).
 
-use std::net::Ipv4Addr;
-
 use super::flight::Sent;
 use super::translate::{self, Telling};
 use super::walk::Walk;
-use super::{Handover, REMEMBERED_MAX, Ready, Updates, changed, merge};
+use super::{Handover, REMEMBERED_MAX, Ready, Updates, merge};
 use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::speech::Word;
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, ResourceId, Told};
+use crate::lease::{Binding, BindingStatus, Resource, ResourceId, Told};
 use crate::wire::failover::{Acknowledgement, Message, Rejection, State, Update};
 use crate::wire::{Seconds, Stamp};
 
@@ -118,7 +116,7 @@ impl Updates {
                 break;
             }
             let (xid, updates) = message.get_or_insert_with(|| (xids.next(), Vec::new()));
-            self.flight.add(at.now, *xid, &update, binding);
+            self.flight.add(at.now, *xid, ready.id, &update, binding);
             updates.push(update);
             if self.dialect == Dialect::Dhcpd {
                 break;
@@ -143,7 +141,7 @@ impl Updates {
         if let Some(walk) = self.walk.as_mut().filter(|walk| at.is_followed && !walk.is_over()) {
             let again = walk.all;
             let ready = &mut self.ready;
-            walk.step(at.table, &mut |address| ready.push_back(Ready { address, again }));
+            walk.step(at.table, &mut |id| ready.push_back(Ready { id, again }));
             if walk.is_over() {
                 walk.unsent = ready.len();
             }
@@ -173,7 +171,7 @@ impl Updates {
             let before = self.ready.len();
             let ready = &mut self.ready;
             let next = at.table.take_untold(range, from, READY, &mut |resource| {
-                ready.push_back(Ready { address: resource.ipv4(), again: false });
+                ready.push_back(Ready { id: resource, again: false });
             });
             self.round = next.map_or((number + 1, ResourceId::FIRST), |next| (number, next));
             if self.ready.len() > before {
@@ -190,25 +188,25 @@ impl Updates {
         ready: Ready,
         actions: &mut Vec<Action>,
     ) -> Option<(Update, Binding)> {
-        let address = ready.address;
-        self.refused.remove(&address);
+        let id = ready.id;
+        self.refused.remove(&id);
         let guard = at.table.pin();
-        let mut seen = at.table.seen(address, &guard)?;
+        let mut seen = at.table.seen(id, &guard)?;
         loop {
             let binding = seen.binding()?;
-            if binding.told == Told::Acknowledged && is_cancelled(at, address, binding) {
+            if binding.told == Told::Acknowledged && is_cancelled(at, id, binding) {
                 let untold =
                     Binding { told: Told::Unsent, writer: Some(self.writer), ..binding.clone() };
-                match at.table.replace(address, seen, untold, &guard) {
+                match at.table.replace(id, seen, untold, &guard) {
                     Ok(now) => {
-                        changed(address, Some(binding), now.binding(), actions);
+                        at.changed(id, Some(binding), now.binding(), actions);
                         seen = now;
                     }
                     Err(now) => seen = now,
                 }
                 continue;
             }
-            if let Some(sent) = self.flight.get_mut(address) {
+            if let Some(sent) = self.flight.get_mut(id) {
                 sent.compare(binding);
                 return None;
             }
@@ -225,15 +223,15 @@ impl Updates {
             {
                 return None;
             }
-            let update = match self.translate(at, address, binding)? {
+            let update = match self.translate(at, id, binding)? {
                 Ok(update) => {
-                    self.untellable.remove(&address);
+                    self.untellable.remove(&id);
                     update
                 }
                 Err(what) => {
-                    if self.untellable.len() < REMEMBERED_MAX && self.untellable.insert(address) {
+                    if self.untellable.len() < REMEMBERED_MAX && self.untellable.insert(id) {
                         let what = format!("the partner cannot be told: {what}");
-                        self.alarm(at.now, address, what, actions);
+                        self.alarm(at, id, what, actions);
                     }
                     return None;
                 }
@@ -243,15 +241,15 @@ impl Updates {
                 // over a restart too.
                 let sent =
                     Binding { told: Told::Sent, writer: Some(self.writer), ..binding.clone() };
-                match at.table.replace(address, seen, sent, &guard) {
-                    Ok(now) => changed(address, Some(binding), now.binding(), actions),
+                match at.table.replace(id, seen, sent, &guard) {
+                    Ok(now) => at.changed(id, Some(binding), now.binding(), actions),
                     Err(now) => {
                         seen = now;
                         continue;
                     }
                 }
             } else if merge::is_anothers(binding, self.writer) {
-                changed(address, Some(binding), Some(binding), actions);
+                at.changed(id, Some(binding), Some(binding), actions);
             }
             return Some((update, binding.clone()));
         }
@@ -261,24 +259,24 @@ impl Updates {
     fn translate(
         &mut self,
         at: &Moment<'_>,
-        address: Ipv4Addr,
+        id: ResourceId,
         binding: &Binding,
     ) -> Option<Result<Update, translate::Untellable>> {
         let layout = at.table.layout();
-        if layout.relationship_of(address) != self.place(&layout) {
+        if layout.relationship_of(id) != self.place(&layout) {
             return None;
         }
         // Host declarations are outside of dhcpd's failover (spec §11.2).
-        if self.dialect == Dialect::Dhcpd && layout.pool_of(address).is_none() {
+        if self.dialect == Dialect::Dhcpd && layout.pool_of(id).is_none() {
             return None;
         }
         if self.is_for_the_primary_to_end(at, binding) {
-            self.put_off(at.now, address);
+            self.put_off(at.now, id);
             return None;
         }
         if self.dialect == Dialect::Dhcpd
             && binding.status == BindingStatus::Active
-            && let Some(theirs) = self.contested.get(&address)
+            && let Some(theirs) = self.contested.get(&id)
             && !merge::is_same(Some(theirs), binding.client.as_ref())
         {
             // dhcpd would believe us, and its client would lose the address (spec §6.2).
@@ -288,9 +286,9 @@ impl Updates {
             now: at.now,
             role: self.role,
             dialect: self.dialect,
-            is_reserved: layout.is_reserved(address),
+            is_reserved: layout.is_reserved(id),
         };
-        Some(telling.update(address, binding))
+        Some(telling.update(id.ipv4(), binding))
     }
 
     /// Whether the end of a lease is left to the partner: a dhcpd primary in NORMAL refuses EXPIRED of a
@@ -339,26 +337,27 @@ impl Updates {
         xid: u32,
         acknowledgements: &[Acknowledgement],
         actions: &mut Vec<Action>,
-    ) -> Vec<(Ipv4Addr, Rejection)> {
+    ) -> Vec<(Resource, Rejection)> {
         let mut refused = Vec::new();
         // Those that are taken for each address cost nothing while there is this one.
         let _guard = at.table.pin();
         for Acknowledgement { address, rejection } in acknowledgements {
-            let Some(sent) = self.flight.answered(xid, *address) else { continue };
+            let id = ResourceId::from(*address);
+            let Some(sent) = self.flight.answered(xid, id) else { continue };
             self.counters.acknowledged += 1;
             let mut is_stale = sent.is_stale;
             match rejection {
                 // Something else was taken for it meanwhile, of which the partner may not know all.
                 _ if sent.is_forgotten => is_stale = true,
-                None => is_stale |= !self.agree(at, *address, &sent, actions),
+                None => is_stale |= !self.agree(at, id, &sent, actions),
                 Some(rejection) => {
                     self.counters.refused += 1;
-                    self.put_off(at.now, *address);
-                    refused.push((*address, rejection.clone()));
+                    self.put_off(at.now, id);
+                    refused.push(((*address).into(), rejection.clone()));
                 }
             }
             if is_stale {
-                self.next_ready(Ready { address: *address, again: false });
+                self.next_ready(Ready { id, again: false });
             }
         }
         refused
@@ -368,19 +367,19 @@ impl Updates {
     fn agree(
         &mut self,
         at: &Moment<'_>,
-        address: Ipv4Addr,
+        id: ResourceId,
         sent: &Sent,
         actions: &mut Vec<Action>,
     ) -> bool {
         let guard = at.table.pin();
-        let Some(mut seen) = at.table.seen(address, &guard) else { return true };
+        let Some(mut seen) = at.table.seen(id, &guard) else { return true };
         while let Some(before) = seen.binding() {
             let is_as_sent = merge::tells_alike(&sent.binding, before);
             let new = if is_as_sent {
                 let mut new = merge::agreed(at.now, self.writer, before, sent.potential);
                 if sent.cancels {
                     merge::cancel(&mut new, at.now);
-                } else if is_cancelled(at, address, &new) {
+                } else if is_cancelled(at, id, &new) {
                     new.told = Told::Unsent;
                 }
                 new
@@ -399,11 +398,11 @@ impl Updates {
             if merge::lasts_alike(before, &new) {
                 return is_as_sent;
             }
-            match at.table.replace(address, seen, new, &guard) {
+            match at.table.replace(id, seen, new, &guard) {
                 Ok(now) => {
-                    changed(address, Some(before), now.binding(), actions);
+                    at.changed(id, Some(before), now.binding(), actions);
                     if let Some(now) = now.binding() {
-                        self.balance.on_change(address, before, now);
+                        self.balance.on_change(id, before, now);
                     }
                     return is_as_sent;
                 }
@@ -416,6 +415,6 @@ impl Updates {
 
 /// Whether an available address is held as reserved for a client, and is not any more: the partner may
 /// not know, and serve that client (draft-12 §5.13).
-pub(super) fn is_cancelled(at: &Moment<'_>, address: Ipv4Addr, binding: &Binding) -> bool {
-    binding.is_kept() && !at.table.layout().is_reserved(address)
+pub(super) fn is_cancelled(at: &Moment<'_>, id: ResourceId, binding: &Binding) -> bool {
+    binding.is_kept() && !at.table.layout().is_reserved(id)
 }

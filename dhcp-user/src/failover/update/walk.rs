@@ -2,7 +2,6 @@
 //! or everything it refused, once more.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 
 use crate::lease::{Binding, BindingStatus, Range, ResourceId, Table, Told};
 
@@ -37,13 +36,13 @@ impl Walk {
     }
 
     /// Looks at some more addresses, and hands out those that are to be told.
-    pub(super) fn step(&mut self, table: &Table, each: &mut impl FnMut(Ipv4Addr)) {
+    pub(super) fn step(&mut self, table: &Table, each: &mut impl FnMut(ResourceId)) {
         let Some(range) = self.ranges.front().copied() else { return };
         let from = self.from.max(range.first);
         let all = self.all;
         let next = table.visit(from, STEP, &mut |resource, binding| {
             if range.contains(resource) && is_wanted(binding, all) {
-                each(resource.ipv4());
+                each(resource);
             }
         });
         match next.filter(|next| *next <= range.last) {
@@ -78,6 +77,8 @@ fn is_wanted(binding: &Binding, all: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

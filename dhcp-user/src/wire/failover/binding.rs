@@ -30,6 +30,11 @@ pub struct IpFlags {
     pub bootp: bool,
 }
 
+impl IpFlags {
+    /// R alone.
+    pub const RESERVED: Self = Self { reserved: true, bootp: false };
+}
+
 impl BindingStatus {
     /// All of them, by number.
     pub const ALL: [Self; 7] = [

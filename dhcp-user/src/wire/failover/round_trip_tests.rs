@@ -153,7 +153,7 @@ fn known_octets_have_a_known_meaning() {
                     potential: Some(Stamp(0x6b00_aa6c)),
                     starts: Some(Stamp(0x6b00_a9f4)),
                     cltt: Some(Stamp(0x6b00_a9f4)),
-                    flags: IpFlags { reserved: true, bootp: false },
+                    flags: IpFlags::RESERVED,
                     ..update([10, 77, 0, 113], BindingStatus::Free)
                 }]),
             ),

@@ -132,18 +132,18 @@ impl Update {
 
 impl IpFlags {
     /// R (draft-12 §12.12).
-    const RESERVED: u16 = 0x0001;
+    const RESERVED_BIT: u16 = 0x0001;
     /// B.
-    const BOOTP: u16 = 0x0002;
+    const BOOTP_BIT: u16 = 0x0002;
 
     fn from_octets(octets: [u8; 2]) -> Self {
         let bits = u16::from_be_bytes(octets);
-        Self { reserved: bits & Self::RESERVED != 0, bootp: bits & Self::BOOTP != 0 }
+        Self { reserved: bits & Self::RESERVED_BIT != 0, bootp: bits & Self::BOOTP_BIT != 0 }
     }
 
     fn bits(self) -> u16 {
-        let reserved = if self.reserved { Self::RESERVED } else { 0 };
-        let bootp = if self.bootp { Self::BOOTP } else { 0 };
+        let reserved = if self.reserved { Self::RESERVED_BIT } else { 0 };
+        let bootp = if self.bootp { Self::BOOTP_BIT } else { 0 };
         reserved | bootp
     }
 }

@@ -63,7 +63,7 @@ fn act(pair: &mut Pair, step: Step) {
         }
         Step::Reset { side, address } => {
             pair.sides[side]
-                .with(|updates, at, _, actions| updates.reset(at, ip(address), actions));
+                .with(|updates, at, _, actions| updates.reset(at, ip(address).into(), actions));
             pair.flush(side);
         }
         Step::Ask { .. } => {}

@@ -8,8 +8,6 @@ use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, BindingStatus, Table, Takeover, Told, in_turn};
 use crate::wire::{IpFlags, Seconds, Stamp};
 
-const RESERVED: IpFlags = IpFlags { reserved: true, bootp: false };
-
 #[test]
 fn reserved_addresses_outside_of_pools_are_told_a_partner_of_our_kind_alone() {
     let reserved = Ipv4Addr::new(10, 9, 9, 9);
@@ -78,7 +76,7 @@ fn take_the_reservation_out(case: Case) {
     if case.is_leased {
         let now = pair.sides[0].now;
         let lease = Binding {
-            flags: RESERVED,
+            flags: IpFlags::RESERVED,
             told: Told::Unsent,
             cltt: now,
             expires: now.after(Seconds(100)),
@@ -128,7 +126,7 @@ fn an_address_whose_reservation_is_taken_out_is_never_of_both_and_in_the_end_the
 #[test]
 fn of_a_partner_that_is_down_a_reservation_is_waited_for_as_long_as_for_its_leases() {
     let side = Side::new(Role::Primary, 4);
-    let kept = Binding { flags: RESERVED, ..Binding::new(BindingStatus::Free, Stamp(1)) };
+    let kept = Binding { flags: IpFlags::RESERVED, ..Binding::new(BindingStatus::Free, Stamp(1)) };
     let mut view = side.view();
     assert!(!view.may_give(side.now, Some(&kept)));
     let (since, told_until) = (side.now, side.now);

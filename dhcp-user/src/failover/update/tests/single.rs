@@ -466,7 +466,8 @@ fn a_lease_that_is_recorded_once_more_was_there_before() {
         Update { request_options: super::super::client::request_options(&client(1)), ..same };
     side.hear(7, &Message::BindingUpdate(vec![same]));
     let known = Binding { version: side.get(ip(0)).unwrap().version, ..known };
-    let expected = Action::Changed { address: ip(0), before: Some(known.clone()), binding: known };
+    let expected =
+        Action::Changed { resource: ip(0).into(), before: Some(known.clone()), binding: known };
     assert_eq!(side.actions.first(), Some(&expected));
     assert!(matches!(side.actions[..], [_, Action::Send(7, _)]));
 }

@@ -16,7 +16,6 @@ mod dhcpd;
 mod dhcpd_tests;
 mod endpoint;
 mod event;
-mod foreign;
 mod greeting;
 #[cfg(not(loom))]
 pub mod link;
@@ -32,6 +31,8 @@ mod recovery_tests;
 mod refusal;
 mod restart;
 #[cfg(test)]
+mod rfc8156_lease_tests;
+#[cfg(test)]
 mod rfc8156_tests;
 mod saved;
 mod session;
@@ -42,6 +43,8 @@ mod state;
 mod status;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod testing6;
 mod timer;
 mod transition;
 mod update;

@@ -2,7 +2,6 @@
 
 use super::endpoint::Endpoint;
 use super::event::{Action, Alarm};
-use super::foreign;
 use super::greeting::Greeted;
 use super::session::Session;
 use super::settings::{Dialect, Role};
@@ -13,7 +12,7 @@ use crate::config::model::Protocol;
 use crate::lease::Table;
 use crate::wire::Stamp;
 use crate::wire::failover::{Reject, Rejection, State};
-use crate::wire::failover6::Message;
+use crate::wire::failover6;
 
 impl Endpoint {
     /// A connection is greeted.
@@ -130,11 +129,19 @@ impl Endpoint {
             }
             Heard::Binding(binding) => {
                 self.note_progress(now);
-                let answer = foreign::refused(binding);
-                actions.push(Action::Send6(xid, Message::BindingReply(Box::new(answer))));
+                if let Some(session) = &mut self.session {
+                    session.tells_of_clients |= matches!(binding, failover6::Binding::Client(_));
+                }
+                self.with_updates(now, table, |ours, at, _| {
+                    ours.on_binding(at, xid, binding, actions);
+                });
             }
-            // To none of ours: an answer to what is not under way says nothing (RFC 8156 §7.7).
-            Heard::Reply => {}
+            Heard::Reply(answer) => {
+                let refused = self.with_updates(now, table, |ours, at, _| {
+                    ours.on_reply(at, xid, answer, actions)
+                });
+                self.note_refused(now, refused);
+            }
             Heard::Request { all } => {
                 if let Some(session) = &mut self.session {
                     session.lacks_all |= all;

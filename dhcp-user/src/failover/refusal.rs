@@ -3,10 +3,11 @@
 
 use super::endpoint::Endpoint;
 use super::event::{Action, Alarm, Refusals};
+use super::speech;
 use super::status::{Refusal, Side};
 use crate::lease::Resource;
 use crate::wire::failover::{Acknowledgement, Message, Rejection};
-use crate::wire::{Seconds, Stamp};
+use crate::wire::{Seconds, Stamp, failover6};
 
 impl Refusal {
     /// Refused by `by` for what `rejection` says.
@@ -67,11 +68,8 @@ impl Endpoint {
             self.refusal = Some(last);
         }
         for action in made {
-            let Action::Send(_, Message::BindingAck(answers)) = action else { continue };
-            for Acknowledgement { address, rejection } in answers {
-                if let Some(rejection) = rejection.clone() {
-                    self.rejected.note((*address).into(), rejection);
-                }
+            for (resource, rejection) in rejections(action) {
+                self.rejected.note(resource, rejection);
             }
         }
         let refused = self.refused.take(now).map(Alarm::Refused);
@@ -91,15 +89,30 @@ fn refusal(at: Stamp, action: &Action) -> Option<Refusal> {
             Refusal::new(at, Side::Partner, rejection)
         }
         Action::Close(Some(rejection)) => Refusal::new(at, Side::Us, rejection),
+        _ => {
+            let (resource, rejection) = rejections(action).pop()?;
+            Refusal::new(at, Side::Us, &rejection).of(resource)
+        }
+    })
+}
+
+/// Updates that this refuses.
+fn rejections(action: &Action) -> Vec<(Resource, Rejection)> {
+    match action {
         Action::Send(_, Message::BindingAck(answers)) => {
             let refused = |answer: &Acknowledgement| {
-                let rejection = answer.rejection.as_ref()?;
-                Some(Refusal::new(at, Side::Us, rejection).of(answer.address.into()))
+                Some((Resource::from(answer.address), answer.rejection.clone()?))
             };
-            return answers.iter().rev().find_map(refused);
+            answers.iter().filter_map(refused).collect()
         }
-        _ => return None,
-    })
+        Action::Send6(_, failover6::Message::BindingReply(answer)) => {
+            let refused = answer.outcomes().filter_map(|(resource, refusal)| {
+                Some((resource.into(), speech::rejection(refusal?)))
+            });
+            refused.collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]

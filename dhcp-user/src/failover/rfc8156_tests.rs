@@ -475,7 +475,7 @@ fn a_binding_of_nobodys_is_refused_lease_by_lease() {
     let update = Message::BindingUpdate(Box::new(Binding::Client(client)));
     arrives(&mut pair, 1, update);
     let answer = pair.sides[1].sent6.iter().find_map(|(xid, sent)| match sent {
-        Message::BindingReply(answer) => Some((*xid, answer.clone())),
+        Message::BindingReply(answer) if *xid == 99 => Some((*xid, answer.clone())),
         _ => None,
     });
     let (xid, answer) = answer.expect("a BNDREPLY");

@@ -70,7 +70,7 @@ pub(super) enum Heard<'a> {
     /// BNDUPD of RFC 8156.
     Binding(&'a v6::Binding),
     /// BNDREPLY.
-    Reply,
+    Reply(&'a v6::Answer),
 }
 
 impl Word {
@@ -176,7 +176,7 @@ impl<'a> Letter<'a> {
             Message::PoolRequest => Heard::PoolRequest,
             Message::PoolResponse => Heard::PoolResponse { transferred: 0 },
             Message::BindingUpdate(binding) => Heard::Binding(binding),
-            Message::BindingReply(_) => Heard::Reply,
+            Message::BindingReply(answer) => Heard::Reply(answer),
         };
         Self { xid: packet.xid, sent: packet.sent.unwrap_or(now), heard }
     }
@@ -188,11 +188,26 @@ pub(super) fn rejection(refusal: &v6::Refusal) -> Rejection {
         StatusCode::EXCESSIVE_TIME_SKEW => Reject::TimeMismatch,
         StatusCode::NOT_SUPPORTED => Reject::ProtocolVersion,
         StatusCode::CONFIGURATION_CONFLICT => Reject::InvalidPartner,
+        StatusCode::ADDRESS_IN_USE => Reject::InUse,
+        StatusCode::MISSING_BINDING_INFORMATION => Reject::MissingInformation,
+        StatusCode::OUTDATED_BINDING_INFORMATION => Reject::Outdated,
         StatusCode::TLS_CONNECTION_REFUSED => Reject::TlsNotConfigured,
         _ => Reject::Unspecified,
     };
     let colon = if refusal.text.is_empty() { "" } else { ": " };
     Rejection { reason, text: format!("{}{colon}{}", refusal.status, refusal.text) }
+}
+
+/// Why a lease of the partner's is refused (RFC 8156 §5.6).
+pub(super) fn refusal(reason: Reject, text: &str) -> v6::Refusal {
+    let status = match reason {
+        Reject::InUse => StatusCode::ADDRESS_IN_USE,
+        Reject::Outdated | Reject::LessCritical => StatusCode::OUTDATED_BINDING_INFORMATION,
+        Reject::MissingInformation => StatusCode::MISSING_BINDING_INFORMATION,
+        Reject::UnknownAddress | Reject::NotReserved => StatusCode::CONFIGURATION_CONFLICT,
+        _ => StatusCode::UNSPEC_FAIL,
+    };
+    v6::Refusal { status, text: text.to_owned() }
 }
 
 impl From<&Rejection> for v6::Refusal {

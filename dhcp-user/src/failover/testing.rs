@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
+use super::testing6::{pools6, table6};
 use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Greeting6};
 use super::{Lost, Role, Said, Saved};
 use super::{Settings, Terms, Tls};
@@ -40,11 +41,11 @@ pub(super) fn settings(role: Role) -> Settings {
     }
 }
 
-/// A relationship of DHCPv6, over nothing yet.
+/// A relationship of DHCPv6, over the pools of [`table6`].
 pub(super) fn settings6(role: Role) -> Settings {
     let v4 = settings(role);
     let terms = Terms { name: "fo6".to_owned(), protocol: Protocol::Dhcpv6, ..v4.terms };
-    Settings { terms, pools: Vec::new(), ..v4 }
+    Settings { terms, pools: pools6(), ..v4 }
 }
 
 /// Stored in this state, a day before the start.
@@ -113,9 +114,12 @@ impl Side {
         let mut actions = Vec::new();
         let endpoint = Endpoint::new(now, settings.clone(), saved, WriterId(9), &mut actions);
         let mut side = Self {
+            table: match settings.terms.protocol {
+                Protocol::Dhcpv4 => table(8),
+                Protocol::Dhcpv6 => table6(),
+            },
             settings,
             endpoint,
-            table: table(8),
             view: View::SILENT,
             saved,
             follows: true,

@@ -313,6 +313,16 @@ impl Layout {
         range.contains(resource).then_some(*place)
     }
 
+    /// The same of what may have no number yet, which asking does not give it.
+    #[must_use]
+    pub fn relationship_around(&self, resource: Resource) -> Option<u16> {
+        let id = match &self.plan {
+            Some(plan) => plan.home(resource),
+            None => self.find(resource)?,
+        };
+        self.relationship_of(id)
+    }
+
     /// The addresses of a relationship, ascending.
     pub fn ranges_of(&self, relationship: u16) -> impl Iterator<Item = Range> {
         let its = move |(_, place): &&(Range, u16)| *place == relationship;

@@ -143,6 +143,11 @@ impl Plan {
         self.strays.around(prefix)
     }
 
+    /// The first of the numbers of which a resource has one, or would get one.
+    pub(super) fn home(&self, resource: Resource) -> ResourceId {
+        self.runs[self.run_around(resource)].ids.first
+    }
+
     fn give(&self, run: usize, resource: Resource) -> Option<ResourceId> {
         let id = self.runs[run].give(resource)?;
         // Another thread may have been faster; then ours stands for the same and is never used.

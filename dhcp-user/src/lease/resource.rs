@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 use super::layout::Owner;
-use crate::wire::Ipv6Prefix;
+use crate::wire::{Ipv6Prefix, failover6};
 
 /// One thing that can be leased.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -84,6 +84,15 @@ impl From<Ipv6Addr> for Resource {
 impl From<Ipv6Prefix> for Resource {
     fn from(prefix: Ipv6Prefix) -> Self {
         Self::Prefix(prefix)
+    }
+}
+
+impl From<failover6::Resource> for Resource {
+    fn from(resource: failover6::Resource) -> Self {
+        match resource {
+            failover6::Resource::Address(address) => address.into(),
+            failover6::Resource::Prefix(prefix) => prefix.into(),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! How many addresses the partner should have (spec §7.3, as ISC dhcpd reckons, so that two
 //! implementations do not fight).
 
+use crate::failover::Role;
+
 /// Two servers' shares of a pool, and what follows from them.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub(super) struct Shares {
@@ -30,6 +32,19 @@ impl Shares {
             hold: percent(ownership),
             panic: if threshold == 0 { -1 } else { -2 * threshold },
         }
+    }
+
+    /// Of a pool of which `share` percent of what is available are to be the secondary's (spec v6 §8.3),
+    /// seen by the server that has `own` of it.
+    pub(super) fn of_part(role: Role, own: u64, other: u64, share: u8, misbalance: u8) -> Self {
+        let even = Self::of(own, other, misbalance, 0);
+        let [own, other] = [own, other].map(|count| i64::try_from(count).unwrap_or(i64::MAX / 200));
+        let secondarys = (own + other) * i64::from(share) / 100;
+        let surplus = match role {
+            Role::Primary => secondarys - other,
+            Role::Secondary => own - secondarys,
+        };
+        Self { surplus, ..even }
     }
 
     /// Whether an address whose last client is the partner's goes to it.
@@ -78,6 +93,17 @@ mod tests {
         assert_eq!((shares.surplus, shares.threshold), (1, 2));
         assert!(shares.gives(false));
         assert!(!shares.gives(true), "but not those that were used, within what may be held");
+    }
+
+    /// Spec v6 §8.3.
+    #[test]
+    fn of_a_pool_with_a_share_the_secondary_has_that_part_rounded_down() {
+        let of = |role, own, other, share| Shares::of_part(role, own, other, share, 15).surplus;
+        assert_eq!(of(Role::Primary, 16, 0, 50), 8);
+        assert_eq!(of(Role::Primary, 7, 0, 50), 3);
+        assert_eq!((of(Role::Primary, 0, 7, 50), of(Role::Secondary, 7, 0, 50)), (-4, 4));
+        assert_eq!((of(Role::Primary, 10, 0, 40), of(Role::Secondary, 3, 7, 40)), (4, -1));
+        assert!(of(Role::Primary, u64::MAX, 0, 99) > 0);
     }
 
     #[test]

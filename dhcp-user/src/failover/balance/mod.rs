@@ -1,11 +1,13 @@
 //! Both servers have addresses to give: an even share of what is available (draft-12 §5.4; spec §7).
 //!
-//! Each gives to the other what it has too much of, by swapping FREE and BACKUP; nobody takes. A look
-//! at all pools is cut in pieces, each as long as its caller has room for records.
+//! Each gives to the other what it has too much of, by swapping FREE and BACKUP; nobody takes. In DHCPv6
+//! that is the primary's affair alone, and goes for delegated prefixes: it gives, and asks back what it
+//! has given too much of (RFC 8156 §4.2.2). A look at all pools is cut in pieces, each as long as its
+//! caller has room for records.
 
 mod formula;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
 use dhcp_ebpf::balance::bucket_of;
@@ -39,6 +41,8 @@ pub(super) struct Balance {
     writer: WriterId,
     misbalance: u8,
     ownership: u8,
+    /// Percent of what is available that are to be the secondary's, in DHCPv6.
+    part: u8,
     min: Seconds,
     max: Seconds,
     /// Bit h set: the primary serves clients with hash h.
@@ -53,6 +57,8 @@ pub(super) struct Balance {
     next: Option<Stamp>,
     /// Addresses that became available, whose last clients may be the partner's.
     freed: VecDeque<ResourceId>,
+    /// Prefixes that are the partner's, and asked back of it: until it agrees they stay its own.
+    asked: BTreeSet<ResourceId>,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -89,6 +95,10 @@ enum Pass {
     ItsClients,
     /// Any.
     Any,
+    /// Of the partner's, in DHCPv6.
+    Back,
+    /// None; also in DHCPv6.
+    Nothing,
 }
 
 impl Balance {
@@ -100,6 +110,7 @@ impl Balance {
             writer,
             misbalance: settings.terms.max_misbalance,
             ownership: settings.terms.max_ownership,
+            part: settings.terms.share,
             min: settings.terms.min_balance,
             max: settings.terms.max_balance,
             buckets: settings.terms.buckets,
@@ -108,6 +119,7 @@ impl Balance {
             looked: Stamp::ZERO,
             next: None,
             freed: VecDeque::new(),
+            asked: BTreeSet::new(),
         }
     }
 
@@ -137,6 +149,18 @@ impl Balance {
         self.look = None;
         self.next = None;
         self.freed.clear();
+        self.asked.clear();
+    }
+
+    /// Whether the partner is asked to give this up: it is told as the primary's, and becomes so if the
+    /// partner agrees.
+    pub(super) fn takes_back(&self, id: ResourceId, binding: &Binding) -> bool {
+        binding.status == BindingStatus::Backup && self.asked.contains(&id)
+    }
+
+    /// The partner has answered for it.
+    pub(super) fn on_answer(&mut self, id: ResourceId) {
+        self.asked.remove(&id);
     }
 
     /// POOLREQ: look, and answer with what was moved; outside of NORMAL nothing is.
@@ -160,7 +184,8 @@ impl Balance {
     /// server that its last client belongs to (spec §7.4), which keeps clients at their addresses.
     pub(super) fn on_change(&mut self, id: ResourceId, before: &Binding, now: &Binding) {
         let is_freed = !before.is_available() && now.status == BindingStatus::Free;
-        let is_ours = self.role == Role::Primary && self.next.is_some();
+        let is_ours =
+            (self.role, self.protocol) == (Role::Primary, Protocol::Dhcpv4) && self.next.is_some();
         if is_freed && is_ours && self.freed.len() < FREED_MAX {
             self.freed.push_back(id);
         }
@@ -174,6 +199,9 @@ impl Balance {
         self.next = Some(now.after(self.min));
         let is_due = self.looked.after(self.max) <= now;
         let has_changed = |pool: &Pool| {
+            if !self.is_shared_out(pool.id, table) {
+                return false;
+            }
             let shares = self.shares(pool.id, table);
             (shares.surplus - pool.left).abs() > shares.threshold || shares.surplus < shares.panic
         };
@@ -213,16 +241,25 @@ impl Balance {
                 self.finish(look, xids, actions);
                 break;
             };
+            if !self.is_shared_out(pool.id, at.table) {
+                look.pool += 1;
+                self.look = Some(look);
+                continue;
+            }
             match look.pass {
                 Pass::Count => {
                     let shares = self.shares(pool.id, at.table);
                     self.pools[look.pool].shares = shares;
                     look.panics |= shares.surplus < shares.panic;
-                    look.pass = Pass::ItsClients;
+                    look.pass = self.first_pass(shares, look.asks);
                 }
                 pass => {
                     let before = actions.len();
-                    let is_done = self.give_of(at, look.pool, pass, most, actions);
+                    let is_done = match pass {
+                        Pass::Back => self.ask_back(at, look.pool, most, actions),
+                        Pass::Nothing => true,
+                        _ => self.give_of(at, look.pool, pass, most, actions),
+                    };
                     look.moved += (actions.len() - before) as u32; // at most `room`
                     if is_done && pass == Pass::ItsClients {
                         look.pass = Pass::Any;
@@ -254,9 +291,67 @@ impl Balance {
         // Departs from draft-12 §7.6, where a secondary alone asks: a primary that has next to nothing
         // has no other way, as neither takes what is the other's. ISC dhcpd asks and gives in either
         // role.
-        if look.asks && look.panics {
+        let may_ask = (self.protocol, self.role) != (Protocol::Dhcpv6, Role::Primary);
+        if look.asks && look.panics && may_ask {
             actions.push(Word::PoolRequest.said(self.protocol, xids.next()));
         }
+    }
+
+    /// Whether who has what of a pool changes at all: of IPv6 addresses it is fixed for ever, and what is
+    /// drawn from a pool that is too large for numbers is nobody's until then.
+    fn is_shared_out(&self, pool: PoolId, table: &Table) -> bool {
+        let layout = table.layout();
+        layout.fixed_owner(pool.0).is_none() && !layout.is_sparse(pool)
+    }
+
+    /// What a look begins with, that the clock began or not.
+    fn first_pass(&self, shares: Shares, is_timed: bool) -> Pass {
+        let limit = if is_timed { shares.threshold } else { 0 };
+        match (self.protocol, self.role) {
+            (Protocol::Dhcpv4, _) => Pass::ItsClients,
+            (Protocol::Dhcpv6, Role::Primary) if shares.surplus > limit => Pass::Any,
+            (Protocol::Dhcpv6, Role::Primary) if -shares.surplus > limit => Pass::Back,
+            (Protocol::Dhcpv6, _) => Pass::Nothing,
+        }
+    }
+
+    /// Asks for prefixes that the partner has and nobody ever had; true if there are no more to ask for.
+    fn ask_back(
+        &mut self,
+        at: &Moment<'_>,
+        number: usize,
+        limit: usize,
+        actions: &mut Vec<Action>,
+    ) -> bool {
+        let Pool { id: pool, mut shares, .. } = self.pools[number];
+        let guard = at.table.pin();
+        let mut has_room = true;
+        let partner = self.partner();
+        let (asked, writer) = (&mut self.asked, self.writer);
+        at.table.for_available(pool, partner, Which::Used, LOOKS, &guard, &mut |id, seen| {
+            has_room = actions.len() < limit;
+            if shares.surplus >= 0 || !has_room {
+                return ControlFlow::Break(());
+            }
+            let is_virgin = |binding: &&Binding| {
+                binding.status == BindingStatus::Backup && binding.client.is_none()
+            };
+            if let Some(before) = seen.binding().filter(is_virgin)
+                && !asked.contains(&id)
+            {
+                // Whatever becomes of the question, the partner is told again whose it is.
+                let writer = Some(writer);
+                let new = Binding { told: Told::Unsent, writer, ..before.clone() };
+                if let Ok(now) = at.table.replace(id, seen, new, &guard) {
+                    at.changed(id, Some(before), now.binding(), actions);
+                    asked.insert(id);
+                    shares.surplus += 1;
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        self.pools[number].shares = shares;
+        has_room
     }
 
     fn shares(&self, pool: PoolId, table: &Table) -> Shares {
@@ -265,7 +360,10 @@ impl Balance {
             Role::Primary => (counts.free, counts.backup),
             Role::Secondary => (counts.backup, counts.free),
         };
-        Shares::of(own, other, self.misbalance, self.ownership)
+        match self.protocol {
+            Protocol::Dhcpv4 => Shares::of(own, other, self.misbalance, self.ownership),
+            Protocol::Dhcpv6 => Shares::of_part(self.role, own, other, self.part, self.misbalance),
+        }
     }
 
     /// One pass over a pool; true if there is no more to give in it.

@@ -43,7 +43,7 @@ impl Updates {
     ) -> Option<bool> {
         let mut anew = self.anew.take()?;
         let ranges = || self.ranges(&at.table.layout());
-        let walk = anew.walk.get_or_insert_with(|| Walk::new(None, true, ranges()));
+        let walk = anew.walk.get_or_insert_with(|| Walk::new(Vec::new(), true, ranges()));
         for _ in 0..room {
             match anew.found.pop_front() {
                 Some(id) => self.mark(at, id, actions),

@@ -9,7 +9,6 @@ use super::duel::Outstanding;
 use super::merge;
 use crate::lease::{Binding, ResourceId};
 use crate::wire::Stamp;
-use crate::wire::failover::Update;
 
 /// Updates on their way.
 #[derive(Clone, Debug, Default, Hash)]
@@ -20,13 +19,23 @@ pub(super) struct Flight {
     messages: VecDeque<Message>,
 }
 
+/// What goes with an update, and is not in the binding.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// See [`Sent::potential`].
+    pub(super) potential: Stamp,
+    /// See [`Sent::cancels`].
+    pub(super) cancels: bool,
+}
+
 /// One address's update.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Sent {
     xid: u32,
     /// What was told.
     pub(super) binding: Binding,
-    /// It was told as free of a reservation that the binding still has.
+    /// It was told as nobody's, which it becomes with the answer: it is free of a reservation that the
+    /// binding still has, or is asked back.
     pub(super) cancels: bool,
     /// potential-expiration-time that went with it.
     pub(super) potential: Stamp,
@@ -73,15 +82,14 @@ impl Flight {
         now: Stamp,
         xid: u32,
         id: ResourceId,
-        update: &Update,
+        terms: Terms,
         binding: Binding,
     ) {
         match self.messages.back_mut().filter(|message| message.xid == xid) {
             Some(message) => message.left += 1,
             None => self.messages.push_back(Message { xid, at: now, left: 1, is_owed: false }),
         }
-        let potential = update.potential.unwrap_or(Stamp::ZERO);
-        let cancels = binding.is_kept() && !update.flags.reserved;
+        let Terms { potential, cancels } = terms;
         let sent = Sent { xid, binding, cancels, potential, is_forgotten: false, is_stale: false };
         self.sent.insert(id, sent);
     }

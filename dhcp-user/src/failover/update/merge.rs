@@ -3,7 +3,7 @@
 use super::translate::Received;
 use crate::config::model::Parameters;
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, Client, Told, WriterId};
+use crate::lease::{Binding, BindingStatus, Client, Owner, Told, WriterId};
 use crate::wire::{Seconds, Stamp};
 
 /// The binding after what the partner says of it is taken.
@@ -60,6 +60,8 @@ pub(super) fn taken(
             }
             // The last that was said and not the latest: the partner waits for no other one.
             new.received_potential = theirs.potential.unwrap_or(theirs_end).max(theirs_end);
+            // What a server that lost its disk told once (RFC 8156 §7.5.5).
+            new.sent_potential = new.sent_potential.max(theirs.agreed.unwrap_or(Stamp::ZERO));
             if theirs_end > told_end {
                 new.told = Told::Unsent;
             }
@@ -128,6 +130,15 @@ pub(super) fn cancel(binding: &mut Binding, now: Stamp) {
     binding.status = BindingStatus::Free;
     binding.starts = now;
     binding.flags.reserved = false;
+}
+
+/// What is available is its owner's for ever, if it has such a one (RFC 8156 §4.2.1.1).
+pub(super) fn return_to(owner: Option<Owner>, binding: &mut Binding) {
+    let Some(owner) = owner.filter(|_| binding.is_available()) else { return };
+    binding.status = match owner {
+        Owner::Primary => BindingStatus::Free,
+        Owner::Secondary => BindingStatus::Backup,
+    };
 }
 
 /// Nobody has it any more, and both servers know. What was promised of the last lease must not be
@@ -210,6 +221,7 @@ mod tests {
             potential: Some(Stamp(4_000)),
             starts: Some(Stamp(600)),
             cltt: Some(Stamp(600)),
+            agreed: None,
         }
     }
 

@@ -1,17 +1,17 @@
 //! Binding updates of one relationship: what the partner says, what it is told, and what is owed.
 //!
 //! ```text
-//! receive    BNDUPD: taken or refused        send       what goes out, and BNDACK
+//! receive    BNDUPD: taken or refused        send       what goes out
 //!   conflict   whose word holds                flight     what is not answered yet
-//!   duel       of two that crossed             tie        of two of one second
-//!   merge      what an address becomes         walk       what the partner asked for
-//! translate  a binding on the wire             client     its client there
-//! holding    what dhcpd is not told yet        anew       what counts as told, and is not
+//!   duel       of two that crossed             walk       what the partner asked for
+//!   tie        of two of one time            answer     what comes back
+//!   merge      what an address becomes       anew       what counts as told, and is not
+//! translate  a binding on the wire           holding    what dhcpd is not told yet
 //! reserve    what is kept and was nobody's
 //! ```
 
 mod anew;
-mod client;
+mod answer;
 mod conflict;
 mod duel;
 mod flight;
@@ -59,6 +59,8 @@ const RETRY_SECONDARY: Seconds = Seconds(200);
 /// Addresses that are remembered as the partner's client's, or as not to be told; of more, the one kind
 /// is told and the other causes no alarm.
 const REMEMBERED_MAX: usize = 1 << 16;
+/// UPDREQs of one partner that wait for an UPDDONE each; of more the last but these.
+const REQUESTS_MAX: usize = 4;
 
 /// Binding updates of one relationship.
 #[derive(Clone, Debug, Hash)]
@@ -91,6 +93,8 @@ pub(super) struct Updates {
     wants_all: bool,
     /// What was refused is to be told again.
     wants_refused: bool,
+    /// POOLREQ is to follow what is to be told (RFC 8156 §8.8).
+    wants_pools: bool,
     /// When the first was refused of what is refused and not told again.
     refused_at: Option<Stamp>,
     /// What is refused, or left to the partner to say, and not told again: while there are that few.
@@ -155,6 +159,7 @@ impl Updates {
             owes_all,
             wants_all: false,
             wants_refused: false,
+            wants_pools: false,
             refused_at: None,
             refused: BTreeSet::new(),
             contested: BTreeMap::new(),
@@ -188,7 +193,8 @@ impl Updates {
         let ready = self.ready.drain(..).chain(self.holding.drain());
         ready.for_each(|ready| table.mark_untold(ready.id));
         let walk = self.walk.take();
-        self.wants_refused |= walk.is_some_and(|walk| walk.xid.is_none());
+        self.wants_refused |= walk.is_some_and(|walk| walk.xids.is_empty());
+        self.wants_pools = false;
         self.handover = Handover::No;
         self.window = 0;
         self.balance.stop();
@@ -212,18 +218,27 @@ impl Updates {
             actions.push(Word::UpdateRequest.said(self.protocol, xid));
         }
         if self.role == Role::Secondary && at.is_heard {
-            actions.push(Word::PoolRequest.said(self.protocol, xids.next()));
+            match self.protocol {
+                Protocol::Dhcpv4 => {
+                    actions.push(Word::PoolRequest.said(self.protocol, xids.next()));
+                }
+                Protocol::Dhcpv6 => self.wants_pools = true,
+            }
         }
     }
 
     /// UPDREQ, or with `all` UPDREQALL: [`pump`](Self::pump) answers it, and sends UPDDONE with its
-    /// xid. A new one replaces an unfinished one, whose xid is not answered.
+    /// xid. A new one replaces an unfinished one, whose xid is not answered in DHCPv4.
     pub(super) fn on_request(&mut self, at: &Moment<'_>, xid: u32, all: bool) {
         self.owes_all |= all;
         if self.handover == Handover::Walks {
             self.handover = Handover::Wanted;
         }
-        self.walk = Some(Walk::new(Some(xid), self.owes_all, self.ranges(&at.table.layout())));
+        let unfinished = self.walk.take().filter(|_| self.protocol == Protocol::Dhcpv6);
+        let mut xids = unfinished.map_or_else(Vec::new, |walk| walk.xids);
+        xids.truncate(REQUESTS_MAX - 1);
+        xids.push(xid);
+        self.walk = Some(Walk::new(xids, self.owes_all, self.ranges(&at.table.layout())));
     }
 
     /// UPDDONE.
@@ -338,8 +353,11 @@ impl Updates {
         self.owes_all
     }
 
-    /// Whether the partner has no address left to give in some pool.
+    /// Whether the partner has no address left to give in some pool. In DHCPv6 nobody goes by that.
     pub(super) fn is_partner_starved(&self, table: &Table) -> bool {
+        if self.protocol == Protocol::Dhcpv6 {
+            return false;
+        }
         let partner = self.balance.partner();
         self.pools.iter().any(|pool| table.is_exhausted(*pool, partner))
     }

@@ -1,14 +1,19 @@
-//! BNDUPD: what the partner says of addresses (draft-12 §7.1.3).
+//! BNDUPD: what the partner says of addresses and prefixes (draft-12 §7.1.3; RFC 8156 §7.5).
 
 use super::conflict::{self, Ours, Refusal, Theirs};
 use super::flight::Sent;
-use super::translate::Received;
+use super::translate::{Association, Received};
 use super::{REMEMBERED_MAX, Ready, Updates, merge, send};
-use crate::failover::Dialect;
+use crate::config::model::Protocol;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
-use crate::lease::{Binding, BindingStatus, Client, ResourceId, Told};
+use crate::failover::{Dialect, speech};
+use crate::lease::{Binding, BindingStatus, Client, Resource, ResourceId, Told};
+use crate::wire::Stamp;
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
+use crate::wire::failover6::{self, Answered, ClientBinding, Lease};
+
+const UNKNOWN: Refusal = (Reject::UnknownAddress, "it is not of this relationship");
 
 /// Refusals of one message that are explained in words; a BNDACK of more would not hold them.
 const EXPLAINED_MAX: usize = 16;
@@ -25,17 +30,21 @@ impl Updates {
         self.holding.on_update(at.now);
         // Those that are taken for each address cost nothing while there is this one.
         let _guard = at.table.pin();
+        let (dialect, identity) = (self.dialect, self.identity.clone());
         let mut answers = Vec::with_capacity(updates.len());
         for update in updates {
-            let refusal = self.receive(at, update, actions).err();
-            match refusal {
-                None => self.counters.taken += 1,
-                Some(_) => {
-                    self.counters.rejected += 1;
-                    self.insist(at, update);
+            let read = |known: Option<&Client>| {
+                let theirs = Received::of(at.now, update, dialect, &identity, at.skew, known);
+                match theirs.lacks(update) {
+                    Some(what) => Err((Reject::MissingInformation, what)),
+                    None => Ok(theirs),
                 }
+            };
+            let taken = self.receive(at, update.address.into(), &read, actions);
+            if taken.is_err() {
+                self.insist(at, update);
             }
-            let rejection = refusal.map(|(reason, text)| {
+            let rejection = taken.err().map(|(reason, text)| {
                 let text = if updates.len() <= EXPLAINED_MAX { text } else { "" };
                 Rejection { reason, text: text.to_owned() }
             });
@@ -44,32 +53,139 @@ impl Updates {
         actions.push(Action::Send(xid, Message::BindingAck(answers)));
     }
 
+    /// BNDUPD of RFC 8156: each lease is taken or refused for itself, and BNDREPLY (§7.5).
+    pub(in crate::failover) fn on_binding(
+        &mut self,
+        at: &Moment<'_>,
+        xid: u32,
+        binding: &failover6::Binding,
+        actions: &mut Vec<Action>,
+    ) {
+        let _guard = at.table.pin();
+        let mut answer = binding.accepted();
+        answer.refusal = flaw(binding).map(|(reason, text)| speech::refusal(reason, text));
+        match (&mut answer.of, binding) {
+            _ if answer.refusal.is_some() => self.counters.rejected += 1,
+            (Answered::Client { ias, .. }, failover6::Binding::Client(said)) => {
+                for (answers, ia) in ias.iter_mut().zip(&said.ias) {
+                    let holder = said.client.map(|duid| (Association::new(ia, duid), said));
+                    for (answer, lease) in answers.leases.iter_mut().zip(&ia.leases) {
+                        answer.refusal = self.on_lease(at, said.base, holder, lease, actions);
+                    }
+                }
+            }
+            (Answered::Prefix(answer), failover6::Binding::Prefix { base, lease, .. }) => {
+                answer.refusal = self.on_lease(at, *base, None, lease, actions);
+            }
+            _ => {}
+        }
+        actions.push(Action::Send6(xid, failover6::Message::BindingReply(Box::new(answer))));
+    }
+
+    /// One lease of a BNDUPD; gives back why it is refused.
+    fn on_lease(
+        &mut self,
+        at: &Moment<'_>,
+        base: Option<Stamp>,
+        holder: Option<(Association, &ClientBinding)>,
+        lease: &Lease,
+        actions: &mut Vec<Action>,
+    ) -> Option<failover6::Refusal> {
+        let holder = holder.map(|(association, said)| (association, said.relay_data.as_deref()));
+        let read = |_: Option<&Client>| {
+            let base = base.unwrap_or(at.now);
+            Received::of_lease(base, holder, lease)
+                .map_err(|what| (Reject::MissingInformation, what))
+        };
+        let is_bare = holder.is_none();
+        let taken = match self.number(at, lease.resource.into(), is_bare) {
+            Ok(id) => self.receive(at, id, &read, actions).inspect_err(|(reason, _)| {
+                if matches!(reason, Reject::Outdated | Reject::LessCritical) {
+                    self.correct(at, id, actions);
+                }
+            }),
+            Err(refusal) => {
+                self.counters.rejected += 1;
+                Err(refusal)
+            }
+        };
+        taken.err().map(|(reason, text)| speech::refusal(reason, text))
+    }
+
+    /// The table's number of what the partner speaks of, if that is of this relationship. `is_bare`: as of
+    /// a prefix that nobody has, which must be one that is delegated here.
+    fn number(
+        &self,
+        at: &Moment<'_>,
+        resource: Resource,
+        is_bare: bool,
+    ) -> Result<ResourceId, Refusal> {
+        {
+            let layout = at.table.layout();
+            let place = layout.relationship_around(resource).ok_or(UNKNOWN)?;
+            if self.place(&layout) != Some(place) {
+                return Err(UNKNOWN);
+            }
+        }
+        let id =
+            at.table.place(resource).ok_or((Reject::Unspecified, "there is no room for it"))?;
+        if is_bare && at.table.layout().pool_of(id).is_none() {
+            return Err(UNKNOWN);
+        }
+        Ok(id)
+    }
+
+    /// What the partner says is outdated: it is told what is so, unless it is to be told anyhow, which
+    /// keeps the two from telling each other for ever (RFC 8156 §7.5.4).
+    fn correct(&self, at: &Moment<'_>, id: ResourceId, actions: &mut Vec<Action>) {
+        let guard = at.table.pin();
+        let Some(mut seen) = at.table.seen(id, &guard) else { return };
+        while let Some(before) = seen.binding().filter(|it| it.told == Told::Acknowledged) {
+            let new = Binding { told: Told::Unsent, writer: Some(self.writer), ..before.clone() };
+            match at.table.replace(id, seen, new, &guard) {
+                Ok(now) => return at.changed(id, Some(before), now.binding(), actions),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Takes what `read` finds said of an address whose last client is given to it, or refuses it.
     fn receive(
         &mut self,
         at: &Moment<'_>,
-        update: &Update,
+        id: ResourceId,
+        read: &dyn Fn(Option<&Client>) -> Result<Received, Refusal>,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
-        const UNKNOWN: Refusal =
-            (Reject::UnknownAddress, "the address is not of this relationship");
-        let id = ResourceId::from(update.address);
-        let is_reserved = {
+        let taken = self.take(at, id, read, actions);
+        match taken {
+            Ok(()) => self.counters.taken += 1,
+            Err(_) => self.counters.rejected += 1,
+        }
+        taken
+    }
+
+    fn take(
+        &mut self,
+        at: &Moment<'_>,
+        id: ResourceId,
+        read: &dyn Fn(Option<&Client>) -> Result<Received, Refusal>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Refusal> {
+        let (is_reserved, owner) = {
             let layout = at.table.layout();
             let place = layout.relationship_of(id).ok_or(UNKNOWN)?;
             if self.place(&layout) != Some(place) {
                 return Err(UNKNOWN);
             }
-            layout.is_reserved(id)
+            (layout.is_reserved(id), layout.fixed_owner(id))
         };
         let guard = at.table.pin();
         let mut seen = at.table.seen(id, &guard).ok_or(UNKNOWN)?;
         let (before, now) = loop {
             let before = seen.binding();
             let known = before.and_then(|before| before.client.as_ref());
-            let theirs = Received::of(at.now, update, self.dialect, &self.identity, at.skew, known);
-            if let Some(what) = theirs.lacks(update) {
-                return Err((Reject::MissingInformation, what));
-            }
+            let theirs = read(known)?;
             if theirs.client.as_ref().is_some_and(|it| it.as_octets().len() > Client::MAX_LEN) {
                 return Err((
                     Reject::Unspecified,
@@ -81,9 +197,10 @@ impl Updates {
             {
                 self.holding.on_lease(at.now, cltt);
             }
-            self.judge(at, update, before, &theirs, is_reserved, actions)?;
+            self.judge(at, id, before, &theirs, is_reserved, actions)?;
             let mut new =
                 merge::taken(at.now, self.role, is_reserved, self.writer, before, &theirs);
+            merge::return_to(owner, &mut new);
             if self.is_retold(id, &new) || send::is_cancelled(at, id, &new) {
                 new.told = Told::Unsent;
             }
@@ -152,14 +269,14 @@ impl Updates {
     fn judge(
         &mut self,
         at: &Moment<'_>,
-        update: &Update,
+        id: ResourceId,
         before: Option<&Binding>,
         theirs: &Received,
         is_reserved: bool,
         actions: &mut Vec<Action>,
     ) -> Result<(), Refusal> {
-        let id = ResourceId::from(update.address);
         let ours = Ours {
+            protocol: self.protocol,
             role: self.role,
             dialect: self.dialect,
             binding: before,
@@ -174,7 +291,11 @@ impl Updates {
                 starts: theirs.starts,
                 expires: theirs.expires,
                 client: theirs.client.as_ref(),
-                is_reserved_there: theirs.flags.reserved,
+                // RFC 8156 has no flag for it, and takes both to be configured alike.
+                is_reserved_there: match self.protocol {
+                    Protocol::Dhcpv4 => theirs.flags.reserved,
+                    Protocol::Dhcpv6 => is_reserved,
+                },
                 is_reserved_here: is_reserved,
             },
         );
@@ -201,4 +322,22 @@ impl Updates {
         }
         judged
     }
+}
+
+/// What is wrong with a BNDUPD whatever its leases are (RFC 8156 §7.5.2).
+fn flaw(binding: &failover6::Binding) -> Option<Refusal> {
+    let (vpn, base, is_whole) = match binding {
+        failover6::Binding::Client(said) => {
+            (&said.vpn, said.base, said.client.is_some() && !said.ias.is_empty())
+        }
+        failover6::Binding::Prefix { vpn, base, .. } => (vpn, *base, true),
+        failover6::Binding::Unsound(_) => {
+            return Some((Reject::MissingInformation, "one container is wanted"));
+        }
+    };
+    if vpn.is_some() {
+        return Some((Reject::UnknownAddress, "there is no such VPN here"));
+    }
+    (base.is_none() || !is_whole)
+        .then_some((Reject::MissingInformation, "CLIENTID, LQ_BASE_TIME or the IA is missing"))
 }

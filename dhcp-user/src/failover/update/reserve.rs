@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 
 use super::Updates;
+use crate::config::model::Protocol;
 use crate::failover::event::Action;
 use crate::failover::moment::Moment;
 use crate::failover::{Dialect, Role};
@@ -34,7 +35,9 @@ impl Updates {
         room: usize,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let is_ours = (self.role, self.dialect) == (Role::Primary, Dialect::Tandem);
+        // RFC 8156 takes both servers to be configured alike, and has no words for a reservation.
+        let is_ours = (self.role, self.dialect, self.protocol)
+            == (Role::Primary, Dialect::Tandem, Protocol::Dhcpv4);
         if !is_ours || at.state != State::Normal {
             return false;
         }

@@ -1,15 +1,16 @@
-//! What goes out, and what the partner answers (draft-12 §7.1, §7.2).
+//! What goes out (draft-12 §7.1; RFC 8156 §7.4).
 
-use super::flight::Sent;
-use super::translate::{self, Telling};
+use super::flight::Terms;
+use super::translate::{Draft, Line, Telling, Untellable};
 use super::walk::Walk;
-use super::{Handover, REMEMBERED_MAX, Ready, Updates, merge};
+use super::{Handover, REMEMBERED_MAX, REQUESTS_MAX, Ready, Updates, merge};
+use crate::config::model::Protocol;
 use crate::failover::event::Action;
 use crate::failover::moment::{Moment, Xids};
 use crate::failover::speech::Word;
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, BindingStatus, Resource, ResourceId, Told};
-use crate::wire::failover::{Acknowledgement, Message, Rejection, State, Update};
+use crate::lease::{Binding, BindingStatus, ClientKey, ItemKind, ResourceId, Told};
+use crate::wire::failover::State;
 use crate::wire::{Seconds, Stamp};
 
 /// Addresses that are made ready at a time.
@@ -18,12 +19,14 @@ const READY: usize = 256;
 const STEPS: usize = 64;
 /// How long a dhcpd primary in NORMAL may take to end leases that were over before.
 const LEFT_TO_PRIMARY: Seconds = Seconds(200);
+/// Leases of one association that are told with the first of them.
+const COMPANIONS_MAX: usize = 16;
 /// Actions that telling one address may make: a record, and the message.
 const EACH: usize = 2;
 
 /// What came of looking for something to send.
 enum Next {
-    Message(u32, Vec<Update>),
+    Message(u32, Draft),
     /// Nothing is to be told now.
     Nothing,
     /// There may be more; looking has taken long enough.
@@ -54,11 +57,11 @@ impl Updates {
         let keeps = self.keep_reserved(at, room.saturating_sub(actions.len() - from) / 2, actions);
         if self.walk.is_none() && self.handover == Handover::Wanted {
             self.handover = Handover::Walks;
-            self.walk = Some(Walk::new(None, false, self.ranges(&at.table.layout())));
+            self.walk = Some(Walk::new(Vec::new(), false, self.ranges(&at.table.layout())));
         }
         if self.tells(at) && self.walk.is_none() && (self.wants_all || self.wants_refused) {
             let ranges = self.ranges(&at.table.layout());
-            self.walk = Some(Walk::new(None, self.wants_all, ranges));
+            self.walk = Some(Walk::new(Vec::new(), self.wants_all, ranges));
             self.wants_refused = false;
         }
         let mut steps = STEPS;
@@ -68,15 +71,14 @@ impl Updates {
                 return actions.len() > from;
             }
             match self.next_message(at, limit, &mut steps, xids, actions) {
-                Next::Message(xid, updates) => {
-                    actions.push(Action::Send(xid, Message::BindingUpdate(updates)));
-                }
+                Next::Message(xid, draft) => actions.push(draft.sent(xid)),
                 Next::Nothing => break,
                 Next::Later => return true,
             }
         }
-        if actions.len() < limit {
+        if actions.len() + REQUESTS_MAX <= limit {
             self.finish_walk(actions);
+            self.ask_for_pools(xids, actions);
         }
         (moves || keeps) && actions.len() > from
     }
@@ -92,11 +94,10 @@ impl Updates {
     ) -> Next {
         // Those that are taken for each address cost nothing while there is this one.
         let _guard = at.table.pin();
-        let mut message: Option<(u32, Vec<Update>)> = None;
-        let mut len = 0;
+        let mut message: Option<(u32, Draft)> = None;
         while actions.len() + EACH <= limit {
             if self.ready.is_empty() && !self.refill(at) {
-                return message.map_or(Next::Nothing, |(xid, updates)| Next::Message(xid, updates));
+                return message.map_or(Next::Nothing, |(xid, draft)| Next::Message(xid, draft));
             }
             let Some(ready) = self.ready.pop_front() else {
                 match steps.checked_sub(1) {
@@ -108,25 +109,61 @@ impl Updates {
             if let Some(walk) = &mut self.walk {
                 walk.unsent = walk.unsent.saturating_sub(1);
             }
-            let Some((update, binding)) = self.tell(at, ready, actions) else { continue };
-            len += update.encoded_len();
-            if len > Update::BATCH_LEN && message.is_some() {
-                // Nothing but a record more has come of it; it is the next message's first.
-                self.next_ready(Ready { again: true, ..ready });
+            if message.as_ref().is_some_and(|(_, draft)| !is_for(at, draft, ready.id)) {
+                self.next_ready(ready);
                 break;
             }
-            let (xid, updates) = message.get_or_insert_with(|| (xids.next(), Vec::new()));
-            self.flight.add(at.now, *xid, ready.id, &update, binding);
-            updates.push(update);
-            if self.dialect == Dialect::Dhcpd {
+            let Some((line, binding)) = self.tell(at, ready, actions) else { continue };
+            let Line { potential, cancels, .. } = line;
+            let sent = Terms { potential, cancels };
+            let xid = match &mut message {
+                Some((xid, draft)) => {
+                    if !draft.add(line) {
+                        // Nothing but a record more has come of it; it is the next message's first.
+                        self.next_ready(Ready { again: true, ..ready });
+                        break;
+                    }
+                    *xid
+                }
+                None => {
+                    self.bring_companions(at, ready.id, &binding);
+                    let xid = xids.next();
+                    message = Some((xid, Draft::of(at.now, self.dialect, line)));
+                    xid
+                }
+            };
+            self.flight.add(at.now, xid, ready.id, sent, binding);
+            if message.as_ref().is_some_and(|(_, draft)| draft.is_whole()) {
                 break;
             }
         }
-        message.map_or(Next::Later, |(xid, updates)| Next::Message(xid, updates))
+        message.map_or(Next::Later, |(xid, draft)| Next::Message(xid, draft))
+    }
+
+    /// What else of this client is to be told comes next: RFC 8156 has a client's leases told together.
+    fn bring_companions(&mut self, at: &Moment<'_>, id: ResourceId, binding: &Binding) {
+        let Some(client) = &binding.client else { return };
+        if self.protocol != Protocol::Dhcpv6 {
+            return;
+        }
+        let Some(network) = at.table.layout().network_of(id) else { return };
+        let ClientKey { octets, .. } = client.key();
+        let guard = at.table.pin();
+        // An association for addresses and one for prefixes are mostly of one number.
+        for kind in [ItemKind::IaAddresses, ItemKind::IaPrefixes] {
+            let its = at.table.of_client(network, ClientKey { kind, octets }, &guard);
+            let untold = its.filter(|(other, seen)| {
+                let is_untold = |it: &Binding| it.told != Told::Acknowledged;
+                *other != id && seen.binding().is_some_and(is_untold)
+            });
+            for (id, _) in untold.take(COMPANIONS_MAX) {
+                self.next_ready(Ready { id, again: false });
+            }
+        }
     }
 
     /// This address comes first, whatever else is ready.
-    fn next_ready(&mut self, ready: Ready) {
+    pub(super) fn next_ready(&mut self, ready: Ready) {
         self.ready.push_front(ready);
         if let Some(walk) = self.walk.as_mut().filter(|walk| walk.is_over()) {
             walk.unsent += 1;
@@ -187,7 +224,7 @@ impl Updates {
         at: &Moment<'_>,
         ready: Ready,
         actions: &mut Vec<Action>,
-    ) -> Option<(Update, Binding)> {
+    ) -> Option<(Line, Binding)> {
         let id = ready.id;
         self.refused.remove(&id);
         let guard = at.table.pin();
@@ -223,10 +260,10 @@ impl Updates {
             {
                 return None;
             }
-            let update = match self.translate(at, id, binding)? {
-                Ok(update) => {
+            let line = match self.translate(at, id, binding)? {
+                Ok(line) => {
                     self.untellable.remove(&id);
-                    update
+                    line
                 }
                 Err(what) => {
                     if self.untellable.len() < REMEMBERED_MAX && self.untellable.insert(id) {
@@ -251,7 +288,7 @@ impl Updates {
             } else if merge::is_anothers(binding, self.writer) {
                 at.changed(id, Some(binding), Some(binding), actions);
             }
-            return Some((update, binding.clone()));
+            return Some((line, binding.clone()));
         }
     }
 
@@ -261,7 +298,7 @@ impl Updates {
         at: &Moment<'_>,
         id: ResourceId,
         binding: &Binding,
-    ) -> Option<Result<Update, translate::Untellable>> {
+    ) -> Option<Result<Line, Untellable>> {
         let layout = at.table.layout();
         if layout.relationship_of(id) != self.place(&layout) {
             return None;
@@ -287,8 +324,10 @@ impl Updates {
             role: self.role,
             dialect: self.dialect,
             is_reserved: layout.is_reserved(id),
+            takes_back: self.balance.takes_back(id, binding),
         };
-        Some(telling.update(id.ipv4(), binding))
+        let resource = layout.resource(id)?;
+        Some(telling.line(self.protocol, resource, binding))
     }
 
     /// Whether the end of a lease is left to the partner: a dhcpd primary in NORMAL refuses EXPIRED of a
@@ -317,11 +356,11 @@ impl Updates {
         if self.flight.owes() {
             return;
         }
-        if let Some(xid) = walk.xid {
-            actions.push(Word::UpdateDone.said(self.protocol, xid));
+        for xid in &walk.xids {
+            actions.push(Word::UpdateDone.said(self.protocol, *xid));
         }
         if walk.all {
-            self.owes_all &= walk.xid.is_none();
+            self.owes_all &= walk.xids.is_empty();
             self.wants_all = false;
         }
         if self.handover == Handover::Walks {
@@ -330,87 +369,19 @@ impl Updates {
         self.walk = None;
     }
 
-    /// BNDACK. Gives back what is refused in it, and why.
-    pub(in crate::failover) fn on_acknowledgement(
-        &mut self,
-        at: &Moment<'_>,
-        xid: u32,
-        acknowledgements: &[Acknowledgement],
-        actions: &mut Vec<Action>,
-    ) -> Vec<(Resource, Rejection)> {
-        let mut refused = Vec::new();
-        // Those that are taken for each address cost nothing while there is this one.
-        let _guard = at.table.pin();
-        for Acknowledgement { address, rejection } in acknowledgements {
-            let id = ResourceId::from(*address);
-            let Some(sent) = self.flight.answered(xid, id) else { continue };
-            self.counters.acknowledged += 1;
-            let mut is_stale = sent.is_stale;
-            match rejection {
-                // Something else was taken for it meanwhile, of which the partner may not know all.
-                _ if sent.is_forgotten => is_stale = true,
-                None => is_stale |= !self.agree(at, id, &sent, actions),
-                Some(rejection) => {
-                    self.counters.refused += 1;
-                    self.put_off(at.now, id);
-                    refused.push(((*address).into(), rejection.clone()));
-                }
-            }
-            if is_stale {
-                self.next_ready(Ready { id, again: false });
-            }
+    /// POOLREQ of a secondary that has come to NORMAL and told all that it had to tell.
+    fn ask_for_pools(&mut self, xids: &mut Xids, actions: &mut Vec<Action>) {
+        if self.wants_pools && self.ready.is_empty() && self.flight.messages() == 0 {
+            self.wants_pools = false;
+            actions.push(Word::PoolRequest.said(self.protocol, xids.next()));
         }
-        refused
     }
+}
 
-    /// The partner has taken what was sent. False if something else is to be told by now.
-    fn agree(
-        &mut self,
-        at: &Moment<'_>,
-        id: ResourceId,
-        sent: &Sent,
-        actions: &mut Vec<Action>,
-    ) -> bool {
-        let guard = at.table.pin();
-        let Some(mut seen) = at.table.seen(id, &guard) else { return true };
-        while let Some(before) = seen.binding() {
-            let is_as_sent = merge::tells_alike(&sent.binding, before);
-            let new = if is_as_sent {
-                let mut new = merge::agreed(at.now, self.writer, before, sent.potential);
-                if sent.cancels {
-                    merge::cancel(&mut new, at.now);
-                } else if is_cancelled(at, id, &new) {
-                    new.told = Told::Unsent;
-                }
-                new
-            } else if (before.status, sent.binding.status)
-                == (BindingStatus::Active, BindingStatus::Active)
-            {
-                // The same client's, renewed since; another's would have had to wait.
-                Binding {
-                    acked_potential: sent.potential,
-                    writer: Some(self.writer),
-                    ..before.clone()
-                }
-            } else {
-                return false;
-            };
-            if merge::lasts_alike(before, &new) {
-                return is_as_sent;
-            }
-            match at.table.replace(id, seen, new, &guard) {
-                Ok(now) => {
-                    at.changed(id, Some(before), now.binding(), actions);
-                    if let Some(now) = now.binding() {
-                        self.balance.on_change(id, before, now);
-                    }
-                    return is_as_sent;
-                }
-                Err(now) => seen = now,
-            }
-        }
-        true
-    }
+/// Whether what this is may go into that message, too.
+fn is_for(at: &Moment<'_>, draft: &Draft, id: ResourceId) -> bool {
+    let guard = at.table.pin();
+    draft.is_for(at.table.seen(id, &guard).and_then(|seen| seen.binding()))
 }
 
 /// Whether an available address is held as reserved for a client, and is not any more: the partner may

@@ -1,7 +1,8 @@
-//! Both servers heard the client in one second, and say different things of its lease: whose word holds.
+//! Both servers heard the client in one second, in DHCPv6 within five, and say different things of its
+//! lease: whose word holds.
 //!
 //! Departs from draft-12 §7.1.3, whose "later" neither word is: each server would refuse the other for
-//! good.
+//! good. By RFC 8156 §7.5.4 each would take the other's, which two that cross must not.
 
 use super::conflict::{Ours, Theirs};
 use crate::failover::Dialect;
@@ -9,7 +10,7 @@ use crate::lease::{Binding, Told};
 use crate::wire::Stamp;
 use crate::wire::failover::BindingStatus;
 
-/// Whether the partner's word is taken for `binding`, if both are of one second. `has_lost`: an update
+/// Whether the partner's word is taken for `binding`, where both are of one time. `has_lost`: an update
 /// of ours was on its way, and counts no more.
 pub(super) fn is_theirs(
     now: Stamp,
@@ -19,7 +20,7 @@ pub(super) fn is_theirs(
     has_lost: bool,
 ) -> bool {
     use BindingStatus::{Active, Released};
-    if theirs.cltt != Some(binding.cltt) || is_overtaken_release(now, ours.dialect, theirs) {
+    if is_overtaken_release(now, ours.dialect, theirs) {
         return false;
     }
     match (binding.status, theirs.status) {

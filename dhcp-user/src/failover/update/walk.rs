@@ -11,8 +11,8 @@ const STEP: usize = 1 << 10;
 /// A walk over the addresses of a relationship.
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Walk {
-    /// UPDREQ's or UPDREQALL's, for UPDDONE; `None` if nobody asked.
-    pub(super) xid: Option<u32>,
+    /// Of UPDREQs and UPDREQALLs, for an UPDDONE each; empty if nobody asked.
+    pub(super) xids: Vec<u32>,
     /// Everything, and not only what is not acknowledged.
     pub(super) all: bool,
     /// What is still to be walked.
@@ -26,8 +26,8 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    pub(super) fn new(xid: Option<u32>, all: bool, ranges: VecDeque<Range>) -> Self {
-        Self { xid, all, ranges, unsent: 0, is_closed: false, from: ResourceId::FIRST }
+    pub(super) fn new(xids: Vec<u32>, all: bool, ranges: VecDeque<Range>) -> Self {
+        Self { xids, all, ranges, unsent: 0, is_closed: false, from: ResourceId::FIRST }
     }
 
     /// Whether all addresses were looked at.

@@ -162,6 +162,21 @@ impl Resource {
     }
 }
 
+impl Answer {
+    /// What became of each lease: a refusal of all, or of its IA, is one of each in it (RFC 8156 §7.7).
+    pub fn outcomes(&self) -> impl Iterator<Item = (Resource, Option<&Refusal>)> {
+        let of_all = self.refusal.as_ref();
+        let (ias, bare) = match &self.of {
+            Answered::Client { ias, .. } => (&ias[..], None),
+            Answered::Prefix(lease) => (&[][..], Some(lease)),
+        };
+        let each = ias.iter().flat_map(|ia| ia.leases.iter().map(|it| (it, ia.refusal.as_ref())));
+        each.chain(bare.map(|lease| (lease, None))).map(move |(lease, of_ia)| {
+            (lease.resource, of_all.or(of_ia).or(lease.refusal.as_ref()))
+        })
+    }
+}
+
 impl Ia<Lease> {
     /// The same IA with an answer for each lease.
     #[must_use]

@@ -463,7 +463,7 @@ fn a_lease_that_is_recorded_once_more_was_there_before() {
     side.set(ip(0), known.clone());
     side.actions.clear();
     let same =
-        Update { request_options: super::super::client::request_options(&client(1)), ..same };
+        Update { request_options: super::super::translate::request_options(&client(1)), ..same };
     side.hear(7, &Message::BindingUpdate(vec![same]));
     let known = Binding { version: side.get(ip(0)).unwrap().version, ..known };
     let expected =

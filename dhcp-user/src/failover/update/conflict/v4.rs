@@ -1,61 +1,11 @@
-//! Whose word holds about an address: what of the partner's is taken, and what refused (draft-12
-//! §7.1.3).
+//! draft-12 figure 7.1.3-1, with what is departed from.
 
-use super::duel::{self, Outstanding};
-use super::{merge, tie};
+use super::{Ours, ROUNDING, Refusal, Rule, Theirs};
+use crate::failover::update::{merge, tie};
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, Client, Told};
+use crate::lease::{Binding, Told};
+use crate::wire::Stamp;
 use crate::wire::failover::{BindingStatus, Reject};
-use crate::wire::{Seconds, Stamp};
-
-/// By how much the partner's clock, corrected, may be ahead of ours: both count whole seconds.
-const ROUNDING: Seconds = Seconds(1);
-
-/// What the partner says of an address, its times corrected.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Theirs<'a> {
-    pub(super) status: BindingStatus,
-    /// client-last-transaction-time; `None` if none came.
-    pub(super) cltt: Option<Stamp>,
-    /// start-time-of-state.
-    pub(super) starts: Option<Stamp>,
-    /// lease-expiration-time; `None` if none came.
-    pub(super) expires: Option<Stamp>,
-    pub(super) client: Option<&'a Client>,
-    /// R.
-    pub(super) is_reserved_there: bool,
-    /// Whether our own configuration keeps the address for one client.
-    pub(super) is_reserved_here: bool,
-}
-
-/// What is known here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ours<'a> {
-    pub(super) role: Role,
-    /// What the partner takes, and how it decides.
-    pub(super) dialect: Dialect,
-    /// `None`: never used, so FREE.
-    pub(super) binding: Option<&'a Binding>,
-    /// An update of ours that the partner has not answered, and has no reason to take back.
-    pub(super) outstanding: Option<Outstanding>,
-}
-
-/// What may be asked before an update is taken; the numbers are the spec's (draft-12 figure
-/// 7.1.3-1).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Rule {
-    Accept,
-    /// (1): the partner has heard the client later.
-    HeardLater,
-    /// (2): our lease is over.
-    Over,
-    /// (3): the partner has heard the client since our address is what it is.
-    HeardSince,
-    /// (4): never, while the address is set aside.
-    Never,
-    /// (5): the same client, or we are the secondary.
-    SameClient,
-}
 
 /// Figure 7.1.3-1. Rows: own binding-status in the order of its numbers. Columns: received, in the
 /// same order.
@@ -74,27 +24,18 @@ const FIGURE: [[Rule; 7]; 7] = {
     ]
 };
 
-/// Whether what `theirs` says is taken, and else why not.
-///
-/// # Errors
-/// The reject-reason, and words.
-pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<(), Refusal> {
-    match (theirs.is_reserved_there, theirs.is_reserved_here, theirs.status) {
-        (true, false, BindingStatus::Backup) => {
-            return Err((Reject::NotReserved, "the address is not reserved here"));
-        }
-        // Its client is served here still, and the partner would give it to others. What the secondary
-        // gives up is the primary's, reserved or not.
-        (false, true, BindingStatus::Free) if ours.role == Role::Secondary => {
-            return Err((Reject::NotReserved, "the address is still reserved here"));
-        }
-        _ => {}
-    }
-    let has_lost = duel::is_lost(ours, theirs)?;
-    let status = ours.binding.map_or(BindingStatus::Free, |binding| binding.status);
+/// What the figure says of `theirs` where we have `binding`. `has_lost`: an update of ours was on its
+/// way, and counts no more.
+pub(super) fn judge(
+    now: Stamp,
+    ours: Ours<'_>,
+    theirs: Theirs<'_>,
+    binding: &Binding,
+    has_lost: bool,
+) -> Result<(), Refusal> {
+    let status = binding.status;
     let heard_after =
         |known: Stamp| theirs.cltt.is_some_and(|cltt| known == Stamp::ZERO || cltt > known);
-    let Some(binding) = ours.binding else { return Ok(()) };
     match FIGURE[status as usize - 1][theirs.status as usize - 1] {
         Rule::Accept => Ok(()),
         // Whoever loses a duel gives way, or both would keep what they have for good. Not about a
@@ -107,7 +48,12 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
             Ok(())
         }
         Rule::HeardLater if heard_after(binding.cltt) => Ok(()),
-        Rule::HeardLater if tie::is_theirs(now, ours, binding, theirs, has_lost) => Ok(()),
+        Rule::HeardLater
+            if theirs.cltt == Some(binding.cltt)
+                && tie::is_theirs(now, ours, binding, theirs, has_lost) =>
+        {
+            Ok(())
+        }
         // Both answered one request, at not quite the same time, and theirs ends later: the partner
         // refuses to end it, and nobody else has had the address since.
         Rule::HeardLater
@@ -158,13 +104,14 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
     }
 }
 
-/// Why an update is refused, the words for the partner's log.
-pub(super) type Refusal = (Reject, &'static str);
-
 #[cfg(test)]
 mod tests {
+    use super::super::judge;
     use super::*;
-    use crate::lease::{ClientKey, ItemKind};
+    use crate::config::model::Protocol;
+    use crate::failover::update::duel::Outstanding;
+    use crate::lease::{Client, ClientKey, ItemKind};
+    use crate::wire::Seconds;
 
     const NOW: Stamp = Stamp(1_000);
 
@@ -211,6 +158,7 @@ mod tests {
 
         fn judge(&self, status: BindingStatus) -> Option<Reject> {
             let ours = Ours {
+                protocol: Protocol::Dhcpv4,
                 role: self.role,
                 dialect: self.dialect,
                 binding: self.ours.as_ref(),

@@ -34,7 +34,7 @@ const PLAIN: [(u8, ItemKind); 5] = [
 ];
 
 /// Everything of `client` that has no option of its own in a BNDUPD.
-pub(super) fn request_options(client: &Client) -> Option<Box<[u8]>> {
+pub(in crate::failover::update) fn request_options(client: &Client) -> Option<Box<[u8]>> {
     let mut options = Vec::new();
     let named_by = client.key().kind;
     if Some(named_by) != usual_identity(client) {

@@ -1,42 +1,15 @@
-//! A binding as the partner is told it, and what the partner tells in our terms (draft-12 §7.1.1,
-//! Table 7.1-1; spec §2.3).
+//! What a BNDUPD of draft-12 says of an address, and what one means (draft-12 §7.1.1, Table 7.1-1; spec
+//! §2.3).
 
 use std::net::Ipv4Addr;
 
-use super::client;
+use super::{Received, Telling, Untellable, potential, v4_client};
 use crate::config::model::IdentityBy;
 use crate::failover::skew::Skew;
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Client, ItemKind};
-use crate::wire::failover::{BindingStatus, IpFlags, Update};
+use crate::wire::failover::{BindingStatus, Update};
 use crate::wire::{HardwareAddress, Stamp};
-
-/// Why a binding cannot be told; in words.
-pub(super) type Untellable = &'static str;
-
-/// How it is told.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Telling {
-    pub(super) now: Stamp,
-    pub(super) role: Role,
-    pub(super) dialect: Dialect,
-    /// Whether our configuration keeps the address for one client.
-    pub(super) is_reserved: bool,
-}
-
-/// What the partner says of one address, in our clock's time.
-#[derive(Clone, Debug)]
-pub(super) struct Received {
-    /// How the partner means it.
-    pub(super) dialect: Dialect,
-    pub(super) status: BindingStatus,
-    pub(super) flags: IpFlags,
-    pub(super) client: Option<Client>,
-    pub(super) expires: Option<Stamp>,
-    pub(super) potential: Option<Stamp>,
-    pub(super) starts: Option<Stamp>,
-    pub(super) cltt: Option<Stamp>,
-}
 
 impl Telling {
     /// The binding as the partner is told.
@@ -120,21 +93,14 @@ impl Telling {
         // that lost its storage is to find the same client. And from §7.1.1: what finds no room in a
         // message is left out.
         if self.dialect == Dialect::Tandem {
-            update.request_options = client::request_options(client);
+            update.request_options = v4_client::request_options(client);
         }
     }
 }
 
-/// potential-expiration-time that is told of a lease: what was set with it, and never less than what
-/// either has agreed to already, as the lease may be renewed up to that (draft-12 §5.2.1).
-fn potential(binding: &Binding) -> Stamp {
-    let agreed = binding.acked_potential.max(binding.received_potential);
-    binding.sent_potential.max(agreed).max(binding.expires)
-}
-
 impl Received {
     /// What `update` says, where `known` had the address last.
-    pub(super) fn of(
+    pub(in crate::failover::update) fn of(
         now: Stamp,
         update: &Update,
         dialect: Dialect,
@@ -147,13 +113,14 @@ impl Received {
             dialect,
             status: update.status,
             flags: update.flags,
-            client: client::client_of(update, dialect, identity, known)
+            client: v4_client::client_of(update, dialect, identity, known)
                 .filter(|_| update.status != BindingStatus::Abandoned),
             expires: correct(update.expires),
             potential: correct(update.potential),
             starts: correct(update.starts),
             // 0 is none: dhcpd leaves it out, and nobody was heard in 1970.
             cltt: correct(update.cltt).filter(|cltt| *cltt != Stamp::ZERO),
+            agreed: None,
         };
         if (dialect, update.status) == (Dialect::Dhcpd, BindingStatus::Released) {
             // dhcpd does not take a DHCPRELEASE for contact with the client, and knows no contact at
@@ -168,7 +135,7 @@ impl Received {
     }
 
     /// What must be there and is not (draft-12 Table 7.1-1).
-    pub(super) fn lacks(&self, update: &Update) -> Option<&'static str> {
+    pub(in crate::failover::update) fn lacks(&self, update: &Update) -> Option<&'static str> {
         use BindingStatus::{Active, Expired, Released};
         let needs_client = matches!(self.status, Active | Expired | Released);
         if needs_client && (update.hardware.is_none() || self.client.is_none()) {
@@ -183,12 +150,19 @@ impl Received {
 mod tests {
     use super::*;
     use crate::lease::ClientKey;
+    use crate::wire::failover::IpFlags;
 
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 109);
     const MAC: &[u8] = b"\x01\x02\x00\x00\x00\x01\x01";
 
     fn telling(dialect: Dialect) -> Telling {
-        Telling { now: Stamp(1_000), role: Role::Primary, dialect, is_reserved: false }
+        Telling {
+            now: Stamp(1_000),
+            role: Role::Primary,
+            dialect,
+            is_reserved: false,
+            takes_back: false,
+        }
     }
 
     fn client() -> Client {

@@ -103,7 +103,7 @@ impl Server {
         self.now = Stamp(self.now.0 + 1);
         let mut reply = [0xa5; 1_472];
         let Self { service, table, limits, views, work, now } = self;
-        let world = World { now: *now, service, table, limits, views };
+        let world = World { now: *now, service: *service, table, limits, views };
         let mut answer = world.answer(arrival, request, work, &mut reply);
         check_changes(table, work);
         let mut outcomes = [ProbeOutcome::InUse, ProbeOutcome::Free].into_iter();

@@ -26,7 +26,7 @@ impl Check {
             "{}: right ({} interfaces, {subnets} subnets, {} reservations, {} partners)\n",
             self.config.display(),
             config.interfaces.len(),
-            config.reservations.len(),
+            config.reservations.len() + config.reservations6.len(),
             config.failover.len(),
         );
         for note in notes(&config) {
@@ -39,8 +39,10 @@ impl Check {
 /// What is right and yet worth a thought.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
-    if !config.networks6.is_empty() {
-        notes.push("DHCPv6 is not served by this version: `tandem serve` refuses it".to_owned());
+    let mut subnets = config.networks6.iter().flat_map(|network| &network.subnets);
+    if subnets.any(|subnet| subnet.failover.is_some()) {
+        let note = "DHCPv6 is not served with a partner by this version: `tandem serve` refuses it";
+        notes.push(note.to_owned());
     }
     for it in &config.failover {
         if it.secret.is_none() && it.tls.is_none() {
@@ -96,7 +98,11 @@ mod tests {
         let pair = "[[failover]]\nname = \"a\"\nrole = \"primary\"\nlocal = \"192.0.2.1\"\n\
                     peer = \"192.0.2.2\"\nsubnets = [\"10.0.0.0/8\"]\n";
         assert_eq!(noted(""), [""; 0]);
-        assert_eq!(noted("[[subnet6]]\nsubnet = \"2001:db8::/32\"\n").len(), 1);
+        let ipv6 = "[[subnet6]]\nsubnet = \"2001:db8::/32\"\npools = [\"2001:db8::/64\"]\n";
+        assert_eq!(noted(ipv6), [""; 0]);
+        let pair6 = "[[failover]]\nname = \"b\"\nrole = \"primary\"\nlocal = \"2001:db8::1\"\n\
+                     peer = \"2001:db8::2\"\nsubnets = [\"2001:db8::/32\"]\ninsecure = true\n";
+        assert!(noted(&format!("{ipv6}{pair6}"))[0].contains("DHCPv6"));
         let notes = noted(&format!("{pair}safe-period = \"1d\"\n"));
         assert_eq!(notes.len(), 3, "{notes:?}");
         assert!(notes[0].contains("192.0.2.2") && notes[2].contains("bootp"), "{notes:?}");

@@ -1,13 +1,12 @@
 //! `tandem leases`: who has which address.
 
 use std::io::{self, BufWriter, Write};
-use std::net::Ipv4Addr;
 
 use serde_json::Value;
 
 use super::{Failure, locate::Locate};
 use crate::control::ClientError;
-use crate::control::filter::{Filter, Subnet};
+use crate::control::filter::{Filter, Subnet, Wanted};
 use crate::control::leases::LeaseState;
 
 /// Arguments of `tandem leases`.
@@ -15,14 +14,14 @@ use crate::control::leases::LeaseState;
 pub(super) struct LeasesCommand {
     #[command(flatten)]
     server: Locate,
-    /// Only this address
+    /// Only this address, or delegated prefix
     #[arg(long)]
-    address: Option<Ipv4Addr>,
-    /// Only this client: its identifier or hardware address in hex, its host name, circuit-id or
-    /// remote-id
+    address: Option<Wanted>,
+    /// Only this client: its identifier, DUID or hardware address in hex, its host name, circuit-id,
+    /// remote-id or interface-id
     #[arg(long)]
     client: Option<String>,
-    /// Only addresses in this prefix, such as 10.0.0.0/8
+    /// Only addresses and prefixes in this prefix, such as 10.0.0.0/8 or 2001:db8::/32
     #[arg(long, value_name = "PREFIX")]
     subnet: Option<Subnet>,
     /// Only leases in this state
@@ -95,12 +94,12 @@ impl<W: Write> Table<W> {
         }
         let text = |key: &str| lease[key].as_str().unwrap_or("-");
         let infinite = lease["infinite"].as_bool() == Some(true);
-        let client = ["host-name", "client-id", "circuit-id", "remote-id"];
+        let client = ["host-name", "fqdn", "client-id", "duid", "circuit-id", "remote-id"];
         let client = client.into_iter().find_map(|key| lease[key].as_str()).unwrap_or("-");
         writeln!(
             self.out,
             "{:15}  {:9}  {:20}  {:17}  {}",
-            text("address"),
+            lease["prefix"].as_str().unwrap_or(text("address")),
             text("state"),
             match text("expires") {
                 _ if infinite => "never",
@@ -123,6 +122,7 @@ mod tests {
             "\"hw-address\":\"02:00:00:00:00:01\",\"host-name\":\"a\\u001bb\"}\n",
             "{\"address\":\"10.0.0.2\",\"state\":\"abandoned\",\"infinite\":true}\n",
             "{\"address\":\"10.0.0.3\",\"state\":\"backup\",\"expires\":null}\n",
+            "{\"prefix\":\"2001:db8::/56\",\"state\":\"free\",\"duid\":\"00:04:09\",\"iaid\":1}\n",
         );
         for cut in 1..lines.len() {
             let mut out = Vec::new();
@@ -131,10 +131,12 @@ mod tests {
                 table.take(piece).unwrap();
             }
             let text = String::from_utf8(out).unwrap();
-            assert_eq!(text.lines().count(), 4, "{text}");
+            assert_eq!(text.lines().count(), 5, "{text}");
             assert!(text.contains("10.0.0.1         active     2026-01-01T00:00:00Z  02:00:00"));
             assert!(text.contains("10.0.0.2         abandoned  never"));
             assert!(text.contains("10.0.0.3         backup     -"), "{text}");
+            assert!(text.contains("2001:db8::/56    free       -"), "{text}");
+            assert!(text.contains("00:04:09"), "{text}");
             assert!(!text.contains('\u{1b}'), "a client must not write to the terminal");
         }
     }

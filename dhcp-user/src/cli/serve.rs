@@ -1,7 +1,7 @@
 //! `tandem serve`: puts the floors together, answers clients, and takes everything down again.
 //!
 //! ```text
-//! configuration → journal (locked, recovered into the tables) → failover endpoints → limits → services
+//! configuration → journal (locked, recovered into the tables) → failover endpoints → DUID → limits → services
 //!   → control socket → commit thread → data plane → failover thread → maintenance thread
 //!   → control thread → ready
 //! ```
@@ -31,11 +31,12 @@ use crate::control::maintenance::Maintenance;
 use crate::control::partners::{self, Parts, Prepared, Running};
 use crate::control::runtime::{Control, bind_metrics};
 use crate::control::socket::{ControlSocket, Openness};
-use crate::control::{Instance, Loaded, LogFormat, Partners, clock, logging};
+use crate::control::{Instance, Loaded, LogFormat, Partners, clock, logging, server_duid};
 use crate::dataplane::{self, Counters, InterfaceMode, Latencies};
 use crate::journal::{Appender, Committer, Health, Journal};
 use crate::lease::{Layouts, Limits, Tables, WriterId};
 use crate::server::{DropReason, Services};
+use crate::wire::dhcpv6::Duid;
 
 /// Notes by name, as the journal found them.
 type Notes = BTreeMap<String, Vec<u8>>;
@@ -76,7 +77,8 @@ impl Serve {
 
         let addresses = dataplane::addresses(&config)
             .map_err(|error| because("addresses of the interfaces", &error))?;
-        let services = Services::new(&config, &tables, None, &addresses);
+        let duid = server_duid(&config)?;
+        let services = Services::new(&config, &tables, duid, &addresses);
         let limits = Arc::new(Limits::new());
         if !config.limits.is_empty() {
             services.count_all(&limits, &tables);
@@ -111,6 +113,7 @@ impl Serve {
             file: self.config,
             started: now,
             tables,
+            duid,
             limits,
             services,
             counters,
@@ -177,6 +180,19 @@ fn recover(config: &Config) -> Result<(Journal, Arc<Tables>, Notes), Failure> {
     }
     info!(snapshot = found.from_snapshot, records = found.from_segments, "bindings recovered");
     Ok((journal, tables, found.notes))
+}
+
+/// Who the server is to clients of DHCPv6, where that is served.
+fn server_duid(config: &Config) -> Result<Option<Duid>, Failure> {
+    if config.networks6.is_empty() {
+        return Ok(None);
+    }
+    let hardware = dataplane::hardware(config)
+        .map_err(|error| because("hardware addresses of the interfaces", &error))?;
+    let by = &config.dhcpv6.duid;
+    server_duid::load_or_make(&config.state_dir, by, hardware, clock::now())
+        .map(Some)
+        .map_err(|error| because("the server's DUID", &error))
 }
 
 /// Begins to talk to partners.

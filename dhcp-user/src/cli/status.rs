@@ -58,6 +58,9 @@ impl fmt::Display for Report<'_> {
             0 => writeln!(f)?,
             refused => writeln!(f, "; {refused} reloads were refused since the start")?,
         }
+        if let Some(duid) = &status.server_duid {
+            writeln!(f, "DHCPv6 server {duid}")?;
+        }
         for it in &status.failover {
             let partner = it.partner_state.as_deref().unwrap_or("unknown");
             let heard = if it.is_linked() { "" } else { ", NOT HEARD" };

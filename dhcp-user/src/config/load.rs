@@ -67,16 +67,18 @@ impl Config {
     /// The same for a server that is to serve it: what this version cannot serve is a mistake.
     ///
     /// # Errors
-    /// As [`load`](Self::load), and that there is something in it for DHCPv6.
+    /// As [`load`](Self::load), and that a relationship has subnets of DHCPv6.
     pub fn load_to_serve(path: &Path) -> Result<Self, Mistakes> {
         let config = Self::load(path)?;
-        if config.networks6.is_empty() {
+        let mut subnets = config.networks6.iter().flat_map(|network| &network.subnets);
+        if subnets.all(|subnet| subnet.failover.is_none()) {
             return Ok(config);
         }
         let notes = Notebook::default();
         let (_, whole) = notes.add_file(path, String::new());
-        let help = "take out its [[subnet6]], and what refers to them; `tandem check` takes them";
-        notes.file_mistake(whole, "DHCPv6 is not served by this version", help);
+        let help = "take its subnets of DHCPv6 out of [[failover]]; `tandem check` takes them";
+        let message = "DHCPv6 is not served with a partner by this version";
+        notes.file_mistake(whole, message, help);
         Err(notes.into_mistakes())
     }
 

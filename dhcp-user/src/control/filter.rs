@@ -1,34 +1,35 @@
 //! Which leases are asked for.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 use super::escape::escaped;
 use super::leases::LeaseState;
 use crate::config::model::Prefix;
-use crate::lease::{Binding, ItemKind};
-use crate::wire::Stamp;
+use crate::lease::{Binding, ItemKind, Resource, ResourceId, Table, Tables};
+use crate::wire::dhcpv6::Duid;
+use crate::wire::{Ipv6Prefix, Stamp};
 
 /// Which leases to show: those that every part that is there agrees with. Travels as the query
 /// string of `/leases`.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Filter {
-    /// This address alone.
-    pub address: Option<Ipv4Addr>,
+    /// This address or prefix alone.
+    pub address: Option<Wanted>,
     /// What the client is known by; see [`ClientPattern`].
     pub client: Option<ClientPattern>,
-    /// Addresses in this prefix, such as `10.0.0.0/8`.
+    /// What lies in this prefix, such as `10.0.0.0/8` or `2001:db8::/32`.
     pub subnet: Option<Subnet>,
     /// Leases in this state.
     pub state: Option<LeaseState>,
-    /// Nothing below this address: where an earlier listing was cut short.
-    pub from: Option<Ipv4Addr>,
+    /// Nothing ahead of this: where an earlier listing was cut short.
+    pub from: Option<Wanted>,
 }
 
-/// Text that names a client: its client identifier or hardware address in hex, with or without
-/// separators; its host name; its circuit-id or remote-id, in hex or as text.
+/// Text that names a client: its client identifier, DUID or hardware address in hex, with or without
+/// separators; its host name; its circuit-id, remote-id or interface-id, in hex or as text.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(from = "String", into = "String")]
 pub struct ClientPattern {
@@ -36,39 +37,81 @@ pub struct ClientPattern {
     octets: Option<Vec<u8>>,
 }
 
-/// An IPv4 prefix as people write it.
+/// An address, or a delegated prefix, as people write it.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Subnet(pub Prefix);
+pub struct Wanted(pub Resource);
+
+/// A prefix of either family as people write it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Subnet {
+    /// Of IPv4.
+    Ipv4(Prefix),
+    /// Of IPv6.
+    Ipv6(Ipv6Prefix),
+}
+
+/// What of one table must be walked through.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Stretch {
+    /// Which of [`Tables::both`].
+    pub(super) table: usize,
+    pub(super) first: ResourceId,
+    pub(super) last: ResourceId,
+}
 
 impl Filter {
     /// Whether the lease is one of those asked for.
     #[must_use]
-    pub fn takes(&self, now: Stamp, address: Ipv4Addr, binding: &Binding) -> bool {
+    pub fn takes(&self, now: Stamp, resource: Resource, binding: &Binding) -> bool {
         let state = LeaseState::of(now, binding);
         // Half of a pair's pool is BACKUP and was never anybody's: no lease, unless it is asked for.
         let is_lease = binding.client.is_some() || !binding.is_available();
         (is_lease || self.state.is_some() || self.address.is_some())
-            && self.address.is_none_or(|wanted| wanted == address)
-            && self.subnet.is_none_or(|subnet| subnet.0.contains(address))
+            && self.address.is_none_or(|wanted| wanted.0 == resource)
+            && self.subnet.is_none_or(|subnet| subnet.holds(resource))
             && self.state.is_none_or(|wanted| wanted == state)
             && self.client.as_ref().is_none_or(|client| client.names(binding))
     }
 
-    /// The first address that can be shown, and the last.
-    #[must_use]
-    pub fn range(&self) -> (Ipv4Addr, Ipv4Addr) {
-        let mut first = self.from.unwrap_or(Ipv4Addr::UNSPECIFIED);
-        let mut last = Ipv4Addr::BROADCAST;
-        if let Some(Subnet(prefix)) = self.subnet {
-            first = first.max(prefix.address);
-            last = last.min(prefix.last());
+    /// Where what can be shown stands, in order. Of IPv6, numbers have nothing to do with subnets.
+    pub(super) fn stretches(&self, tables: &Tables) -> Vec<Stretch> {
+        let numbers = |table: &Table, resource| {
+            let is_there = std::ptr::eq(tables.of(resource), table);
+            is_there.then(|| table.find(resource)).flatten()
+        };
+        let mut stretches = Vec::new();
+        for (index, table) in tables.both().into_iter().enumerate() {
+            let is_ipv4 = index == 0;
+            let (mut first, mut last) = (ResourceId::FIRST, ResourceId::LAST);
+            match self.from {
+                Some(Wanted(from)) if std::ptr::eq(tables.of(from), table) => {
+                    first = table.find(from).unwrap_or(first);
+                }
+                // It stands in the other table: this one is over, or comes whole.
+                Some(Wanted(from)) if is_ipv4 && from.ipv4().is_none() => continue,
+                _ => {}
+            }
+            match self.subnet {
+                Some(Subnet::Ipv4(prefix)) if is_ipv4 => {
+                    first = first.max(prefix.first().into());
+                    last = last.min(prefix.last().into());
+                }
+                Some(Subnet::Ipv6(_)) if !is_ipv4 => {}
+                Some(_) => continue,
+                None => {}
+            }
+            if let Some(Wanted(wanted)) = self.address {
+                let Some(number) = numbers(table, wanted) else { continue };
+                first = first.max(number);
+                last = last.min(number);
+            }
+            if first <= last {
+                stretches.push(Stretch { table: index, first, last });
+            }
         }
-        if let Some(address) = self.address {
-            first = first.max(address);
-            last = last.min(address);
-        }
-        (first, last)
+        stretches
     }
 
     /// As the query string of a request.
@@ -82,11 +125,11 @@ impl Filter {
             query.push('=');
             query.push_str(&escaped(&value));
         };
-        put("address", self.address.map(|address| address.to_string()));
+        put("address", self.address.map(String::from));
         put("client", self.client.clone().map(String::from));
         put("subnet", self.subnet.map(String::from));
         put("state", self.state.map(|state| state.name().to_owned()));
-        put("from", self.from.map(|address| address.to_string()));
+        put("from", self.from.map(String::from));
         query
     }
 }
@@ -98,8 +141,14 @@ impl ClientPattern {
             ItemKind::Identifier => self.is_hex_of(data),
             // The first octet is `htype`, which nobody writes.
             ItemKind::Hardware => data.get(1..).is_some_and(|octets| self.is_hex_of(octets)),
+            // The IAID is in front, which nobody writes.
+            ItemKind::IaAddresses | ItemKind::IaPrefixes => {
+                let Some(duid) = data.get(4..) else { return false };
+                let hardware = Duid::new(duid).and_then(|duid| duid.hardware());
+                self.is_hex_of(duid) || hardware.is_some_and(|it| self.is_hex_of(it.octets()))
+            }
             ItemKind::HostName => self.text.as_bytes().eq_ignore_ascii_case(data),
-            ItemKind::CircuitId | ItemKind::RemoteId => {
+            ItemKind::CircuitId | ItemKind::RemoteId | ItemKind::InterfaceId => {
                 self.is_hex_of(data) || self.text.as_bytes() == data
             }
             _ => false,
@@ -134,11 +183,60 @@ impl std::str::FromStr for Subnet {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no subnet: write one like 10.0.0.0/8");
+        let wrong = || format!("{text:?} is no subnet: write one like 10.0.0.0/8 or 2001:db8::/32");
         let (address, len) = text.split_once('/').ok_or_else(wrong)?;
-        let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;
-        let len: u8 = len.parse().ok().filter(|&len| len <= 32).ok_or_else(wrong)?;
-        Ok(Self(Prefix::containing(address, len)))
+        let len: u8 = len.parse().map_err(|_| wrong())?;
+        match address.parse().map_err(|_| wrong())? {
+            IpAddr::V4(address) if len <= 32 => Ok(Self::Ipv4(Prefix::containing(address, len))),
+            IpAddr::V6(address) if len <= 128 => {
+                Ok(Self::Ipv6(Ipv6Prefix::containing(address, len)))
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Subnet {
+    fn holds(self, resource: Resource) -> bool {
+        match (self, resource) {
+            (Self::Ipv4(subnet), Resource::Ipv4(address)) => subnet.contains(address),
+            (Self::Ipv6(subnet), Resource::Ipv6(address)) => subnet.contains(address),
+            (Self::Ipv6(subnet), Resource::Prefix(prefix)) => subnet.covers(prefix),
+            _ => false,
+        }
+    }
+}
+
+impl std::str::FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!("{text:?} is no address: write one like 10.0.0.1 or 2001:db8::1, or a prefix")
+        };
+        if let Some((address, len)) = text.split_once('/') {
+            let address: Ipv6Addr = address.parse().map_err(|_| wrong())?;
+            let prefix = len.parse().ok().and_then(|len| Ipv6Prefix::new(address, len));
+            return prefix.map(|prefix| Self(prefix.into())).ok_or_else(wrong);
+        }
+        match text.parse().map_err(|_| wrong())? {
+            IpAddr::V4(address) => Ok(Self(address.into())),
+            IpAddr::V6(address) => Ok(Self(address.into())),
+        }
+    }
+}
+
+impl TryFrom<String> for Wanted {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Wanted> for String {
+    fn from(Wanted(resource): Wanted) -> Self {
+        resource.to_string()
     }
 }
 
@@ -151,16 +249,22 @@ impl TryFrom<String> for Subnet {
 }
 
 impl From<Subnet> for String {
-    fn from(Subnet(prefix): Subnet) -> Self {
-        format!("{}/{}", prefix.address, prefix.len)
+    fn from(subnet: Subnet) -> Self {
+        match subnet {
+            Subnet::Ipv4(prefix) => prefix.to_string(),
+            Subnet::Ipv6(prefix) => prefix.to_string(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::super::leases::tests::{ADDRESS, NOW, leased};
     use super::*;
-    use crate::lease::{Client, ClientKey};
+    use crate::config::Config;
+    use crate::lease::{Client, ClientKey, Layouts};
 
     fn by_client(text: &str) -> Filter {
         Filter { client: Some(text.to_owned().into()), ..Filter::default() }
@@ -171,17 +275,17 @@ mod tests {
         let names =
             ["01:02:ab", "0102AB", "02-00-00-00-00-1f", "0200.0000.001f", "port-7", "706f72742d37"];
         for name in names {
-            assert!(by_client(name).takes(NOW, ADDRESS, &leased()), "{name}");
+            assert!(by_client(name).takes(NOW, ADDRESS.into(), &leased()), "{name}");
         }
         let mut named = leased();
         let identity = ClientKey { kind: ItemKind::Hardware, octets: &[1, 2, 3, 4, 5, 6, 7] };
         named.client = Some(Client::builder(identity).with(ItemKind::HostName, b"Kiosk").build());
-        assert!(by_client("kiosk").takes(NOW, ADDRESS, &named));
+        assert!(by_client("kiosk").takes(NOW, ADDRESS.into(), &named));
         for name in ["", "01:02", "01:02:a", "port", "10.0.0.1", "0a000001"] {
-            assert!(!by_client(name).takes(NOW, ADDRESS, &leased()), "{name}");
+            assert!(!by_client(name).takes(NOW, ADDRESS.into(), &leased()), "{name}");
         }
         let nobody = Binding { client: None, ..leased() };
-        assert!(!by_client("0102ab").takes(NOW, ADDRESS, &nobody));
+        assert!(!by_client("0102ab").takes(NOW, ADDRESS.into(), &nobody));
     }
 
     #[test]
@@ -192,32 +296,82 @@ mod tests {
             state: Some(LeaseState::Active),
             ..Filter::default()
         };
-        assert!(both.takes(NOW, ADDRESS, &leased()));
+        assert!(both.takes(NOW, ADDRESS.into(), &leased()));
         assert!(!Filter { subnet: subnet("10.2.0.0/16"), ..both.clone() }.takes(
             NOW,
-            ADDRESS,
+            ADDRESS.into(),
             &leased()
         ));
-        assert!(!Filter { state: Some(LeaseState::Free), ..both }.takes(NOW, ADDRESS, &leased()));
+        assert!(!Filter { state: Some(LeaseState::Free), ..both }.takes(
+            NOW,
+            ADDRESS.into(),
+            &leased()
+        ));
+    }
+
+    fn tables() -> Tables {
+        let read = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let text = "[[subnet4]]\nsubnet = \"10.0.0.0/8\"\n[[subnet6]]\nsubnet = \"2001:db8::/64\"\n\
+                    pools = [\"2001:db8::1000-2001:db8::1fff\"]\n";
+        let config = Config::parse(text, std::path::Path::new("test.toml"), &read).unwrap();
+        Tables::new(Layouts::of(&config).unwrap())
+    }
+
+    fn wanted(text: &str) -> Option<Wanted> {
+        Some(text.parse().unwrap())
     }
 
     #[test]
-    fn only_the_addresses_that_can_agree_are_walked() {
+    fn only_what_can_agree_is_walked_through() {
+        let tables = tables();
+        let all = |table| Stretch { table, first: ResourceId::FIRST, last: ResourceId::LAST };
+        assert_eq!(Filter::default().stretches(&tables), [all(0), all(1)]);
         let filter = Filter {
             subnet: Some("10.1.2.3/16".parse().unwrap()),
-            from: Some(Ipv4Addr::new(10, 1, 4, 0)),
+            from: wanted("10.1.4.0"),
             ..Filter::default()
         };
-        assert_eq!(filter.range(), ([10, 1, 4, 0].into(), [10, 1, 255, 255].into()));
-        let (first, last) = Filter { address: Some([10, 9, 0, 0].into()), ..filter }.range();
-        assert!(first > last, "an address outside the subnet leaves nothing to walk");
-        assert_eq!(Filter::default().range(), (Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST));
+        let id = |a, b, c, d| ResourceId::of(Ipv4Addr::new(a, b, c, d));
+        let stretch = Stretch { table: 0, first: id(10, 1, 4, 0), last: id(10, 1, 255, 255) };
+        assert_eq!(filter.stretches(&tables), [stretch]);
+        let outside = Filter { address: wanted("10.9.0.0"), ..filter };
+        assert_eq!(outside.stretches(&tables), [], "nothing is both");
+
+        let ipv6 = Filter { subnet: Some("2001:db8::/32".parse().unwrap()), ..Filter::default() };
+        assert_eq!(ipv6.stretches(&tables), [all(1)]);
+        let one = Filter { address: wanted("2001:db8::1234"), ..Filter::default() };
+        let number = tables.ipv6.find(wanted("2001:db8::1234").unwrap().0).unwrap();
+        assert_eq!(one.stretches(&tables), [Stretch { table: 1, first: number, last: number }]);
+        let unknown = Filter { address: wanted("2001:db8:9::/56"), ..Filter::default() };
+        assert_eq!(unknown.stretches(&tables), [], "nobody ever had it");
+        let rest = Filter { from: wanted("2001:db8::1234"), ..Filter::default() };
+        assert_eq!(rest.stretches(&tables), [Stretch { first: number, ..all(1) }]);
+    }
+
+    #[test]
+    fn a_client_of_dhcpv6_is_found_by_its_duid_and_what_that_was_made_of() {
+        let octets = [&[0, 0, 0, 1][..], &[0, 3, 0, 1, 2, 0, 0, 0, 0, 9]].concat();
+        let identity = ClientKey { kind: ItemKind::IaPrefixes, octets: &octets };
+        let client = Client::builder(identity).with(ItemKind::InterfaceId, b"port 3").build();
+        let binding = Binding { client: Some(client), ..leased() };
+        let Wanted(resource) = wanted("2001:db8:0:100::/56").unwrap();
+        for name in ["00:03:00:01:02:00:00:00:00:09", "02:00:00:00:00:09", "port 3"] {
+            assert!(by_client(name).takes(NOW, resource, &binding), "{name}");
+        }
+        for name in ["00:00:00:01", "00:03:00:01:02", "02:00:00:00:00:08"] {
+            assert!(!by_client(name).takes(NOW, resource, &binding), "{name}");
+        }
+        let within = |text: &str| {
+            let subnet = Some(text.parse().unwrap());
+            Filter { subnet, ..Filter::default() }.takes(NOW, resource, &binding)
+        };
+        assert!(within("2001:db8::/32") && !within("2001:db8:0:100::/64") && !within("10.0.0.0/8"));
     }
 
     #[test]
     fn a_query_string_carries_what_people_type() {
         let filter = Filter {
-            address: Some(ADDRESS),
+            address: wanted("10.1.0.7"),
             client: Some("a&b=c d/ü".to_owned().into()),
             subnet: Some("10.0.0.0/8".parse().unwrap()),
             state: Some(LeaseState::Offered),
@@ -233,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_subnet_that_is_none_is_refused_in_words() {
-        for text in ["10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/"] {
+        for text in ["10.0.0.0", "10.0.0.0/33", "x/8", "10.0.0.0/", "2001:db8::/129"] {
             assert!(text.parse::<Subnet>().unwrap_err().contains("10.0.0.0/8"), "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! A running server as the control thread sees it: the parts it reads, and the configuration in
 //! force.
 
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,13 +18,15 @@ use super::relationship::Relationship;
 use super::status::{
     Configuration, Interface, Journal, Latencies, Latency, Limit, Packets, Pool, Status,
 };
+use crate::config::model::Protocol;
 use crate::config::{Config, model};
 use crate::dataplane::{self, Count, Counters, InterfaceMode, Percentiles, Running};
 use crate::failover;
 use crate::journal::{Health, SharedHealth, Usage};
-use crate::lease::{Limits, PoolId, SharedViews, Tables};
+use crate::lease::{Limits, PoolCounts, PoolId, SharedViews, Tables};
 use crate::server::{DropReason, Services};
-use crate::wire::Stamp;
+use crate::wire::dhcpv6::Duid;
+use crate::wire::{Ipv6Prefix, Stamp};
 
 /// What the server is made of, shared between its threads.
 pub struct Instance {
@@ -33,6 +36,8 @@ pub struct Instance {
     pub started: Stamp,
     /// Every lease.
     pub tables: Arc<Tables>,
+    /// Who the server is to clients of DHCPv6, where that is served.
+    pub duid: Option<Duid>,
     /// Leases of each subscriber.
     pub limits: Arc<Limits>,
     /// What workers answer by; a reload replaces it.
@@ -128,6 +133,7 @@ impl Instance {
             started: rfc3339(self.started),
             uptime_s: u64::from(now.since(self.started).0),
             serving: self.health.is_good(),
+            server_duid: self.duid.as_ref().map(Duid::to_string),
             configuration: Configuration {
                 file: self.file.display().to_string(),
                 loaded: rfc3339(loaded.at),
@@ -174,8 +180,10 @@ impl Instance {
             group.insert(what.to_owned(), self.counters.get(count));
         }
         for reason in DropReason::ALL {
-            let dropped = self.counters.dropped(reason.index());
-            *packets.dropped.entry(reason.name().to_owned()).or_default() += dropped;
+            let [of_v4, of_v6] = [Protocol::Dhcpv4, Protocol::Dhcpv6]
+                .map(|protocol| self.counters.dropped(protocol, reason.index()));
+            *packets.dropped.entry(reason.name().to_owned()).or_default() += of_v4 + of_v6;
+            packets.dropped_dhcpv6.insert(reason.name().to_owned(), of_v6);
         }
         let running = self.dataplane();
         let losses = running.as_ref().map(Running::losses).unwrap_or_default();
@@ -204,17 +212,38 @@ impl Instance {
         for network in &config.networks {
             for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
                 let counts = self.tables.ipv4.counts(PoolId::of(pool));
-                pools.push(Pool {
-                    network: network.name.clone(),
-                    first: pool.first.to_string(),
-                    last: pool.last.to_string(),
-                    total: counts.total,
-                    active: counts.active,
-                    free: counts.free,
-                    backup: counts.backup,
-                    abandoned: counts.abandoned,
-                    fill_permille: (counts.active * 1_000).checked_div(counts.total).unwrap_or(0),
-                });
+                let (network, first, last) = (&network.name, pool.first, pool.last);
+                pools.push(Pool::new(network, first, last, None, counts));
+            }
+        }
+        let layout = self.tables.ipv6.layout();
+        let counts = |id: PoolId, total: u128| {
+            let counts = self.tables.ipv6.counts(id);
+            // What is sparse has numbers for a part of it.
+            let unnumbered = u64::try_from(total).unwrap_or(u64::MAX).saturating_sub(counts.total);
+            PoolCounts {
+                total: counts.total + unnumbered,
+                free: counts.free + unnumbered,
+                ..counts
+            }
+        };
+        for network in &config.networks6 {
+            for subnet in &network.subnets {
+                for pool in &subnet.pools {
+                    let Some(id) = layout.pool_named(pool) else { continue };
+                    let (first, last) = (pool.first, pool.last);
+                    let total = (last.to_bits() - first.to_bits()).saturating_add(1);
+                    let counts = counts(id, total);
+                    pools.push(Pool::new(&network.name, first, last, None, counts));
+                }
+                for pool in &subnet.prefix_pools {
+                    let Some(id) = layout.prefix_pool_named(pool) else { continue };
+                    let of = |address| Ipv6Prefix::containing(address, pool.delegate);
+                    let (first, last) = (of(pool.prefix.first()), of(pool.prefix.last()));
+                    let counts = counts(id, 1 << (pool.delegate - pool.prefix.len).min(127));
+                    let delegate = Some(pool.delegate);
+                    pools.push(Pool::new(&network.name, first, last, delegate, counts));
+                }
             }
         }
         pools
@@ -238,6 +267,30 @@ impl Instance {
             snapshot_octets: usage.snapshot_octets,
             // A clock that was set back makes the snapshot brand new.
             snapshot_age_s: usage.snapshot_at.map(|at| at.elapsed().map_or(0, |age| age.as_secs())),
+        }
+    }
+}
+
+impl Pool {
+    fn new(
+        network: &str,
+        first: impl Display,
+        last: impl Display,
+        delegate: Option<u8>,
+        counts: PoolCounts,
+    ) -> Self {
+        let leased = u128::from(counts.active) * 1_000;
+        Self {
+            network: network.to_owned(),
+            first: first.to_string(),
+            last: last.to_string(),
+            delegate,
+            total: counts.total,
+            active: counts.active,
+            free: counts.free,
+            backup: counts.backup,
+            abandoned: counts.abandoned,
+            fill_permille: leased.checked_div(counts.total.into()).unwrap_or(0) as u64,
         }
     }
 }
@@ -287,11 +340,13 @@ impl Instance {
         let recovery = crate::journal::Journal::open(dir, &config.journal, 1).unwrap();
         let (journal, _) = recovery.load(&*tables, 1).unwrap();
         let addresses = dataplane::addresses(&config).unwrap();
-        let services = Services::new(&config, &tables, None, &addresses);
+        let duid = (!config.networks6.is_empty()).then(|| Duid::new(&[0, 4, 1]).unwrap());
+        let services = Services::new(&config, &tables, duid, &addresses);
         Self {
             file,
             started: clock::now(),
             tables,
+            duid,
             limits: Arc::new(Limits::new()),
             services: Arc::new(ArcSwap::from_pointee(services)),
             counters: Arc::new(Counters::new(1, DropReason::ALL.len())),

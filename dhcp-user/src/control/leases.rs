@@ -1,15 +1,14 @@
 //! Leases as JSON, one object a line.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::clock::rfc3339;
-use super::filter::Subnet;
 use crate::config::Config;
-use crate::config::model::Prefix;
-use crate::lease::{Binding, BindingStatus, ItemKind, Told};
+use crate::config::model::{self, Address, Prefix};
+use crate::lease::{Binding, BindingStatus, Client, ItemKind, Resource, Told};
 use crate::wire::Stamp;
 use crate::wire::fqdn::Fqdn;
 
@@ -36,19 +35,30 @@ pub enum LeaseState {
     Backup,
 }
 
-/// The subnets of a configuration by address, to tell a lease's.
+/// The subnets of a configuration by address, to tell a lease's. All ascending, and without overlap.
 #[derive(Clone, Debug, Default)]
 pub struct Subnets {
-    /// Ascending; they never overlap.
-    prefixes: Vec<Prefix>,
+    ipv4: Vec<Prefix>,
+    ipv6: Vec<Prefix<Ipv6Addr>>,
+    /// Pools of prefixes, each with the subnet whose clients they are for.
+    delegated: Vec<(Prefix<Ipv6Addr>, Prefix<Ipv6Addr>)>,
 }
 
 /// One lease, ready to be written. Octets are hex with colons, times RFC 3339.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Line<'a> {
-    address: Ipv4Addr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// In place of `address`, where that is delegated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
     state: LeaseState,
+    /// Of DHCPv6, with `iaid`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duid: Option<Hex<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iaid: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,6 +88,11 @@ struct Line<'a> {
     fqdn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     relay: Option<Ipv4Addr>,
+    /// The link-address nearest to the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_address: Option<Ipv6Addr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface_id: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     circuit_id: Option<Hex<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,17 +144,47 @@ impl Subnets {
     /// Those of `config`.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        let subnets = config.networks.iter().flat_map(|network| &network.subnets);
-        let mut prefixes: Vec<_> = subnets.map(|subnet| subnet.prefix).collect();
-        prefixes.sort_unstable();
-        Self { prefixes }
+        let ipv4 = config.networks.iter().flat_map(|network| &network.subnets);
+        let ipv6 = || config.networks6.iter().flat_map(|network| &network.subnets);
+        let pools = |subnet: &model::Subnet<Ipv6Addr>| -> Vec<_> {
+            subnet.prefix_pools.iter().map(|pool| (pool.prefix, subnet.prefix)).collect()
+        };
+        let mut this = Self {
+            ipv4: ipv4.map(|subnet| subnet.prefix).collect(),
+            ipv6: ipv6().map(|subnet| subnet.prefix).collect(),
+            delegated: ipv6().flat_map(pools).collect(),
+        };
+        this.ipv4.sort_unstable();
+        this.ipv6.sort_unstable();
+        this.delegated.sort_unstable();
+        this
     }
 
-    fn containing(&self, address: Ipv4Addr) -> Option<Prefix> {
-        let after = self.prefixes.partition_point(|prefix| prefix.address <= address);
-        let prefix = self.prefixes[..after].last().copied()?;
-        prefix.contains(address).then_some(prefix)
+    /// The subnet that something belongs to, as text.
+    fn of_resource(&self, resource: Resource) -> Option<String> {
+        let of_ipv6 = |address| containing(&self.ipv6, |it| *it, address);
+        match resource {
+            Resource::Ipv4(address) => {
+                containing(&self.ipv4, |it| *it, address).map(Prefix::to_string)
+            }
+            Resource::Ipv6(address) => of_ipv6(address).map(Prefix::to_string),
+            Resource::Prefix(prefix) => {
+                let pool = containing(&self.delegated, |(pool, _)| *pool, prefix.address());
+                let subnet = pool.map(|(_, subnet)| subnet);
+                subnet.or_else(|| of_ipv6(prefix.address())).map(Prefix::to_string)
+            }
+        }
     }
+}
+
+/// Of ascending entries that never overlap, the one whose prefix holds `address`.
+fn containing<A: Address, T>(
+    all: &[T],
+    prefix_of: impl Fn(&T) -> Prefix<A>,
+    address: A,
+) -> Option<&T> {
+    let after = all.partition_point(|it| prefix_of(it).address <= address);
+    all[..after].last().filter(|it| prefix_of(it).contains(address))
 }
 
 /// Writes one lease and a line feed to the end of `page`.
@@ -147,7 +192,7 @@ pub fn write_line(
     page: &mut Vec<u8>,
     now: Stamp,
     subnets: &Subnets,
-    address: Ipv4Addr,
+    resource: Resource,
     binding: &Binding,
 ) {
     let item = |kind| binding.client.as_ref().and_then(|client| client.item(kind));
@@ -157,9 +202,17 @@ pub fn write_line(
     let end = if state == LeaseState::Offered { binding.offered_until } else { binding.expires };
     // Without a partner they are never set.
     let potential = |time: Stamp| (time != Stamp::ZERO).then(|| rfc3339(time));
+    let key = binding.client.as_ref().map(Client::key);
+    let ia = key.filter(|key| matches!(key.kind, ItemKind::IaAddresses | ItemKind::IaPrefixes));
+    let ia = ia.and_then(|key| key.octets.split_first_chunk::<4>());
+    let is_prefix = matches!(resource, Resource::Prefix(_));
+    let text_if = |wanted: bool| wanted.then(|| resource.to_string());
     let line = Line {
-        address,
+        address: text_if(!is_prefix),
+        prefix: text_if(is_prefix),
         state,
+        duid: ia.map(|(_, duid)| Hex(duid)),
+        iaid: ia.map(|(iaid, _)| u32::from_be_bytes(*iaid)),
         client_id: item(ItemKind::Identifier).map(Hex),
         hw_address: item(ItemKind::Hardware).and_then(|data| data.get(1..)).map(Hex),
         starts: rfc3339(binding.starts),
@@ -170,7 +223,7 @@ pub fn write_line(
         atsfp: potential(binding.acked_potential),
         tsfp: potential(binding.received_potential),
         untold: binding.told != Told::Acknowledged,
-        subnet: subnets.containing(address).map(|prefix| Subnet(prefix).into()),
+        subnet: subnets.of_resource(resource),
         host_name: text(ItemKind::HostName),
         fqdn: item(ItemKind::Fqdn)
             .and_then(|data| Fqdn::parse(data).ok())
@@ -178,6 +231,10 @@ pub fn write_line(
         relay: item(ItemKind::Relay)
             .and_then(|data| <[u8; 4]>::try_from(data).ok())
             .map(Into::into),
+        link_address: item(ItemKind::LinkAddress)
+            .and_then(|data| <[u8; 16]>::try_from(data).ok())
+            .map(Into::into),
+        interface_id: item(ItemKind::InterfaceId).map(Hex),
         circuit_id: item(ItemKind::CircuitId).map(Hex),
         remote_id: item(ItemKind::RemoteId).map(Hex),
         relay_information: item(ItemKind::RelayInformation).map(Hex),
@@ -222,7 +279,8 @@ pub(super) mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::lease::{Client, ClientKey};
+    use crate::lease::ClientKey;
+    use crate::wire::Ipv6Prefix;
 
     pub(in crate::control) const NOW: Stamp = Stamp(1_000_000_000);
     pub(in crate::control) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 7);
@@ -246,10 +304,10 @@ pub(super) mod tests {
 
     fn line(binding: &Binding) -> Value {
         let prefix = Prefix::containing(ADDRESS, 16);
-        let subnets =
-            Subnets { prefixes: vec![Prefix::containing([9, 0, 0, 0].into(), 8), prefix] };
+        let ipv4 = vec![Prefix::containing([9, 0, 0, 0].into(), 8), prefix];
+        let subnets = Subnets { ipv4, ..Subnets::default() };
         let mut page = Vec::new();
-        write_line(&mut page, NOW, &subnets, ADDRESS, binding);
+        write_line(&mut page, NOW, &subnets, ADDRESS.into(), binding);
         assert_eq!(page.iter().filter(|&&octet| octet == b'\n').count(), 1);
         serde_json::from_slice(&page).unwrap()
     }
@@ -308,5 +366,39 @@ pub(super) mod tests {
         assert_eq!(LeaseState::of(NOW, &promised), LeaseState::Offered);
         assert_eq!(LeaseState::of(promised.offered_until, &promised), LeaseState::Free);
         assert_eq!(line(&promised)["expires"], "2001-09-09T01:46:41Z");
+    }
+
+    #[test]
+    fn a_lease_of_dhcpv6_has_a_duid_and_an_iaid_and_a_prefix_the_subnet_that_it_is_for() {
+        let read = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let text = "[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\npools = [\"2001:db8:1::/64\"]\n\
+                    prefix-pools = [{ prefix = \"2001:db8:8000::/33\", delegate = 56 }]\n";
+        let config = Config::parse(text, std::path::Path::new("test.toml"), &read).unwrap();
+        let subnets = Subnets::of(&config);
+        let octets = [&[0, 0, 1, 2][..], &[0, 3, 0, 1, 2, 0, 0, 0, 0, 9]].concat();
+        let line = |kind, resource: Resource| -> Value {
+            let client = Client::builder(ClientKey { kind, octets: &octets })
+                .with(ItemKind::LinkAddress, &"2001:db8:1::1".parse::<Ipv6Addr>().unwrap().octets())
+                .with(ItemKind::InterfaceId, b"p1")
+                .build();
+            let binding = Binding { client: Some(client), ..leased() };
+            let mut page = Vec::new();
+            write_line(&mut page, NOW, &subnets, resource, &binding);
+            serde_json::from_slice(&page).unwrap()
+        };
+        let address: Ipv6Addr = "2001:db8:1::77".parse().unwrap();
+        let of_address = line(ItemKind::IaAddresses, address.into());
+        assert_eq!(of_address["address"], "2001:db8:1::77");
+        assert_eq!(of_address["duid"], "00:03:00:01:02:00:00:00:00:09");
+        assert_eq!(of_address["iaid"], 258);
+        assert_eq!(of_address["subnet"], "2001:db8:1::/64");
+        assert_eq!(of_address["link-address"], "2001:db8:1::1");
+        assert_eq!(of_address["interface-id"], "70:31");
+        assert_eq!((of_address.get("prefix"), of_address.get("client-id")), (None, None));
+        let delegated = Ipv6Prefix::new("2001:db8:8000:100::".parse().unwrap(), 56).unwrap();
+        let of_prefix = line(ItemKind::IaPrefixes, delegated.into());
+        assert_eq!(of_prefix["prefix"], "2001:db8:8000:100::/56");
+        assert_eq!(of_prefix["subnet"], "2001:db8:1::/64");
+        assert_eq!(of_prefix.get("address"), None);
     }
 }

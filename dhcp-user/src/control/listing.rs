@@ -1,50 +1,53 @@
-//! A walk through the lease table that can stop anywhere: what `tandem leases` is sent, page by
+//! A walk through the lease tables that can stop anywhere: what `tandem leases` is sent, page by
 //! page.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::clock;
-use super::filter::Filter;
+use super::filter::{Filter, Stretch};
 use super::leases::{Subnets, write_line};
-use crate::lease::{ResourceId, Tables};
+use crate::lease::Tables;
 
 /// Slots looked at for one page: a millisecond's work or so, after which the control thread does
 /// something else and no epoch stays pinned.
 const SLOTS_PER_PAGE: usize = 4_096;
 
-/// The leases that a filter takes, in order of address. Leases that change while they are listed
-/// are shown as they are when their page is made; none is shown twice.
+/// The leases that a filter takes: those of IPv4 in order of address, and then those of IPv6. Leases that
+/// change while they are listed are shown as they are when their page is made; none is shown twice.
 pub struct Listing {
     tables: Arc<Tables>,
     subnets: Arc<Subnets>,
     filter: Filter,
-    /// Where the next page begins; nothing after the last.
-    next: Option<ResourceId>,
-    /// The last address that the filter can take.
-    last: ResourceId,
+    /// What is to be walked through still.
+    stretches: VecDeque<Stretch>,
 }
 
 impl Listing {
     /// A listing that has not begun.
     #[must_use]
     pub fn new(tables: Arc<Tables>, subnets: Arc<Subnets>, filter: Filter) -> Self {
-        let (first, last) = filter.range();
-        let (first, last) = (first.into(), last.into());
-        Self { tables, subnets, filter, next: (first <= last).then_some(first), last }
+        let stretches = filter.stretches(&tables).into();
+        Self { tables, subnets, filter, stretches }
     }
 
     /// The next lines, whole; empty if nothing on this page was asked for. `None` at the end.
     pub fn next_page(&mut self) -> Option<Vec<u8>> {
-        let from = self.next?;
+        let stretch = self.stretches.front_mut()?;
+        let table = self.tables.both()[stretch.table];
         let now = clock::now();
         let mut page = Vec::new();
-        let next = self.tables.ipv4.visit(from, SLOTS_PER_PAGE, &mut |resource, binding| {
-            let address = resource.ipv4();
-            if resource <= self.last && self.filter.takes(now, address, binding) {
-                write_line(&mut page, now, &self.subnets, address, binding);
+        let next = table.visit(stretch.first, SLOTS_PER_PAGE, &mut |id, binding| {
+            // What is bound was given its number.
+            let Some(resource) = table.resource(id).filter(|_| id <= stretch.last) else { return };
+            if self.filter.takes(now, resource, binding) {
+                write_line(&mut page, now, &self.subnets, resource, binding);
             }
         });
-        self.next = next.filter(|&next| next <= self.last);
+        match next.filter(|next| *next <= stretch.last) {
+            Some(next) => stretch.first = next,
+            None => _ = self.stretches.pop_front(),
+        }
         Some(page)
     }
 }

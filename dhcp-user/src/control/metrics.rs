@@ -44,6 +44,8 @@ impl Collector for Scrape {
         out.counters("received", "Requests that reached a worker", "path", &packets.received)?;
         out.counters("sent", "Replies sent", "type", &packets.sent)?;
         out.counters("dropped", "Requests left unanswered", "reason", &packets.dropped)?;
+        let help = "Those among them that were of DHCPv6";
+        out.counters("dropped_dhcpv6", help, "reason", &packets.dropped_dhcpv6)?;
         out.counters("lost", "Requests that no worker had room for", "in", &packets.lost)?;
         out.counters("waited", "Packets that had to wait or be asked for", "for", &packets.waited)?;
         out.counters("xdp_verdicts", "Verdicts of the XDP program", "verdict", &packets.verdicts)?;

@@ -17,6 +17,7 @@ pub mod partners;
 pub mod relationship;
 pub mod reload;
 pub mod runtime;
+pub mod server_duid;
 pub mod signals;
 pub mod socket;
 pub mod status;

@@ -28,6 +28,8 @@ pub enum Refused {
     Addresses(io::Error),
     /// Addresses or prefixes of IPv6 cannot be numbered as it has them.
     Unplaceable(Unplaceable),
+    /// Another protocol is served: sockets and the server's DUID are made at the start.
+    Protocols,
     /// Other addresses are shared with a partner than those that it is told of.
     SharedPools,
 }
@@ -50,6 +52,9 @@ fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>, Layouts
     if shared_pools(&old.config) != shared_pools(&config) {
         return Err(Refused::SharedPools);
     }
+    if protocols(&old.config) != protocols(&config) {
+        return Err(Refused::Protocols);
+    }
     for key in keep_what_needs_a_restart(&old.config, &mut config) {
         warn!("a change of `{key}` takes effect when the server is started again");
     }
@@ -61,7 +66,7 @@ fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>, Layouts
 fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses], layouts: Layouts) {
     // The tables first: a worker must not be told of a pool that its table does not have yet.
     instance.tables.adopt(layouts);
-    let services = Services::new(&config, &instance.tables, None, addresses);
+    let services = Services::new(&config, &instance.tables, instance.duid, addresses);
     let generation = instance.services.load().generation();
     if changes_subscribers(&instance.loaded.load().config, &config) {
         instance.recount_by(services.counting_as(generation.wrapping_add(1)));
@@ -70,6 +75,11 @@ fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses], l
     }
     instance.tell_programs();
     instance.loaded.store(Arc::new(Loaded::new(config, clock::now())));
+}
+
+/// Whether each protocol is served.
+fn protocols(config: &Config) -> [bool; 2] {
+    [!config.networks.is_empty(), !config.networks6.is_empty()]
 }
 
 /// Every range that is shared with a partner, with the name of the relationship, in order.
@@ -144,6 +154,9 @@ impl fmt::Display for Refused {
             Self::Mistakes(mistakes) => write!(f, "{mistakes}"),
             Self::Addresses(error) => write!(f, "addresses of the interfaces: {error}"),
             Self::Unplaceable(why) => write!(f, "{why}"),
+            Self::Protocols => f.write_str(
+                "DHCPv4 or DHCPv6 came to what is served, or left it: start the server again",
+            ),
             Self::SharedPools => f.write_str(
                 "the pools shared with a partner have changed: restart one server after the other",
             ),
@@ -208,6 +221,26 @@ mod tests {
         let status = instance.status();
         assert_eq!((status.pools[0].first.as_str(), status.pools[0].free), ("10.7.0.30", 10));
         assert_eq!(status.configuration.reloads, 1);
+    }
+
+    #[test]
+    fn a_protocol_comes_and_goes_with_a_start_and_pools_of_ipv6_with_a_reload() {
+        let dir = tempfile::tempdir().unwrap();
+        let v4 = configuration("10.7.0.10-10.7.0.19");
+        let v6 = |pool: &str| {
+            format!("{v4}[[subnet6]]\nsubnet = \"2001:db8::/64\"\npools = [\"{pool}\"]\n")
+        };
+        let instance = Instance::sample(dir.path(), &v6("2001:db8::1:0/112"));
+        write(&instance, &v4);
+        assert!(matches!(run(&instance).unwrap_err(), Refused::Protocols));
+        write(&instance, &v6("2001:db8::2:0/112"));
+        run(&instance).unwrap();
+        let pools = instance.status().pools;
+        let found: Vec<_> = pools.iter().map(|pool| (pool.first.as_str(), pool.free)).collect();
+        assert_eq!(found, [("10.7.0.10", 10), ("2001:db8::2:0", 65_536)]);
+        write(&instance, &v6("2001:db8::/65"));
+        let refused = run(&instance).unwrap_err();
+        assert!(matches!(refused, Refused::Unplaceable(_)), "{refused}");
     }
 
     fn shared(name: &str, pool: &str) -> String {

@@ -23,13 +23,16 @@ pub struct Status {
     pub uptime_s: u64,
     /// Clients are answered; false while the journal cannot take a grant.
     pub serving: bool,
+    /// Who the server is to clients of DHCPv6, in hex with colons; nothing where that is not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_duid: Option<String>,
     /// The configuration in force.
     pub configuration: Configuration,
     /// Interfaces in the file's order.
     pub interfaces: Vec<Interface>,
     /// Packets by where they went.
     pub packets: Packets,
-    /// Pools by first address.
+    /// Pools by first address, those of IPv4 first.
     pub pools: Vec<Pool>,
     /// How long clients wait.
     pub latency: Latencies,
@@ -83,6 +86,8 @@ pub struct Packets {
     pub sent: BTreeMap<String, u64>,
     /// Requests left unanswered, by reason.
     pub dropped: BTreeMap<String, u64>,
+    /// Those among them that were of DHCPv6 for certain.
+    pub dropped_dhcpv6: BTreeMap<String, u64>,
     /// Requests that the kernel could not hand to a worker, by what there was no room in; a worker
     /// that is too slow shows here.
     pub lost: BTreeMap<String, u64>,
@@ -92,7 +97,7 @@ pub struct Packets {
     pub verdicts: BTreeMap<String, u64>,
 }
 
-/// How full one pool is, in addresses.
+/// How full one pool is, in addresses or delegated prefixes.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Pool {
@@ -102,7 +107,10 @@ pub struct Pool {
     pub first: String,
     /// Last address, itself included.
     pub last: String,
-    /// Addresses in the range.
+    /// Length of the prefixes that it delegates; nothing of a pool of addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delegate: Option<u8>,
+    /// Addresses in the range, up to 2^64 − 1 of them.
     pub total: u64,
     /// Leased.
     pub active: u64,

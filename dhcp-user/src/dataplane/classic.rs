@@ -9,14 +9,34 @@ use libc::{
     BPF_TXA, BPF_W, BPF_X, BPF_XOR, sock_filter,
 };
 
+use crate::config::Config;
+
 const VLAN: u32 = 0x8100;
 const SERVICE_VLAN: u32 = 0x88a8;
 const IPV4: u32 = 0x0800;
+const IPV6: u32 = 0x86dd;
+const IPV6_HEADER_LEN: u32 = 40;
 const UDP: u32 = 17;
 /// UDP port of a DHCPv4 server (RFC 2131 §4.1).
 const SERVER_PORT: u32 = 67;
+/// UDP port of a DHCPv6 server (RFC 8415 §7.2).
+const SERVER_PORT_V6: u32 = 547;
 /// The whole packet.
 const ACCEPT: u32 = u32::MAX;
+
+/// Which protocols are served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Served {
+    pub(super) ipv4: bool,
+    pub(super) ipv6: bool,
+}
+
+impl Served {
+    /// Those that the configuration has networks of.
+    pub(super) fn of(config: &Config) -> Self {
+        Self { ipv4: !config.networks.is_empty(), ipv6: !config.networks6.is_empty() }
+    }
+}
 
 /// Nothing.
 pub(super) fn refuse_all() -> Vec<sock_filter> {
@@ -35,17 +55,30 @@ pub(super) fn arp_replies() -> Vec<sock_filter> {
     ]
 }
 
-/// IPv4 UDP packets to the server's port, with or without IP options, no part of a fragment.
-/// Offsets count from the Ethernet header.
-pub(super) fn requests() -> Vec<sock_filter> {
+/// UDP packets to the server's port of each protocol that is served: IPv4's with or without IP options, no
+/// part of a fragment; IPv6's without extension headers. Offsets count from the Ethernet header.
+pub(super) fn requests(served: Served) -> Vec<sock_filter> {
     const TYPE: u32 = 12;
     const IP: u32 = 14;
+    let refuse = statement(BPF_RET | BPF_K, 0);
     let mut program = skip_tag(statement(BPF_LD | BPF_H | BPF_ABS, TYPE), TYPE + 4);
-    let tests = [(None, IPV4), (Some(statement(BPF_LD | BPF_B | BPF_IND, IP + 9)), UDP)];
-    for (load, value) in tests {
-        program.extend(load);
-        program.extend([jump(BPF_JEQ, value, 1, 0), statement(BPF_RET | BPF_K, 0)]);
+    if served.ipv6 {
+        program.extend([
+            jump(BPF_JEQ, IPV6, 0, 6),
+            statement(BPF_LD | BPF_B | BPF_IND, IP + 6),
+            jump(BPF_JEQ, UDP, 0, 3),
+            statement(BPF_LD | BPF_H | BPF_IND, IP + IPV6_HEADER_LEN + 2),
+            jump(BPF_JEQ, SERVER_PORT_V6, 0, 1),
+            statement(BPF_RET | BPF_K, ACCEPT),
+            refuse,
+        ]);
     }
+    if !served.ipv4 {
+        program.push(refuse);
+        return program;
+    }
+    program.extend([jump(BPF_JEQ, IPV4, 1, 0), refuse]);
+    program.extend([statement(BPF_LD | BPF_B | BPF_IND, IP + 9), jump(BPF_JEQ, UDP, 1, 0), refuse]);
     program.extend([
         statement(BPF_LD | BPF_H | BPF_IND, IP + 6),
         jump(BPF_JSET, 0x1fff, 0, 1), // fragment offset
@@ -64,9 +97,10 @@ pub(super) fn requests() -> Vec<sock_filter> {
 /// The client's hash, as the XDP program computes it ([`dhcp_ebpf::client_hash`]), for the fanout
 /// group to choose a worker by. Offsets count from the network header.
 ///
-/// Only clients with `hlen` 6 have their hash here: the others meet at the first worker. They may
-/// so be served by two workers, one for each path; that is safe, as the lease table's swap lets
-/// one of two writers win and the other decide again.
+/// Only clients with `hlen` 6 have their hash here: the others meet at the first worker. DHCPv6 clients have
+/// that of the outermost peer-address, or without a relay of where they come from, as a program without
+/// loops cannot hash a DUID. A client may so be served by two workers, one for each path; that is safe, as
+/// the lease table's swap lets one of two writers win and the other decide again.
 pub(super) fn steer() -> Vec<sock_filter> {
     const PROTOCOL: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_PROTOCOL) as u32;
     const HLEN: u32 = 8 + 2;
@@ -86,6 +120,9 @@ pub(super) fn steer() -> Vec<sock_filter> {
         statement(BPF_ST, HASH),
     ];
     let mut program = skip_tag(statement(BPF_LD | BPF_W | BPF_ABS, PROTOCOL), 2);
+    let of_ipv6 = steer_ipv6(END, HASH, mix);
+    program.push(jump(BPF_JEQ, IPV6, 0, of_ipv6.len() as u8)); // some sixty
+    program.extend(of_ipv6);
     program.extend([jump(BPF_JEQ, IPV4, 1, 0), statement(BPF_RET | BPF_K, 0)]);
     program.extend(add_header_len(0));
     program.extend([
@@ -108,6 +145,35 @@ pub(super) fn steer() -> Vec<sock_filter> {
         program.push(statement(BPF_LD | BPF_IMM, 0));
         program.extend(mix);
     }
+    program.push(statement(BPF_RET | 0x10, 0)); // BPF_A: what the accumulator holds
+    program
+}
+
+/// The hash of a DHCPv6 client ([`dhcp_ebpf::steer::peer_hash`]), with X at the length of the tag. `base`
+/// and `hash` are scratch words; `mix` adds the accumulator to the latter.
+fn steer_ipv6(base: u32, hash: u32, mix: [sock_filter; 7]) -> Vec<sock_filter> {
+    const SOURCE: u32 = 8;
+    const MESSAGE: u32 = IPV6_HEADER_LEN + 8;
+    const PEER_ADDRESS: u32 = MESSAGE + 18;
+    const RELAY_FORWARD: u32 = 12;
+    let mut program = vec![
+        statement(BPF_LD | BPF_B | BPF_IND, MESSAGE),
+        jump(BPF_JEQ, RELAY_FORWARD, 0, 3),
+        statement(BPF_LD | BPF_IMM, PEER_ADDRESS - SOURCE),
+        statement(BPF_ALU | BPF_ADD | BPF_X, 0),
+        statement(BPF_MISC | BPF_TAX, 0),
+        statement(BPF_MISC | BPF_TXA, 0),
+        statement(BPF_ST, base),
+        statement(BPF_LD | BPF_IMM, 16),
+        statement(BPF_ST, hash),
+    ];
+    for word in 0..4 {
+        program.push(statement(BPF_LDX | BPF_W | BPF_MEM, base));
+        program.push(statement(BPF_LD | BPF_W | BPF_IND, SOURCE + 4 * word));
+        program.extend(mix);
+    }
+    program.push(statement(BPF_LD | BPF_IMM, 0));
+    program.extend(mix);
     program.push(statement(BPF_RET | 0x10, 0)); // BPF_A: what the accumulator holds
     program
 }
@@ -148,6 +214,10 @@ fn jump(test: u32, k: u32, yes: u8, no: u8) -> sock_filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOTH: Served = Served { ipv4: true, ipv6: true };
+    const ONLY_V4: Served = Served { ipv4: true, ipv6: false };
+    const ONLY_V6: Served = Served { ipv4: false, ipv6: true };
 
     /// Runs `program` as the kernel would; a load outside `octets` ends it with 0.
     fn run(program: &[sock_filter], octets: &[u8], protocol: u32) -> u32 {
@@ -232,24 +302,72 @@ mod tests {
     fn requests_are_wanted_with_ip_options_and_behind_a_tag() {
         for options in [0, 1, 10] {
             let request = packet(options, 67, [1; 6]);
-            assert_eq!(run(&requests(), &framed(&[0x0800], &request), 0), ACCEPT);
-            assert_eq!(run(&requests(), &framed(&[0x8100, 0x0800], &request), 0), ACCEPT);
-            assert_eq!(run(&requests(), &framed(&[0x88a8, 0x0800], &request), 0), ACCEPT);
+            assert_eq!(run(&requests(BOTH), &framed(&[0x0800], &request), 0), ACCEPT);
+            assert_eq!(run(&requests(BOTH), &framed(&[0x8100, 0x0800], &request), 0), ACCEPT);
+            assert_eq!(run(&requests(BOTH), &framed(&[0x88a8, 0x0800], &request), 0), ACCEPT);
+        }
+    }
+
+    /// An IPv6 packet to UDP `port` with this message in it.
+    fn packet_v6(port: u16, source: [u8; 16], message: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0; 48];
+        (packet[0], packet[6]) = (0x60, 17);
+        packet[8..24].copy_from_slice(&source);
+        packet[42..44].copy_from_slice(&port.to_be_bytes());
+        packet.extend(message);
+        packet
+    }
+
+    #[test]
+    fn requests_of_what_is_served_are_wanted_and_of_nothing_else() {
+        let [v4, v6] = [packet(0, 67, [1; 6]), packet_v6(547, [9; 16], &[1; 40])];
+        for (served, wanted) in
+            [(BOTH, [ACCEPT; 2]), (ONLY_V4, [ACCEPT, 0]), (ONLY_V6, [0, ACCEPT])]
+        {
+            let program = requests(served);
+            for types in [&[][..], &[0x8100], &[0x88a8]] {
+                let found = [(0x0800, &v4), (0x86dd, &v6)]
+                    .map(|(last, it)| run(&program, &framed(&[types, &[last]].concat(), it), 0));
+                assert_eq!(found, wanted, "{served:?} {types:?}");
+            }
+        }
+        let other_port = packet_v6(546, [9; 16], &[1; 40]);
+        assert_eq!(run(&requests(BOTH), &framed(&[0x86dd], &other_port), 0), 0);
+        let mut tcp = v6.clone();
+        tcp[6] = 6;
+        assert_eq!(run(&requests(BOTH), &framed(&[0x86dd], &tcp), 0), 0);
+        assert_eq!(run(&requests(BOTH), &framed(&[0x86dd], &v6[..43]), 0), 0);
+    }
+
+    #[test]
+    fn a_dhcpv6_client_has_the_hash_of_its_address_direct_and_behind_a_relay() {
+        for client in 0..100_u8 {
+            let mut address = [0xfe; 16];
+            address[15] = client;
+            let hash = dhcp_ebpf::steer::peer_hash(&address);
+            let direct = packet_v6(547, address, &[1, 0, 0, 1]);
+            let relayed = [&[12, 0][..], &[7; 16], &address, &[0, 9, 0, 0]].concat();
+            let relayed = packet_v6(547, [3; 16], &relayed);
+            for packet in [direct, relayed] {
+                assert_eq!(run(&steer(), &packet, 0x86dd), hash);
+                let tagged: Vec<u8> = [0, 9, 0x86, 0xdd].into_iter().chain(packet).collect();
+                assert_eq!(run(&steer(), &tagged, 0x8100), hash);
+            }
         }
     }
 
     #[test]
     fn nothing_else_is_wanted() {
         let request = packet(0, 67, [1; 6]);
-        assert_eq!(run(&requests(), &framed(&[0x86dd], &request), 0), 0);
-        assert_eq!(run(&requests(), &framed(&[0x0800], &packet(0, 68, [1; 6])), 0), 0);
+        assert_eq!(run(&requests(BOTH), &framed(&[0x86dd], &request), 0), 0);
+        assert_eq!(run(&requests(BOTH), &framed(&[0x0800], &packet(0, 68, [1; 6])), 0), 0);
         let mut tcp = request.clone();
         tcp[9] = 6;
-        assert_eq!(run(&requests(), &framed(&[0x0800], &tcp), 0), 0);
+        assert_eq!(run(&requests(BOTH), &framed(&[0x0800], &tcp), 0), 0);
         let mut fragment = request.clone();
         fragment[7] = 9;
-        assert_eq!(run(&requests(), &framed(&[0x0800], &fragment), 0), 0);
-        assert_eq!(run(&requests(), &framed(&[0x0800], &request[..21]), 0), 0);
+        assert_eq!(run(&requests(BOTH), &framed(&[0x0800], &fragment), 0), 0);
+        assert_eq!(run(&requests(BOTH), &framed(&[0x0800], &request[..21]), 0), 0);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crossbeam_utils::CachePadded;
 
+use crate::config::model::Protocol;
+
 /// Counters of all workers.
 #[derive(Debug)]
 pub struct Counters {
@@ -16,7 +18,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub(super) struct Tally {
     counts: [AtomicU64; Count::ALL.len()],
-    drops: Box<[AtomicU64]>,
+    /// By protocol.
+    drops: [Box<[AtomicU64]>; 2],
 }
 
 macro_rules! counts {
@@ -54,6 +57,10 @@ counts! {
     SentAck = "sent-ack",
     /// DHCPNAK.
     SentNak = "sent-nak",
+    /// Advertise.
+    SentAdvertise = "sent-advertise",
+    /// Reply.
+    SentReply = "sent-reply",
     /// A reply of another message type.
     SentOther = "sent-other",
     /// Replies that waited for stable storage; some of them may be waiting still.
@@ -62,7 +69,7 @@ counts! {
     ProbesSent = "probes-sent",
     /// Probes that somebody answered: the address is in use.
     ProbesAnswered = "probes-answered",
-    /// Dropped: not a whole IPv4 UDP packet, or a wrong length or checksum.
+    /// Dropped: not a whole UDP packet, or a wrong length or checksum.
     DroppedMalformedFrame = "dropped-malformed-frame",
     /// Dropped: not a DHCP message.
     DroppedMalformedMessage = "dropped-malformed-message",
@@ -96,12 +103,13 @@ impl Counters {
         self.workers.iter().map(|tally| tally.counts[count as usize].load(Relaxed)).sum()
     }
 
-    /// How many packets the server dropped for the reason with this index among its reasons.
+    /// How many packets of the protocol the server dropped for the reason with this index among its
+    /// reasons.
     #[must_use]
-    pub fn dropped(&self, reason: usize) -> u64 {
+    pub fn dropped(&self, protocol: Protocol, reason: usize) -> u64 {
         self.workers
             .iter()
-            .filter_map(|tally| tally.drops.get(reason))
+            .filter_map(|tally| tally.drops[protocol as usize].get(reason))
             .map(|c| c.load(Relaxed))
             .sum()
     }
@@ -119,7 +127,7 @@ impl Tally {
     fn new(reasons: usize) -> Self {
         Self {
             counts: [const { AtomicU64::new(0) }; Count::ALL.len()],
-            drops: (0..reasons).map(|_| AtomicU64::new(0)).collect(),
+            drops: [(); 2].map(|()| (0..reasons).map(|_| AtomicU64::new(0)).collect()),
         }
     }
 
@@ -134,8 +142,8 @@ impl Tally {
     }
 
     /// To be called by this tally's one worker only.
-    pub(super) fn dropped(&self, reason: usize) {
-        if let Some(counter) = self.drops.get(reason) {
+    pub(super) fn dropped(&self, protocol: Protocol, reason: usize) {
+        if let Some(counter) = self.drops[protocol as usize].get(reason) {
             bump(counter, 1);
         }
     }
@@ -155,11 +163,14 @@ mod tests {
         let counters = Counters::new(2, 3);
         counters.tally(0).count(Count::SentAck);
         counters.tally(1).add(Count::SentAck, 4);
-        counters.tally(1).dropped(2);
+        counters.tally(1).dropped(Protocol::Dhcpv4, 2);
+        counters.tally(0).dropped(Protocol::Dhcpv6, 2);
+        counters.tally(1).dropped(Protocol::Dhcpv6, 2);
         assert_eq!(counters.get(Count::SentAck), 5);
         assert_eq!(counters.get(Count::SentNak), 0);
-        assert_eq!(counters.dropped(2), 1);
-        assert_eq!(counters.dropped(1), 0);
+        assert_eq!(counters.dropped(Protocol::Dhcpv4, 2), 1);
+        assert_eq!(counters.dropped(Protocol::Dhcpv6, 2), 2);
+        assert_eq!(counters.dropped(Protocol::Dhcpv4, 1), 0);
     }
 
     #[test]

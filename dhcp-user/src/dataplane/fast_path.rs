@@ -46,7 +46,8 @@ impl FastPath {
         raise_memory_limit();
         let said = |error: &dyn std::fmt::Display| error.to_string();
         let mut program = Program::load().map_err(|fault| said(&fault))?;
-        program.listen(listen_addresses(wanted, interface)).map_err(|fault| said(&fault))?;
+        let ipv6 = interface.ipv6.iter().copied();
+        program.listen(listen_addresses(wanted, interface), ipv6).map_err(|fault| said(&fault))?;
         // Before the program is there: some drivers start their queues anew for it.
         let vlan_stripping = VlanStripping::off(&wanted.name).unwrap_or_else(|error| {
             tracing::warn!(interface = %wanted.name, %error, "the driver takes VLAN tags off, so \

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::ethtool;
 use crate::config::Config;
 use crate::server::{InterfaceAddress, InterfaceAddresses};
-use crate::wire::MacAddr;
+use crate::wire::{HardwareAddress, MacAddr};
 
 /// An interface as the kernel has it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -20,6 +20,8 @@ pub(super) struct Interface {
     pub(super) mac: MacAddr,
     /// Its IPv4 addresses, in the kernel's order.
     pub(super) addresses: Vec<InterfaceAddress>,
+    /// Its IPv6 addresses, the same.
+    pub(super) ipv6: Vec<Ipv6Addr>,
 }
 
 /// The addresses of each configured interface, for [`Service`](crate::server::Service): those that
@@ -41,16 +43,35 @@ pub fn addresses(config: &Config) -> io::Result<Vec<InterfaceAddresses>> {
                 addresses.push(*own);
             }
         }
-        if addresses.is_empty() {
+        let ipv6 = interface.ipv6.clone();
+        if addresses.is_empty() && !config.networks.is_empty() {
             tracing::warn!(
                 interface = %wanted.name,
                 "no IPv4 address to answer from: nobody is answered here before one is added and \
                  SIGHUP sent"
             );
         }
-        Ok(InterfaceAddresses { addresses, ipv6: Vec::new() })
+        if ipv6.is_empty() && !config.networks6.is_empty() {
+            tracing::warn!(
+                interface = %wanted.name,
+                "no IPv6 address to answer from: nobody is answered by DHCPv6 here before there is \
+                 one, a link-local one at least, and SIGHUP sent"
+            );
+        }
+        Ok(InterfaceAddresses { addresses, ipv6 })
     };
     config.interfaces.iter().map(of).collect()
+}
+
+/// The hardware address of the first interface of the configuration that has one.
+///
+/// # Errors
+/// What `getifaddrs` says.
+pub fn hardware(config: &Config) -> io::Result<Option<HardwareAddress>> {
+    let known = all()?;
+    let macs = config.interfaces.iter().filter_map(|wanted| Some(known.get(&wanted.name)?.mac));
+    let mut macs = macs.filter(|mac| *mac != MacAddr::default());
+    Ok(macs.next().and_then(|mac| HardwareAddress::new(HardwareAddress::ETHERNET, &mac.0)))
 }
 
 /// The interface called `name`.
@@ -105,6 +126,7 @@ fn all() -> io::Result<HashMap<String, Interface>> {
                 let prefix_len = mask.to_bits().leading_ones() as u8;
                 interface.addresses.push(InterfaceAddress { address, prefix_len });
             }
+            libc::AF_INET6 => interface.ipv6.push(ipv6(entry.ifa_addr)),
             _ => {}
         }
     }
@@ -120,6 +142,14 @@ fn ipv4(address: *const libc::sockaddr) -> Ipv4Addr {
     let address: libc::sockaddr_in =
         unsafe { address.cast::<libc::sockaddr_in>().read_unaligned() };
     Ipv4Addr::from_bits(u32::from_be(address.sin_addr.s_addr))
+}
+
+/// The address in a socket address of family `AF_INET6` that is not null.
+fn ipv6(address: *const libc::sockaddr) -> Ipv6Addr {
+    // SAFETY: the caller looked at the family; copied, as it may not be aligned.
+    let address: libc::sockaddr_in6 =
+        unsafe { address.cast::<libc::sockaddr_in6>().read_unaligned() };
+    Ipv6Addr::from_octets(address.sin6_addr.s6_addr)
 }
 
 #[cfg(test)]

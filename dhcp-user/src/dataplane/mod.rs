@@ -6,6 +6,7 @@
 //! attached. What a client is told is the server's affair, and the same in every mode.
 
 mod affinity;
+mod chance;
 mod classic;
 mod clock;
 mod commit;
@@ -32,7 +33,7 @@ mod xsk_path;
 
 pub use clock::SteadyClock;
 pub use counters::{Count, Counters};
-pub use interface::addresses;
+pub use interface::{addresses, hardware};
 pub use latency::{Latencies, Percentiles};
 pub use losses::Losses;
 pub use mode::{InterfaceMode, Mode, StartError, cores};

@@ -2,14 +2,15 @@
 #![allow(unsafe_code, reason = "system calls that the standard library does not have")]
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use libc::sock_filter;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with, sockopt};
 
-use super::classic;
+use super::classic::{self, Served};
 use super::sockopt::{get, set, set_bytes};
+use crate::wire::dhcpv6::{ALL_RELAYS_AND_SERVERS, ALL_SERVERS, SERVER_PORT};
 
 /// Octets that may wait in one socket's queue.
 const RECEIVE_BUFFER: i32 = 4 << 20;
@@ -58,9 +59,10 @@ impl PacketSocket {
         Self::open(interface, libc::ETH_P_ARP as u16, classic::arp_replies())
     }
 
-    /// Begins to see requests.
-    pub(super) fn listen(&self) -> io::Result<()> {
-        attach(&self.fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut classic::requests())
+    /// Begins to see requests of what is served.
+    pub(super) fn listen(&self, served: Served) -> io::Result<()> {
+        let mut requests = classic::requests(served);
+        attach(&self.fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut requests)
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -103,6 +105,21 @@ pub(super) fn hold_port(interface: &str) -> io::Result<OwnedFd> {
     sockopt::set_socket_reuseaddr(&fd, true)?;
     set_bytes(&fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())?;
     bind(&fd, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 67))?;
+    Ok(fd)
+}
+
+/// The same of UDP port 547. Besides, the kernel has the interface take what is sent to the two groups of
+/// servers, and says so to its routers and switches (RFC 8415 §7.1, RFC 3810).
+pub(super) fn hold_port_v6(interface: &str, index: u32) -> io::Result<OwnedFd> {
+    let fd = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    attach(&fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut classic::refuse_all())?;
+    sockopt::set_socket_reuseaddr(&fd, true)?;
+    sockopt::set_ipv6_v6only(&fd, true)?;
+    set_bytes(&fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())?;
+    bind(&fd, &SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, SERVER_PORT, 0, 0))?;
+    for group in [ALL_RELAYS_AND_SERVERS, ALL_SERVERS] {
+        sockopt::set_ipv6_add_membership(&fd, &group, index)?;
+    }
     Ok(fd)
 }
 

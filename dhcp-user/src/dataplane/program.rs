@@ -1,7 +1,7 @@
 //! The XDP program of one interface: loaded, told what to do, attached, asked for its counters.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use aya::maps::{Array, HashMap, MapError, PerCpuArray, XskMap};
@@ -12,7 +12,7 @@ use dhcp_ebpf::{Balance, Rate, Service, Settings, Verdict, map};
 
 use super::Mode;
 use crate::config::model::Guard;
-use crate::server::Gate;
+use crate::server::{Gate, Gates};
 
 /// The object as `cargo xtask ebpf` built it; empty where there was none at build time.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tandem-xdp.o"));
@@ -55,13 +55,19 @@ impl Program {
         Ok(program)
     }
 
-    /// Has requests to `addresses` taken; 255.255.255.255 always is.
+    /// Has requests to these addresses taken, where the protocol is served; what goes to all servers
+    /// always is.
     pub(super) fn listen(
         &mut self,
-        addresses: impl IntoIterator<Item = Ipv4Addr>,
+        ipv4: impl IntoIterator<Item = Ipv4Addr>,
+        ipv6: impl IntoIterator<Item = Ipv6Addr>,
     ) -> Result<(), ProgramFault> {
         let mut listen: HashMap<_, [u8; 4], u8> = self.map(map::LISTEN_V4)?;
-        for address in addresses {
+        for address in ipv4 {
+            listen.insert(address.octets(), 0, 0).map_err(ProgramFault::Map)?;
+        }
+        let mut listen: HashMap<_, [u8; 16], u8> = self.map(map::LISTEN_V6)?;
+        for address in ipv6 {
             listen.insert(address.octets(), 0, 0).map_err(ProgramFault::Map)?;
         }
         Ok(())
@@ -80,12 +86,12 @@ impl Program {
         sockets.set(index, socket.as_raw_fd(), 0).map_err(ProgramFault::Map)
     }
 
-    /// Begins to take packets for `workers` workers, once attached, as far as `gate` lets them in.
+    /// Begins to take packets for `workers` workers, once attached, as far as `gates` let them in.
     pub(super) fn serve(
         &mut self,
         workers: u32,
         guard: Option<Guard>,
-        gate: &Gate,
+        gates: &Gates,
     ) -> Result<(), ProgramFault> {
         let off = Rate::default();
         let settings = Settings {
@@ -95,13 +101,14 @@ impl Program {
             ..Settings::default()
         };
         self.settings = settings;
-        self.admit(gate)
+        self.admit(gates)
     }
 
-    /// Takes packets as far as `gate` lets them in, from now on.
-    pub(super) fn admit(&mut self, gate: &Gate) -> Result<(), ProgramFault> {
-        let (v4, balance) = admission(gate);
-        let settings = Settings { v4, balance, ..self.settings };
+    /// Takes packets as far as `gates` let them in, from now on.
+    pub(super) fn admit(&mut self, gates: &Gates) -> Result<(), ProgramFault> {
+        let (v4, balance) = admission(&gates.ipv4);
+        let (v6, _) = admission(&gates.ipv6);
+        let settings = Settings { v4, v6, balance, ..self.settings };
         let mut array: Array<_, Settings> = self.map(map::SETTINGS)?;
         array.set(0, settings, 0).map_err(ProgramFault::Map)?;
         self.settings = settings;
@@ -153,6 +160,7 @@ impl Program {
 /// A gate as the program knows it.
 fn admission(gate: &Gate) -> (Service, Balance) {
     match gate {
+        Gate::Absent => (Service::ABSENT, Balance::default()),
         Gate::Open => (Service::SERVING, Balance::default()),
         Gate::Shut => (Service::SILENT, Balance::default()),
         Gate::Shared(share) => {
@@ -205,6 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_the_partners_to_the_program() {
+        assert_eq!(admission(&Gate::Absent), (Service::ABSENT, Balance::default()));
         assert_eq!(admission(&Gate::Open), (Service::SERVING, Balance::default()));
         assert_eq!(admission(&Gate::Shut), (Service::SILENT, Balance::default()));
         let share =

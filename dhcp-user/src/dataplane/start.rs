@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use arc_swap::ArcSwap;
 use dhcp_ebpf::Verdict;
 
+use super::classic::Served;
 use super::clock::SteadyClock;
 use super::commit::{HELD_MAX, Waiting};
 use super::counters::Counters;
@@ -21,7 +22,7 @@ use super::latency::Latencies;
 use super::losses::{LossGauge, Losses};
 use super::mode::{InterfaceMode, Mode, StartError, cores};
 use super::packet::{Link, Scratch};
-use super::packet_socket::{PacketSocket, hold_port};
+use super::packet_socket::{PacketSocket, hold_port, hold_port_v6};
 use super::port::{BATCH, Port};
 use super::probe::{PROBES_MAX, Prober};
 use super::program::Program;
@@ -64,7 +65,7 @@ pub struct Running {
     shared: Arc<Shared>,
     bells: Vec<Arc<Bell>>,
     threads: Vec<JoinHandle<()>>,
-    /// Keep the kernel from calling port 67 closed.
+    /// Keep the kernel from calling the servers' ports closed, and in the groups of DHCPv6.
     ports: Vec<OwnedFd>,
 }
 
@@ -142,7 +143,8 @@ pub fn start(config: &Config, parts: Parts) -> Result<Running, StartError> {
             bell: Arc::clone(&running.bells[index]),
             follower: parts.views.follower(),
             // No machine has that many cores.
-            scratch: Scratch::new(WriterId(u16::try_from(index).unwrap_or(u16::MAX))),
+            scratch: Scratch::new(WriterId(u16::try_from(index).unwrap_or(u16::MAX)))
+                .map_err(|source| StartError::System { attempt: "chance".to_owned(), source })?,
             waiting: Waiting::new(),
             prober: Prober::new(std::process::id() as u16 ^ (index as u16) << 12),
             spins: seat.spins,
@@ -197,9 +199,9 @@ impl Running {
     /// workers alone decide.
     pub fn set_services(&mut self, services: &Services, views: &Views) {
         self.bells.iter().for_each(|bell| bell.ring());
-        let gate = services.ipv4.gate(views);
+        let gates = services.gates(views);
         for (interface, program) in &mut self.programs {
-            if let Err(error) = program.admit(&gate) {
+            if let Err(error) = program.admit(&gates) {
                 tracing::error!(%interface, %error, "the XDP program does not hear of a change");
             }
         }
@@ -226,7 +228,14 @@ impl Running {
             move |source: io::Error| StartError::System { attempt, source }
         };
         let interface = interface::named(name).map_err(system("serving"))?;
-        self.ports.push(hold_port(name).map_err(system("binding UDP port 67"))?);
+        let served = Served::of(config);
+        if served.ipv4 {
+            self.ports.push(hold_port(name).map_err(system("binding UDP port 67"))?);
+        }
+        if served.ipv6 {
+            let held = hold_port_v6(name, interface.index);
+            self.ports.push(held.map_err(system("binding UDP port 547 and joining its groups"))?);
+        }
         let index = InterfaceIndex(u16::try_from(place).unwrap_or(u16::MAX));
         let link = Link { interface: index, mac: interface.mac };
         for seat in &mut *seats {
@@ -240,7 +249,7 @@ impl Running {
             let frames = (HELD_MAX + PROBES_MAX + 2 * BATCH) as u32;
             let path = KernelPath::new(socket, frames)
                 .map_err(|error| system("memory for packets")(error.source))?;
-            path.socket().listen().map_err(system("filtering packets"))?;
+            path.socket().listen(served).map_err(system("filtering packets"))?;
             self.loss_gauge.watch_buffer(path.fd()).map_err(system("watching a socket"))?;
             seats[member].ports.push(Port::kernel(place, path));
             seats[member].spins |= wanted.busy_poll;
@@ -311,11 +320,11 @@ impl Running {
 
     /// Opens the gates: until now the programs passed everything to the kernel.
     fn serve(&mut self, config: &Config) -> Result<(), StartError> {
-        let gate = self.shared.services.load().ipv4.gate(&self.shared.views.load());
+        let gates = self.shared.services.load().gates(&self.shared.views.load());
         for (interface, program) in &mut self.programs {
             let wanted = self.modes.iter().find(|mode| mode.interface == *interface);
             let (workers, mode) = wanted.map_or((0, Mode::Socket), |m| (m.workers, m.mode));
-            program.serve(workers as u32, config.guard, &gate).map_err(|fault| {
+            program.serve(workers as u32, config.guard, &gates).map_err(|fault| {
                 StartError::Mode { interface: interface.clone(), mode, reason: fault.to_string() }
             })?;
         }

@@ -24,9 +24,8 @@ use super::wake::Bell;
 use super::xsk::Packet;
 use crate::journal::{Appender, Health, Sequence, SharedHealth};
 use crate::lease::{Follower, Limits, SharedViews, Tables};
-use crate::server::{Probe, ProbeOutcome, Services, World};
+use crate::server::{Probe, ProbeOutcome, Services, Worlds};
 use crate::wire::Stamp;
-use crate::wire::dhcpv4::MessageType;
 use crate::wire::frame::VlanTags;
 
 /// Records that one request may make at most: what it is given, and what it gives up.
@@ -118,13 +117,7 @@ impl Worker {
         let services = shared.services.load();
         let views = self.follower.turn();
         let views = views.at(now.stamp);
-        let world = World {
-            now: now.stamp,
-            service: &services.ipv4,
-            table: &shared.tables.ipv4,
-            limits: &shared.limits,
-            views: &views,
-        };
+        let worlds = &services.worlds(now.stamp, &shared.tables, &shared.limits, &views);
         while self.room() > 0
             && let Some((pending, outcome)) = self.prober.decided(now.ns)
         {
@@ -132,7 +125,7 @@ impl Worker {
                 self.count(Count::ProbesAnswered);
             }
             let heard = Some((&pending.probe, outcome));
-            self.handle(world, now, pending.port, pending.packet, pending.arrived_ns, heard);
+            self.handle(worlds, now, pending.port, pending.packet, pending.arrived_ns, heard);
         }
         let mut turn = Turn::Idle;
         for port in 0..self.ports.len() {
@@ -154,7 +147,7 @@ impl Worker {
                     continue;
                 }
                 let arrived = self.ports[port].arrived_ns(&mut packet).unwrap_or(now.ns);
-                self.handle(world, now, port, packet, arrived.min(now.ns), None);
+                self.handle(worlds, now, port, packet, arrived.min(now.ns), None);
             }
         }
         turn
@@ -168,7 +161,7 @@ impl Worker {
     /// Has one request answered and sees to what comes of it.
     fn handle(
         &mut self,
-        world: World<'_>,
+        worlds: &Worlds<'_>,
         now: Now,
         port: usize,
         mut packet: Packet,
@@ -180,19 +173,19 @@ impl Worker {
         }
         let link = self.links[self.ports[port].interface].1;
         let frame = &mut self.ports[port].octets_mut(&mut packet.frame)[packet.offset..];
-        let outcome = self.scratch.answer(world, link, heard, frame, packet.len);
+        let outcome = self.scratch.answer(worlds, link, heard, frame, packet.len);
         let journalled = self.journal();
         match outcome {
             Outcome::Drop(count) => self.drop_packet(port, packet, count),
-            Outcome::Refused(reason) => {
-                self.shared.counters.tally(self.index).dropped(reason as usize);
+            Outcome::Refused(protocol, reason) => {
+                self.shared.counters.tally(self.index).dropped(protocol, reason.index());
                 self.ports[port].release(packet.frame);
             }
             Outcome::Done => self.ports[port].release(packet.frame),
             Outcome::Probe { probe, tags } => {
                 self.probe(now, probe, tags, (port, packet, arrived_ns));
             }
-            Outcome::Send { len, kind, confirms } => {
+            Outcome::Send { len, sent, confirms } => {
                 packet.len = len;
                 let rests_on = match journalled {
                     Err(NotJournalled) => {
@@ -204,7 +197,7 @@ impl Worker {
                     Ok(None) if confirms => self.appender.sequence(),
                     Ok(None) => Sequence::default(),
                 };
-                self.count(sent_as(kind));
+                self.count(sent);
                 let since_ns = now.ns;
                 let reply = Held { port, packet, arrived_ns, since_ns, rests_on };
                 if rests_on <= self.appender.durable() {
@@ -341,15 +334,5 @@ impl Now {
         let monotonic = clock_gettime(ClockId::Monotonic);
         let ns = (monotonic.tv_sec as u64) * 1_000_000_000 + monotonic.tv_nsec as u64;
         Self { stamp: clock.now(), ns }
-    }
-}
-
-fn sent_as(kind: Option<MessageType>) -> Count {
-    match kind {
-        None => Count::SentBootp,
-        Some(MessageType::Offer) => Count::SentOffer,
-        Some(MessageType::Ack) => Count::SentAck,
-        Some(MessageType::Nak) => Count::SentNak,
-        Some(_) => Count::SentOther,
     }
 }

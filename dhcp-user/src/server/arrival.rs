@@ -4,15 +4,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// How a request came in, below DHCP.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Arrival {
+pub struct Arrival<A = Ipv4Addr> {
     /// On which interface.
     pub interface: InterfaceIndex,
     /// Source of the IP packet.
-    pub source_ip: Ipv4Addr,
+    pub source_ip: A,
     /// UDP source port.
     pub source_port: u16,
     /// Destination of the IP packet.
-    pub destination_ip: Ipv4Addr,
+    pub destination_ip: A,
 }
 
 /// An interface by its place in the configuration.

@@ -1,12 +1,14 @@
 //! Whom nobody here will answer, whatever is asked: for whoever can turn requests away before they
 //! cost anything.
 
-use super::Service;
+use super::{Service, v6};
 use crate::lease::{Answers, Share, Views};
 
 /// Whether it is worth hearing what clients say.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Gate {
+    /// The protocol is not served.
+    Absent,
     /// Hear everybody.
     Open,
     /// Nobody is answered: every subnet has a partner, and in no relationship may we speak.
@@ -15,12 +17,31 @@ pub enum Gate {
     Shared(Share),
 }
 
+/// The gates of both protocols.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gates {
+    /// DHCPv4.
+    pub ipv4: Gate,
+    /// DHCPv6.
+    pub ipv6: Gate,
+}
+
+impl v6::Service {
+    /// What holds for all requests alike while `views` hold: no request is shared out by who sends it
+    /// (RFC 8156 §4).
+    #[must_use]
+    pub fn gate(&self, views: &Views) -> Gate {
+        let is_silent = |place: Option<u16>| views.of(place).answers == Answers::Nobody;
+        if self.relationships().all(is_silent) { Gate::Shut } else { Gate::Open }
+    }
+}
+
 impl Service {
     /// What holds for all requests alike while `views` hold.
     #[must_use]
     pub fn gate(&self, views: &Views) -> Gate {
         let mut relationships = self.topology.relationships();
-        let Some(first) = relationships.next() else { return Gate::Open };
+        let Some(first) = relationships.next() else { return Gate::Absent };
         let is_one = self.topology.relationships().all(|relationship| relationship == first);
         let is_silent = |place: Option<u16>| views.of(place).answers == Answers::Nobody;
         match &views.of(first).answers {

@@ -27,9 +27,9 @@ mod world;
 
 pub use answer::{Answer, Destination, Probe, ProbeOutcome, Reply};
 pub use arrival::{Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex};
-pub use gate::Gate;
+pub use gate::{Gate, Gates};
 pub use service::Service;
 pub use services::Services;
 pub use verdict::DropReason;
 pub use workspace::{Change, Workspace};
-pub use world::World;
+pub use world::{World, Worlds};

@@ -2,9 +2,10 @@
 
 use std::net::Ipv6Addr;
 
-use super::{InterfaceAddresses, Service, v6};
+use super::{Gate, Gates, InterfaceAddresses, Service, World, Worlds, v6};
 use crate::config::Config;
-use crate::lease::{Binding, Limits, Resource, Tables};
+use crate::lease::{Binding, Limits, Resource, Tables, Views};
+use crate::wire::Stamp;
 use crate::wire::dhcpv6::Duid;
 
 /// What clients are told in either protocol, of one configuration: they change together.
@@ -34,6 +35,30 @@ impl Services {
             ipv4: Service::new(config, interfaces),
             ipv6: ipv6.map(|duid| v6::Service::new(config, layout, duid, &of_ipv6)),
         }
+    }
+
+    /// What requests meet at `now`.
+    #[must_use]
+    pub fn worlds<'a>(
+        &'a self,
+        now: Stamp,
+        tables: &'a Tables,
+        limits: &'a Limits,
+        views: &'a Views,
+    ) -> Worlds<'a> {
+        let ipv6 = self.ipv6.as_ref();
+        let (ipv4, table) = (&self.ipv4, &tables.ipv6);
+        Worlds {
+            ipv4: World { now, service: ipv4, table: &tables.ipv4, limits, views },
+            ipv6: ipv6.map(|service| World { now, service, table, limits, views }),
+        }
+    }
+
+    /// What holds for all requests of each protocol alike while `views` hold.
+    #[must_use]
+    pub fn gates(&self, views: &Views) -> Gates {
+        let ipv6 = self.ipv6.as_ref().map_or(Gate::Absent, |service| service.gate(views));
+        Gates { ipv4: self.ipv4.gate(views), ipv6 }
     }
 
     /// Counts leases as `generation` of limits; see [`Service::counting_as`].

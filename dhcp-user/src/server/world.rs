@@ -1,24 +1,42 @@
 //! What a request meets, and the way in.
 
-use super::v4;
-use super::{Answer, Arrival, Probe, ProbeOutcome, Service, Workspace};
+use super::{Answer, Arrival, Probe, ProbeOutcome, Service, Workspace, v4, v6};
 use crate::lease::{Limits, Table, Views};
 use crate::wire::Stamp;
 
-/// All that an answer depends on, but for the request. A worker puts it together once a turn.
-#[derive(Clone, Copy, Debug)]
-pub struct World<'a> {
+/// All that an answer depends on, but for the request. A worker puts it together once a turn, for each
+/// protocol by its service.
+#[derive(Debug)]
+pub struct World<'a, S = Service> {
     /// When it is.
     pub now: Stamp,
     /// What the configuration says.
-    pub service: &'a Service,
-    /// Who has what.
+    pub service: &'a S,
+    /// Who has what: the table of the service's protocol.
     pub table: &'a Table,
     /// Leases by subscriber.
     pub limits: &'a Limits,
     /// What may be done with the addresses of each relationship.
     pub views: &'a Views,
 }
+
+/// What requests of either protocol meet.
+#[derive(Clone, Copy, Debug)]
+pub struct Worlds<'a> {
+    /// DHCPv4.
+    pub ipv4: World<'a>,
+    /// DHCPv6, where it is served.
+    pub ipv6: Option<World<'a, v6::Service>>,
+}
+
+// Derived they would ask the same of `S`.
+impl<S> Clone for World<'_, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for World<'_, S> {}
 
 impl World<'_> {
     /// Decides about one request: `octets` is what its UDP datagram carries. A reply is written to

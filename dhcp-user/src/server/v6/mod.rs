@@ -10,6 +10,7 @@ mod hash;
 mod identity;
 mod information;
 mod offer;
+mod own;
 mod reply;
 mod reservation;
 mod service;

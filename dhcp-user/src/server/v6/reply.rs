@@ -96,7 +96,7 @@ pub(super) fn use_multicast(
         let relays = &exchange.datagram.relays;
         let mut writer = Writer::reply(output.reply, relays, kind, id)?;
         essential(exchange, &content, writer.options())?;
-        Ok(addressed(exchange, writer.finish()))
+        Ok(addressed(exchange, kind, writer.finish()))
     };
     bare(output).map_err(|Full| DropReason::ReplyTooLong)
 }
@@ -124,7 +124,7 @@ fn write(
         association(outcome, times, wants_exclude, options)?;
     }
     configured(exchange, layers, options);
-    Ok(addressed(exchange, writer.finish()))
+    Ok(addressed(exchange, content.kind, writer.finish()))
 }
 
 fn essential(
@@ -228,14 +228,14 @@ fn fqdn(exchange: &Exchange<'_>, layers: &Layers<'_>, options: &mut OptionWriter
 }
 
 /// Back to where the request came from; a relay that asked for it is answered at its own port (RFC 8357).
-fn addressed(exchange: &Exchange<'_>, len: usize) -> Reply {
+fn addressed(exchange: &Exchange<'_>, kind: MessageType, len: usize) -> Reply {
     let mut relays = exchange.datagram.relays.iter();
     let port = match relays.next() {
         None => CLIENT_PORT,
         Some(relay) if relay.has_source_port() => exchange.arrival.source_port,
         Some(_) => SERVER_PORT,
     };
-    Reply { len, to: exchange.arrival.source_ip, port }
+    Reply { len, kind, to: exchange.arrival.source_ip, port }
 }
 
 #[cfg(test)]

@@ -3,11 +3,13 @@
 use std::net::Ipv6Addr;
 
 use super::identity::Speaker;
+use super::own::Own;
 use super::reservation::Reservations;
 use super::topology::Topology;
 use crate::config::Config;
 use crate::config::model::{Class, Dhcpv6};
 use crate::lease::{Binding, BindingStatus, Layout, Limits};
+use crate::server::InterfaceIndex;
 use crate::server::class::classify;
 use crate::server::limit::{LimitSet, Subscriber};
 use crate::wire::dhcpv6::Duid;
@@ -17,6 +19,7 @@ use crate::wire::dhcpv6::Duid;
 #[derive(Debug)]
 pub struct Service {
     pub(super) topology: Topology,
+    own: Own,
     pub(super) classes: Vec<Class>,
     pub(super) reservations: Reservations,
     pub(super) limit_set: LimitSet,
@@ -34,6 +37,7 @@ impl Service {
         Self {
             reservations: Reservations::new(&config.reservations6, &topology),
             topology,
+            own: Own::new(interfaces),
             classes: config.classes.clone(),
             limit_set: LimitSet::new(&config.limits, 0).of_dhcpv6(),
             duid,
@@ -46,6 +50,35 @@ impl Service {
     pub fn counting_as(mut self, generation: u32) -> Self {
         self.limit_set = self.limit_set.counting_as(generation);
         self
+    }
+
+    /// Who this server is to its clients.
+    #[must_use]
+    pub fn duid(&self) -> &Duid {
+        &self.duid
+    }
+
+    /// The relationships, by index, of all subnets there are.
+    pub(crate) fn relationships(&self) -> impl Iterator<Item = Option<u16>> {
+        self.topology.relationships()
+    }
+
+    /// Whether what is sent there is for this server: to one of the groups of DHCPv6, or to it alone.
+    #[must_use]
+    pub fn is_addressed(&self, destination: Ipv6Addr) -> bool {
+        self.own.has(destination)
+    }
+
+    /// Which of our addresses a reply to `to` comes from, to a request that went to `asked`; `None` if the
+    /// interface has none.
+    #[must_use]
+    pub fn source(
+        &self,
+        interface: InterfaceIndex,
+        asked: Ipv6Addr,
+        to: Ipv6Addr,
+    ) -> Option<Ipv6Addr> {
+        self.own.source(interface, asked, to)
     }
 
     /// Counts a lease that was granted earlier for its subscribers.

@@ -239,6 +239,11 @@ impl Topology {
         self.subnets[subnets].iter().map(|subnet| subnet.relationship)
     }
 
+    /// The relationships, by index, of all subnets there are.
+    pub(super) fn relationships(&self) -> impl Iterator<Item = Option<u16>> {
+        self.subnets.iter().map(|subnet| subnet.relationship)
+    }
+
     pub(super) fn subnet(&self, index: usize) -> &Subnet {
         &self.subnets[index]
     }

@@ -13,6 +13,7 @@ fn perfdhcp_at_ten_thousand_exchanges_a_second_loses_none_and_finds_no_address_t
     let server = Server::start(&site.server, settings);
     let run = Perfdhcp {
         namespace: &host,
+        protocol: &["-4"],
         relay: "10.77.0.9",
         server: Site::SERVER,
         rate: 10_000,

@@ -125,6 +125,7 @@ impl Town {
             let relay = format!("10.77.0.{}", 7 + host as u8);
             let run = Perfdhcp {
                 namespace: &hosts[host as usize],
+                protocol: &["-4"],
                 relay: &relay,
                 server: &host.address().to_string(),
                 rate: PERFDHCP_RATE,

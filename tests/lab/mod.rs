@@ -8,6 +8,7 @@ mod capture;
 #[cfg(feature = "load")]
 mod census;
 mod client;
+mod client6;
 mod dhcpd;
 mod frame;
 #[cfg(feature = "load")]
@@ -39,6 +40,7 @@ pub use capture::Capture;
 #[cfg(feature = "load")]
 pub use census::Census;
 pub use client::{Client, Event, Kind};
+pub use client6::{Client6, Event6, Kind6};
 pub use dhcpd::{Dhcpd, LeaseRecord};
 pub use frame::Headers;
 #[cfg(feature = "load")]

@@ -43,9 +43,25 @@ impl Namespace {
         let made = Self { name: format!("{PREFIX}{}-{count}-{role}", id()) };
         run(Command::new("ip").args(["netns", "add", &made.name]));
         made.ip(&["link", "set", "lo", "up"]);
-        // The lab talks IPv4 here; router solicitations would only be noise on the wire.
+        // Most of the lab talks IPv4; router solicitations would only be noise on the wire.
         made.run("sysctl", &["-qw", "net.ipv6.conf.all.disable_ipv6=1"]);
         made
+    }
+
+    /// Lets it speak IPv6, too, for which whoever answers DHCPv6 or asks by it has a link-local address.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn speak_ipv6(&self) {
+        for (key, value) in [
+            // Nobody else has it, and nobody is to wait for that to be found out.
+            ("conf.default.accept_dad", 0),
+            ("conf.all.accept_dad", 0),
+            ("conf.default.router_solicitations", 0),
+            ("conf.all.disable_ipv6", 0),
+        ] {
+            self.run("sysctl", &["-qw", &format!("net.ipv6.{key}={value}")]);
+        }
     }
 
     /// Its name, as `ip netns` knows it.
@@ -94,6 +110,11 @@ impl Namespace {
             });
             inside.join().expect("work in the namespace ends well")
         })
+    }
+
+    /// Ends every process in here, at once.
+    pub fn end_processes(&self) {
+        end_processes(&self.name);
     }
 
     /// Joins `self` and `other` by a veth pair whose ends carry these names, and sets both up.
@@ -146,12 +167,16 @@ fn sweep() {
 
 /// Ends every process in a namespace, then the namespace. Best effort: it runs while unwinding.
 fn remove(name: &str) {
+    end_processes(name);
+    let _ = Command::new("ip").args(["netns", "delete", name]).output();
+}
+
+fn end_processes(name: &str) {
     if let Ok(pids) = Command::new("ip").args(["netns", "pids", name]).output() {
         for pid in String::from_utf8_lossy(&pids.stdout).split_whitespace() {
             let _ = Command::new("kill").args(["-KILL", pid]).output();
         }
     }
-    let _ = Command::new("ip").args(["netns", "delete", name]).output();
 }
 
 /// Runs a command to its end.

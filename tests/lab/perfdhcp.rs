@@ -11,14 +11,16 @@ use super::process::Process;
 /// How long one that was told to end may take for its report.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A run of perfdhcp, from a relay's address.
+/// A run of perfdhcp, from a relay's address or, of DHCPv6, an interface.
 #[derive(Clone, Copy, Debug)]
 pub struct Perfdhcp<'a> {
     /// Where it runs.
     pub namespace: &'a Namespace,
-    /// The address it plays the relay at.
+    /// `-4`, or `-6` and what is asked for.
+    pub protocol: &'a [&'a str],
+    /// The address it plays the relay at, or the interface.
     pub relay: &'a str,
-    /// The server.
+    /// The server; empty for all of them, by multicast.
     pub server: &'a str,
     /// New exchanges a second.
     pub rate: u32,
@@ -57,7 +59,8 @@ impl Perfdhcp<'_> {
         let mut command = self.command();
         // A client asks again after some four seconds (RFC 2131 §4.1): an answer within three is in
         // time. `-W` counts microseconds.
-        command.args(["-u", "-p", &seconds.to_string(), "-d", "3", "-W", "3000000", self.server]);
+        command.args(["-u", "-p", &seconds.to_string(), "-d", "3", "-W", "3000000"]);
+        command.args(self.server());
         let output = command.output().expect("perfdhcp runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
@@ -70,12 +73,16 @@ impl Perfdhcp<'_> {
     /// If it cannot be started.
     #[must_use]
     pub fn start(&self, log: &Path) -> RunningPerfdhcp {
-        RunningPerfdhcp(Process::start(self.command().arg(self.server), log))
+        RunningPerfdhcp(Process::start(self.command().args(self.server()), log))
+    }
+
+    fn server(&self) -> Option<&str> {
+        Some(self.server).filter(|server| !server.is_empty())
     }
 
     fn command(&self) -> Command {
         let mut command = self.namespace.command("perfdhcp");
-        command.args(["-4", "-l", self.relay]);
+        command.args(self.protocol).args(["-l", self.relay]);
         command.args(["-r", &self.rate.to_string(), "-R", &self.clients.to_string()]);
         command
     }

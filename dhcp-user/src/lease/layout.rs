@@ -42,6 +42,15 @@ pub(super) struct Shape {
 }
 
 impl Owner {
+    /// The partner.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Primary => Self::Secondary,
+            Self::Secondary => Self::Primary,
+        }
+    }
+
     /// Where addresses say it themselves: the odd ones are the primary's (RFC 8156 §4.2.1.1), and a
     /// number is odd just if its address is.
     #[must_use]
@@ -257,6 +266,16 @@ impl Layout {
     #[must_use]
     pub fn prefix_pool_named(&self, pool: &PrefixPool) -> Option<PoolId> {
         Some(PoolId(self.plan.as_ref()?.range_of_prefix_pool(pool)?.first))
+    }
+
+    /// The first and the last of what is in a pool.
+    #[must_use]
+    pub fn ends(&self, pool: PoolId) -> Option<[Resource; 2]> {
+        let of_sparse = self.plan.as_ref().and_then(|plan| plan.ends_of_sparse(pool));
+        of_sparse.or_else(|| {
+            let range = self.range(pool)?;
+            Some([self.resource(range.first)?, self.resource(range.last)?])
+        })
     }
 
     /// Prefixes that were leased by no pool of now and overlap this one.

@@ -130,7 +130,7 @@ impl Balance {
 
     /// Whose addresses are the partner's to give.
     pub(super) fn partner(&self) -> Owner {
-        if self.role == Role::Primary { Owner::Secondary } else { Owner::Primary }
+        self.own().other()
     }
 
     fn own(&self) -> Owner {

@@ -7,7 +7,6 @@
 use std::net::Ipv4Addr;
 
 use super::exchange::Exchange;
-use super::partner::other;
 use crate::lease::{Owner, PoolId, Seen};
 use crate::server::DropReason;
 use crate::server::network::{Pool, Site};
@@ -154,7 +153,7 @@ impl<'a> Exchange<'a> {
         own.or_else(|| {
             let mut down =
                 pools.filter(|(pool, view)| view.is_taken_over(self.now) && !pool.serves_bootp());
-            down.find_map(|(pool, view)| self.take_from(pool.id(), other(view.owner)))
+            down.find_map(|(pool, view)| self.take_from(pool.id(), view.owner.other()))
         })
     }
 

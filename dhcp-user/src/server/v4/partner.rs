@@ -113,7 +113,7 @@ impl<'a> Exchange<'a> {
             Occasion::Others => Err(DropReason::OtherServer),
             Occasion::Open if self.is_ours(share) => Ok(()),
             Occasion::Open if share.is_partner_starved => {
-                let has_none = self.has_none_left(relationship, other(view.owner));
+                let has_none = self.has_none_left(relationship, view.owner.other());
                 if has_none { Ok(()) } else { Err(DropReason::PartnersClient) }
             }
             Occasion::Open => Err(DropReason::PartnersClient),
@@ -153,14 +153,6 @@ impl<'a> Candidate<'a> {
     /// Whether the client has the address, by our books still, and would only have it longer.
     pub(super) fn is_extension(&self) -> bool {
         self.continued().is_some_and(|binding| binding.status == BindingStatus::Active)
-    }
-}
-
-/// The partner of the server that owns the one's addresses.
-pub(super) fn other(owner: Owner) -> Owner {
-    match owner {
-        Owner::Primary => Owner::Secondary,
-        Owner::Secondary => Owner::Primary,
     }
 }
 

@@ -9,7 +9,7 @@ use super::hash::{COUNTERS, Hashed};
 use super::identity::IaKey;
 use super::topology::{Pool, Site};
 use crate::config::model::Allocator;
-use crate::lease::{BindingStatus, PoolId, Resource, ResourceId, Seen};
+use crate::lease::{BindingStatus, Owner, PoolId, Resource, ResourceId, Seen};
 use crate::server::standing::{Claim, Standing};
 use crate::wire::dhcpv6::{Ia, IaKind};
 
@@ -147,23 +147,36 @@ impl<'a> Exchange<'a> {
         };
         let pools = || self.service.topology.pools_at(self.place, ia.kind()).filter(suits);
         let is_wanted = |pool: &&Pool| wanted.is_none_or(|len| len == pool.delegate);
-        let first = pools().filter(is_wanted).find_map(|pool| self.take_from(pool, key, output));
-        first.or_else(|| {
+        let own = |pool: &Pool| self.view_of(self.service.topology.subnet(pool.subnet)).owner;
+        let first =
+            pools().filter(is_wanted).find_map(|pool| self.take_from(pool, own(pool), key, output));
+        let own_other = first.or_else(|| {
             let mut others = pools().filter(|pool| !is_wanted(pool));
-            others.find_map(|pool| self.take_from(pool, key, output))
+            others.find_map(|pool| self.take_from(pool, own(pool), key, output))
+        });
+        // RFC 8156 §8.4.1: what is the partner's, once it is down for long enough, and when there is
+        // nothing else. Addresses never are.
+        own_other.or_else(|| {
+            let is_down = |pool: &&Pool| {
+                let subnet = self.service.topology.subnet(pool.subnet);
+                self.view_of(subnet).is_taken_over(self.now)
+                    && self.table.layout().fixed_owner(pool.id.0).is_none()
+            };
+            let mut down = pools().filter(is_down);
+            down.find_map(|pool| self.take_from(pool, own(pool).other(), key, output))
         })
     }
 
     fn take_from(
         &self,
         pool: &'a Pool,
+        owner: Owner,
         key: &IaKey,
         output: &mut Output<'_>,
     ) -> Option<Candidate<'a>> {
         if pool.allocator == Allocator::Hash {
             return self.compute(pool, key);
         }
-        let owner = self.view_of(self.service.topology.subnet(pool.subnet)).owner;
         for _ in 0..CANDIDATES_PER_POOL {
             let (table, now, guard) = (self.table, self.now, self.guard);
             let (id, seen) = if table.layout().is_sparse(pool.id) {

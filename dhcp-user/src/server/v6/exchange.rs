@@ -1,5 +1,6 @@
 //! One request on its way to an answer: what is discarded, and everything about the rest, looked up once.
 
+use super::candidate::Candidate;
 use super::identity::{IaKey, Speaker};
 use super::reservation::Reserved;
 use super::topology::{Site, Subnet};
@@ -219,6 +220,11 @@ impl<'a> Exchange<'a> {
             Answers::Extensions if self.message.kind() == MessageType::Renew => Ok(()),
             Answers::Extensions | Answers::Nobody => Err(DropReason::NotInService),
         }
+    }
+
+    /// Whether a lease may begin there, and not only go on: in RECOVER-DONE none does (RFC 8156 §8.7).
+    pub(super) fn may_begin(&self, candidate: &Candidate<'_>) -> bool {
+        self.view(candidate.site).answers != Answers::Extensions
     }
 
     /// Whether the client is answered on its link at all.

@@ -52,8 +52,12 @@ fn extend<'a>(
     'attempts: for _ in 0..ATTEMPTS {
         let mut having: Vec<Candidate<'a>> = exchange.known(&key);
         having.retain(|candidate| {
-            matches!(candidate.standing, Standing::Held | Standing::Past)
-                && exchange.admit_to(exchange.view(candidate.site)).is_ok()
+            let may_have = match candidate.standing {
+                Standing::Held => true,
+                Standing::Past => exchange.may_begin(candidate),
+                _ => false,
+            };
+            may_have && exchange.admit_to(exchange.view(candidate.site)).is_ok()
         });
         // What is written down nowhere, and proves itself.
         for hint in hints(&ia) {
@@ -63,6 +67,7 @@ fn extend<'a>(
         // Without a record, what the client says is believed if nobody else has it (RFC 8415 §18.3.4).
         if having.is_empty() && exchange.service.settings.adopt_unknown {
             having = hints(&ia).filter_map(|hint| exchange.adopt(hint.resource, &key)).collect();
+            having.retain(|candidate| exchange.may_begin(candidate));
         }
         // The client had it last, and a newer one since: that is history.
         if having.iter().any(|candidate| candidate.standing == Standing::Held) {

@@ -11,6 +11,8 @@ mod identity;
 mod information;
 mod offer;
 mod own;
+#[cfg(test)]
+mod partner_tests;
 mod reply;
 mod reservation;
 mod service;

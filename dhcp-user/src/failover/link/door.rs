@@ -26,6 +26,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_secs(1);
 /// Connections at a time whose protocol is not known yet; a further one is closed.
 const UNKNOWN_MAX: usize = 8;
+/// How long a caller that is to speak first may take to begin.
+const SHY: Duration = Duration::from_secs(1);
 /// How long a connection may take to show its protocol.
 const LISTENING: Duration = Duration::from_secs(10);
 /// How soon one that has shown less than that is looked at again.
@@ -86,11 +88,13 @@ pub(super) async fn keep(local: SocketAddr, guests: Vec<Guest>) {
 }
 
 /// Hands a connection over to the guest whose protocol its first message is of; what is read of it
-/// stays to be read.
+/// stays to be read. Whoever calls and says nothing waits to be spoken to: in DHCPv4 either server calls
+/// and the primary speaks first, in DHCPv6 the primary does both.
 async fn tell_apart(stream: TcpStream, from: IpAddr, guests: &[Guest]) {
     let mut first = [0; 3];
     let speaks = loop {
-        match stream.peek(&mut first).await {
+        let Ok(read) = timeout(SHY, stream.peek(&mut first)).await else { break Protocol::Dhcpv4 };
+        match read {
             Ok(len @ 1..) => match failover6::Protocol::of_first(&first[..len]) {
                 Ok(Some(failover6::Protocol::V4)) => break Protocol::Dhcpv4,
                 Ok(Some(failover6::Protocol::V6)) => break Protocol::Dhcpv6,

@@ -133,7 +133,12 @@ impl Server {
             let shared = networks.filter(|network| scenario.relationship(*network) == place);
             let pools = shared.map(|network| PoolId(pool_begin(network).into())).collect();
             let addresses = layout.ranges_of(place as u16);
-            Settings::of(relationship, &config.identity, pools, addresses)
+            Settings::of(
+                relationship,
+                &config.identity,
+                pools,
+                Settings::digest_of_ranges(addresses),
+            )
         });
         let settings = settings.collect();
         Self {

@@ -72,7 +72,7 @@ impl Serve {
         let failover_appender = (!config.failover.is_empty()).then(appender).transpose()?;
         // Workers' numbers are those of the appenders that are left, from 0 up.
         let writer = WriterId(u16::try_from(appenders.len()).unwrap_or(u16::MAX - 1));
-        let prepared = Prepared::new(&config, &notes, writer).map_err(Failure::other)?;
+        let prepared = Prepared::new(&config, &tables, &notes, writer).map_err(Failure::other)?;
         let views = prepared.as_ref().map(Prepared::views).unwrap_or_default();
 
         let addresses = dataplane::addresses(&config)

@@ -1,11 +1,10 @@
 //! What an operator may want of a relationship: its names, and when it makes no sense.
 
-use std::net::Ipv4Addr;
-
 use serde::{Deserialize, Serialize};
 
 use super::relationship::Relationship;
 use crate::failover::Command;
+use crate::lease::Resource;
 use crate::wire::failover::State;
 
 /// What an operator may want, as arguments and addresses have it.
@@ -30,8 +29,33 @@ pub enum Wish {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Details {
-    /// The address to free.
-    pub address: Option<Ipv4Addr>,
+    /// The address or prefix to free.
+    #[serde(default, with = "as_text")]
+    pub address: Option<Resource>,
+}
+
+/// A resource as people write it.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use crate::lease::Resource;
+
+    pub(super) fn serialize<S: Serializer>(
+        resource: &Option<Resource>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match resource {
+            Some(resource) => serializer.collect_str(resource),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Resource>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(de::Error::custom)).transpose()
+    }
 }
 
 impl Wish {
@@ -63,7 +87,7 @@ impl Wish {
             Self::Resume => Command::Resume,
             Self::Shutdown => Command::Shutdown,
             Self::Resync => Command::Resynchronise,
-            Self::Reset => Command::Reset(details.address.ok_or("reset needs an address")?.into()),
+            Self::Reset => Command::Reset(details.address.ok_or("reset needs an address")?),
         })
     }
 
@@ -119,15 +143,15 @@ fn starting(now: &Relationship) -> String {
     format!("this server has just started and waits for {}: try again in a moment", now.partner)
 }
 
-fn not_shared(now: &Relationship, address: Ipv4Addr) -> Option<String> {
+fn not_shared(now: &Relationship, resource: Resource) -> Option<String> {
     let holds = |first: &str, last: &str| {
-        let address_of = |text: &str| text.parse::<Ipv4Addr>().ok();
-        address_of(first)
-            .zip(address_of(last))
-            .is_some_and(|(first, last)| (first..=last).contains(&address))
+        let resource_of = |text: &str| text.parse::<Resource>().ok();
+        resource_of(first)
+            .zip(resource_of(last))
+            .is_some_and(|(first, last)| (first..=last).contains(&resource))
     };
     let shared = now.pools.iter().any(|pool| holds(&pool.first, &pool.last));
-    (!shared).then(|| format!("{address} is in no pool of {:?}", now.name))
+    (!shared).then(|| format!("{resource} is in no pool of {:?}", now.name))
 }
 
 #[cfg(test)]
@@ -182,7 +206,7 @@ mod tests {
     fn an_address_that_is_not_shared_cannot_be_reset() {
         let now = in_state(State::Normal, "ok");
         let reset = |last| {
-            let details = Details { address: Some([10, 0, 0, last].into()) };
+            let details = Details { address: Some(std::net::Ipv4Addr::new(10, 0, 0, last).into()) };
             Wish::Reset.objection(&now, details)
         };
         assert_eq!((reset(1), reset(9)), (None, None));

@@ -158,10 +158,10 @@ impl Instance {
     pub fn relationships(&self) -> Vec<Relationship> {
         let now = clock::now();
         let loaded = self.loaded.load();
-        let layout = self.tables.ipv4.layout();
         let of = |status: &failover::Status| {
             let configured =
                 loaded.config.failover.iter().find(|it| it.terms.name == status.name)?;
+            let layout = self.tables.serving(configured.terms.protocol).layout();
             Some(Relationship::new(now, status, configured, &layout))
         };
         self.partners.status().iter().filter_map(of).collect()

@@ -243,12 +243,15 @@ impl Pool {
     }
 
     fn new(status: &failover::PoolStatus, layout: &Layout) -> Self {
-        let (first, counts) = (status.pool.0, status.counts);
+        let counts = status.counts;
         // A reload may have taken the pool away since.
-        let last = layout.range(status.pool).map_or(first, |range| range.last);
+        let [first, last] = layout.ends(status.pool).map_or_else(
+            || ["gone".to_owned(), "gone".to_owned()],
+            |ends| ends.map(|end| end.to_string()),
+        );
         Self {
-            first: first.ipv4().to_string(),
-            last: last.ipv4().to_string(),
+            first,
+            last,
             free: counts.free,
             backup: counts.backup,
             active: counts.active,

@@ -25,28 +25,32 @@ impl Settings {
     /// What [`addresses`](Self::addresses) is of none.
     pub const NO_ADDRESSES: u64 = 0xcbf2_9ce4_8422_2325;
 
-    /// What the configuration says of a relationship whose pools are `pools` in the subnets
-    /// `addresses`, ascending, on a server that tells its clients apart by `identity`.
+    /// What the configuration says of a relationship whose pools are `pools` in what `addresses` is a
+    /// [digest](Self::digest) of, on a server that tells its clients apart by `identity`.
     #[must_use]
     pub fn of(
         relationship: &Relationship,
         identity: &Identity,
         pools: Vec<PoolId>,
-        addresses: impl Iterator<Item = Range>,
+        addresses: u64,
     ) -> Self {
-        Self {
-            terms: relationship.terms.clone(),
-            identity: identity.order.clone(),
-            pools,
-            addresses: Self::fingerprint(addresses),
-        }
+        let (terms, identity) = (relationship.terms.clone(), identity.order.clone());
+        Self { terms, identity, pools, addresses }
     }
 
-    /// What tells one set of addresses from another: FNV-1a over the ends of its ranges, joined where
-    /// they touch. It is on disks, so it stays as it is.
-    fn fingerprint(ranges: impl Iterator<Item = Range>) -> u64 {
+    /// What tells one set of IPv4 addresses from another: the ends of its ranges, which come ascending,
+    /// joined where they touch.
+    #[must_use]
+    pub fn digest_of_ranges(ranges: impl Iterator<Item = Range>) -> u64 {
         let ends = joined(ranges).into_iter().flat_map(|range| [range.first, range.last]);
-        ends.flat_map(|end| end.0.to_be_bytes()).fold(Self::NO_ADDRESSES, |hash, octet| {
+        Self::digest(ends.flat_map(|end| end.0.to_be_bytes()))
+    }
+
+    /// What tells one set of whatever is shared from another: FNV-1a. It is on disks, so it stays as it
+    /// is.
+    #[must_use]
+    pub fn digest(octets: impl Iterator<Item = u8>) -> u64 {
+        octets.fold(Self::NO_ADDRESSES, |hash, octet| {
             (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3)
         })
     }
@@ -80,7 +84,7 @@ mod tests {
             first: Ipv4Addr::new(10, 0, third, 0).into(),
             last: Ipv4Addr::new(10, 0, last, 255).into(),
         };
-        let of = |ranges: &[Range]| Settings::fingerprint(ranges.iter().copied());
+        let of = |ranges: &[Range]| Settings::digest_of_ranges(ranges.iter().copied());
         assert_eq!(of(&[]), Settings::NO_ADDRESSES);
         assert_eq!(of(&[subnet(0, 1)]), of(&[subnet(0, 0), subnet(1, 1)]));
         let all = [of(&[]), of(&[subnet(0, 0)]), of(&[subnet(0, 1)]), of(&[subnet(1, 1)])];

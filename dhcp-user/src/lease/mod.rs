@@ -64,7 +64,7 @@ pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};
 pub use plan::Unplaceable;
-pub use resource::{Resource, ResourceId};
+pub use resource::{NoResource, Resource, ResourceId};
 pub use restore::{Restored, Spread, in_turn};
 pub use shared_views::{Follower, SharedViews};
 pub use slot::Seen;

@@ -201,6 +201,11 @@ impl Plan {
         self.sparse(pool).map(|(_, span)| span.drawn(number))
     }
 
+    /// The first and the last of what may be drawn from a sparse pool.
+    pub(super) fn ends_of_sparse(&self, pool: PoolId) -> Option<[Resource; 2]> {
+        self.sparse(pool).map(|(_, span)| [span.lowest(), span.highest()])
+    }
+
     fn sparse(&self, pool: PoolId) -> Option<(&Run, &Span)> {
         let at = self.runs.binary_search_by_key(&pool.0, |run| run.ids.first).ok()?;
         let run = &*self.runs[at];

@@ -5,8 +5,9 @@
 //! run of numbers and a slot is found by arithmetic.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use super::layout::Owner;
 use crate::wire::{Ipv6Prefix, failover6};
@@ -86,6 +87,30 @@ impl From<Ipv6Prefix> for Resource {
         Self::Prefix(prefix)
     }
 }
+
+/// Text that is neither an address nor a prefix.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NoResource;
+
+impl FromStr for Resource {
+    type Err = NoResource;
+
+    fn from_str(text: &str) -> Result<Self, NoResource> {
+        match text.parse::<IpAddr>() {
+            Ok(IpAddr::V4(address)) => Ok(address.into()),
+            Ok(IpAddr::V6(address)) => Ok(address.into()),
+            Err(_) => text.parse::<Ipv6Prefix>().map(Self::from).map_err(|_| NoResource),
+        }
+    }
+}
+
+impl fmt::Display for NoResource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this is neither an address nor an IPv6 prefix")
+    }
+}
+
+impl std::error::Error for NoResource {}
 
 impl From<failover6::Resource> for Resource {
     fn from(resource: failover6::Resource) -> Self {

@@ -5,6 +5,7 @@ use super::plan::Unplaceable;
 use super::resource::Resource;
 use super::table::Table;
 use crate::config::Config;
+use crate::config::model::Protocol;
 
 /// Every lease of a server: one engine, two tables of it. A protocol that the server does not serve has
 /// an empty one, or one of leases from when it did.
@@ -36,6 +37,15 @@ impl Tables {
         match resource {
             Resource::Ipv4(_) => &self.ipv4,
             Resource::Ipv6(_) | Resource::Prefix(_) => &self.ipv6,
+        }
+    }
+
+    /// The table of the protocol's leases.
+    #[must_use]
+    pub fn serving(&self, protocol: Protocol) -> &Table {
+        match protocol {
+            Protocol::Dhcpv4 => &self.ipv4,
+            Protocol::Dhcpv6 => &self.ipv6,
         }
     }
 

@@ -35,7 +35,12 @@ static COMPILED: LazyLock<[(Settings, Layout); 2]> = LazyLock::new(|| {
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let (layout, pools) = (Layout::of(&config), vec![PoolId(address(1).into())]);
         let addresses = layout.ranges_of(0);
-        let settings = Settings::of(&config.failover[0], &config.identity, pools, addresses);
+        let settings = Settings::of(
+            &config.failover[0],
+            &config.identity,
+            pools,
+            Settings::digest_of_ranges(addresses),
+        );
         (settings, layout)
     })
 });

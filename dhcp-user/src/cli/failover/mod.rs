@@ -4,7 +4,6 @@ mod advice;
 mod report;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::net::Ipv4Addr;
 
 use clap::{Args, Subcommand};
 
@@ -13,6 +12,7 @@ use super::{Failure, locate::Locate};
 use crate::control::command::{Details, Wish};
 use crate::control::escape::escaped;
 use crate::control::{Client, Relationship};
+use crate::lease::Resource;
 
 /// Arguments of `tandem failover`.
 #[derive(Debug, Args)]
@@ -52,10 +52,10 @@ enum What {
     Shutdown(Common),
     /// Tell the partner everything anew, whatever it has acknowledged
     Resync(Common),
-    /// Free an address, whatever it is used for; its client is not told
+    /// Free an address or a prefix, whatever it is used for; its client is not told
     Reset {
-        /// The address
-        address: Ipv4Addr,
+        /// The address or prefix
+        address: Resource,
         #[command(flatten)]
         common: Common,
     },
@@ -125,7 +125,9 @@ impl Common {
         if !confirm(&before) {
             return Err(Failure::other("nothing was changed"));
         }
-        let address = details.address.map_or(String::new(), |a| format!("?address={a}"));
+        let address = details
+            .address
+            .map_or(String::new(), |a| format!("?address={}", escaped(&a.to_string())));
         let path = format!("/failover/{}/{}{address}", escaped(&before.name), wish.name());
         let answer = client.post(&path).map_err(Failure::other)?;
         let after: Relationship = serde_json::from_slice(&answer)

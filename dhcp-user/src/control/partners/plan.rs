@@ -1,13 +1,14 @@
 //! From the configuration to links and endpoints.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::config::model::Relationship;
+use crate::config::model::{Network, Prefix, Protocol, Relationship, Subnet};
 use crate::failover::link::{self, Tls, TlsError};
 use crate::failover::{self, Settings};
-use crate::lease::{Layout, PoolId};
+use crate::lease::{PoolId, Tables};
 
 /// Why a relationship cannot be begun.
 #[derive(Debug)]
@@ -35,17 +36,40 @@ pub enum PlanError {
     },
 }
 
-/// The endpoint's settings of the relationship at `place`.
-pub(super) fn endpoint(config: &Config, place: usize) -> Settings {
-    let subnets = config.networks.iter().flat_map(|network| &network.subnets);
-    let pools = subnets
-        .filter(|subnet| subnet.failover.map(usize::from) == Some(place))
-        .flat_map(|subnet| &subnet.pools)
-        .map(PoolId::of)
-        .collect();
-    let layout = Layout::of(config);
-    let addresses = u16::try_from(place).into_iter().flat_map(|place| layout.ranges_of(place));
-    failover::Settings::of(&config.failover[place], &config.identity, pools, addresses)
+/// The endpoint's settings of the relationship at `place`, of a configuration that `tables` are laid out
+/// by.
+pub(super) fn endpoint(config: &Config, tables: &Tables, place: usize) -> Settings {
+    let relationship = &config.failover[place];
+    let (pools, addresses) = match relationship.terms.protocol {
+        Protocol::Dhcpv4 => {
+            let pools = shared(&config.networks, place).flat_map(|it| &it.pools).map(PoolId::of);
+            let layout = tables.ipv4.layout();
+            let its = u16::try_from(place).into_iter().flat_map(|place| layout.ranges_of(place));
+            (pools.collect(), Settings::digest_of_ranges(its))
+        }
+        Protocol::Dhcpv6 => {
+            let layout = tables.ipv6.layout();
+            let (mut pools, mut ends) = (Vec::new(), Vec::new());
+            for subnet in shared(&config.networks6, place) {
+                pools.extend(subnet.pools.iter().filter_map(|pool| layout.pool_named(pool)));
+                let prefixes = subnet.prefix_pools.iter();
+                pools.extend(prefixes.clone().filter_map(|pool| layout.prefix_pool_named(pool)));
+                // Of numbers nothing is known on disk.
+                ends.push(subnet.prefix);
+                ends.extend(prefixes.map(|pool| pool.prefix));
+            }
+            ends.sort_unstable();
+            let octets = |it: Prefix<Ipv6Addr>| it.address.octets().into_iter().chain([it.len]);
+            (pools, Settings::digest(ends.into_iter().flat_map(octets)))
+        }
+    };
+    failover::Settings::of(relationship, &config.identity, pools, addresses)
+}
+
+/// The subnets that are shared in the relationship at `place`.
+fn shared<A>(networks: &[Network<A>], place: usize) -> impl Iterator<Item = &Subnet<A>> {
+    let subnets = networks.iter().flat_map(|network| &network.subnets);
+    subnets.filter(move |subnet| subnet.failover.map(usize::from) == Some(place))
 }
 
 /// The link's settings.

@@ -11,11 +11,13 @@ use super::desk::Desk;
 use super::face::Order;
 use super::inbox::{Inbox, Input};
 use super::ledger::{Agenda, Leaving, TooLong};
+use crate::config::model::Protocol;
 use crate::failover::link::{Arrived, Link};
 use crate::failover::{Action, Alarm, Command, Endpoint, Event};
 use crate::lease::{Binding, BindingStatus};
 use crate::server::Services;
 use crate::wire::failover::Message;
+use crate::wire::failover6;
 
 /// How often the endpoint's timers are looked at. They count seconds.
 const TICK: Duration = Duration::from_millis(200);
@@ -35,6 +37,7 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) struct Relationship {
     pub(super) place: usize,
     pub(super) name: String,
+    pub(super) protocol: Protocol,
     pub(super) endpoint: Endpoint,
     pub(super) link: Link,
     pub(super) desk: Rc<Desk>,
@@ -147,6 +150,11 @@ impl Relationship {
                 Message::BindingAck(answers) => 2 * answers.len(),
                 _ => 2,
             },
+            Some(Input::Packet(Arrived::V6(packet))) => match &packet.message {
+                failover6::Message::BindingUpdate(binding) => 2 * binding.leases().max(1),
+                failover6::Message::BindingReply(answer) => 2 * answer.outcomes().count().max(1),
+                _ => 2,
+            },
             _ => 2,
         };
         self.agenda.is_begun() && self.desk.ledger.borrow().has_room(records)
@@ -183,7 +191,7 @@ impl Relationship {
             Input::Order(command, _) => Event::Command(*command),
             Input::Leave => Event::Command(Command::Leave),
         };
-        self.endpoint.handle(now, event, &desk.tables.ipv4, &mut actions);
+        self.endpoint.handle(now, event, desk.tables.serving(self.protocol), &mut actions);
         let outcome = outcome(&actions);
         // Who watches sees every state, however short, and what became of an order.
         let has_moved = actions.iter().any(|it| matches!(it, Action::Alarm(Alarm::Moved { .. })));
@@ -215,14 +223,14 @@ impl Relationship {
             return false;
         }
         let (now, mut actions) = ((desk.clock)(), Vec::new());
-        let more = self.endpoint.pump(now, &desk.tables.ipv4, room, &mut actions);
+        let more = self.endpoint.pump(now, desk.tables.serving(self.protocol), room, &mut actions);
         if actions.is_empty() && more {
             return true;
         }
         if actions.is_empty() && self.look_at.take().is_some() {
             // Whatever comes from here on rings; what came before is found by looking once more.
-            desk.tables.ipv4.listen_untold();
-            self.endpoint.pump(now, &desk.tables.ipv4, room, &mut actions);
+            desk.tables.serving(self.protocol).listen_untold();
+            self.endpoint.pump(now, desk.tables.serving(self.protocol), room, &mut actions);
         }
         if actions.is_empty() {
             return false;
@@ -302,7 +310,8 @@ impl Relationship {
     }
 
     fn report(&self) {
-        if let Some(mut status) = self.endpoint.status((self.desk.clock)(), &self.desk.tables.ipv4)
+        if let Some(mut status) =
+            self.endpoint.status((self.desk.clock)(), self.desk.tables.serving(self.protocol))
         {
             let counts = self.link.counts();
             status.connections = counts.connections();

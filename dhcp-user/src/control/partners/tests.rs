@@ -1,7 +1,7 @@
 //! Two servers' failover threads, each with a journal, over loopback.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,12 +16,12 @@ use crate::control::clock;
 use crate::failover::{Command, Role, Saved, Settings, Status};
 use crate::journal::{Appender, Health, Journal, SharedHealth};
 use crate::lease::{
-    Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layouts, Limits, SharedViews,
-    Tables, Told, WriterId, in_turn,
+    Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Layouts, Limits, Resource,
+    SharedViews, Tables, Told, WriterId, in_turn,
 };
 use crate::server::Services;
 use crate::wire::failover::State;
-use crate::wire::{Seconds, Stamp};
+use crate::wire::{Ipv6Prefix, Seconds, Stamp};
 
 /// So long a test waits for what should come at once.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,11 +72,14 @@ impl Server {
     }
 
     fn start_by(time: Time, dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Self {
-        let config = config(dir, role, local, peer);
-        let tables = Arc::new(Tables::new(Layouts::of(&config).unwrap()));
+        Self::start_with(time, dir, &config(dir, role, local, peer))
+    }
+
+    fn start_with(time: Time, dir: &Path, config: &Config) -> Self {
+        let tables = Arc::new(Tables::new(Layouts::of(config).unwrap()));
         let recovery = Journal::open(dir, &config.journal, 2).unwrap();
         let (journal, mut found) = recovery.load(&*tables, 1).unwrap();
-        tables.ipv4.finish_restore(&in_turn);
+        tables.both().into_iter().for_each(|table| table.finish_restore(&in_turn));
         let now = time.now();
         found.notes.entry("failover/metro".to_owned()).or_insert_with(|| {
             let saved = saved(now);
@@ -86,11 +89,11 @@ impl Server {
         let commit = thread::spawn(move || committer.run(clock::now));
         let clock = time.clone();
         let clock = Arc::new(move || clock.now());
-        let prepared = Prepared::with_clock(&config, &found.notes, WriterId(1), clock);
+        let prepared = Prepared::with_clock(config, &tables, &found.notes, WriterId(1), clock);
         let prepared = prepared.unwrap().unwrap();
         let (views, partners) = (prepared.views(), prepared.face());
         assert_eq!(views.load().of(Some(0)).answers, Answers::Nobody);
-        let services = Services::new(&config, &tables, None, &[]);
+        let services = Services::new(config, &tables, None, &[]);
         let parts = Parts {
             tables: Arc::clone(&tables),
             limits: Arc::new(Limits::new()),
@@ -124,18 +127,31 @@ impl Server {
         self.status().is_some_and(|status| status.state == state)
     }
 
-    fn binding(&self, address: Ipv4Addr) -> Option<Binding> {
-        let guard = self.tables.ipv4.pin();
-        self.tables.ipv4.seen(address, &guard)?.binding().cloned()
+    fn binding(&self, resource: impl Into<Resource>) -> Option<Binding> {
+        let resource = resource.into();
+        let table = self.tables.of(resource);
+        let guard = table.pin();
+        table.seen(table.find(resource)?, &guard)?.binding().cloned()
     }
 
-    /// Leases an address as a worker does, the partner being untold.
-    fn lease(&mut self, address: Ipv4Addr, hardware: u8) {
+    fn has(&self, resource: Resource, status: BindingStatus, told: Told) -> bool {
+        self.binding(resource).is_some_and(|it| (it.status, it.told) == (status, told))
+    }
+
+    /// Leases an address or a prefix as a worker does, the partner being untold.
+    fn lease(&mut self, resource: impl Into<Resource>, hardware: u8) {
+        let resource = resource.into();
         let now = clock::now();
-        let octets = [1, 2, 0, 0, 0, 0, hardware];
-        let key = ClientKey { kind: ItemKind::Hardware, octets: &octets };
-        let guard = self.tables.ipv4.pin();
-        let seen = self.tables.ipv4.seen(address, &guard).unwrap();
+        let (kind, octets) = match resource {
+            Resource::Ipv4(_) => (ItemKind::Hardware, vec![1, 2, 0, 0, 0, 0, hardware]),
+            Resource::Ipv6(_) => (ItemKind::IaAddresses, vec![0, 0, 0, 1, 0, 3, 0, 1, hardware]),
+            Resource::Prefix(_) => (ItemKind::IaPrefixes, vec![0, 0, 0, 1, 0, 3, 0, 1, hardware]),
+        };
+        let key = ClientKey { kind, octets: &octets };
+        let table = self.tables.of(resource);
+        let id = table.place(resource).unwrap();
+        let guard = table.pin();
+        let seen = table.seen(id, &guard).unwrap();
         let binding = Binding {
             told: Told::Unsent,
             expires: now.after(Seconds(3_600)),
@@ -145,9 +161,8 @@ impl Server {
             client: Some(Client::builder(key).build()),
             ..Binding::new(BindingStatus::Active, now)
         };
-        self.tables.ipv4.replace(address, seen, binding, &guard).unwrap();
-        let binding = self.tables.ipv4.seen(address, &guard).unwrap().binding().cloned().unwrap();
-        self.appender.append(address, &binding).unwrap();
+        let leased = table.replace(id, seen, binding, &guard).unwrap();
+        self.appender.append(resource, leased.binding().unwrap()).unwrap();
     }
 
     fn command(&self, name: &str, command: Command) -> Result<(), String> {
@@ -234,6 +249,82 @@ fn two_servers_reach_normal_tell_each_other_of_leases_and_notice_each_others_end
     other.stop();
 }
 
+/// A server of both protocols, with a partner in each; the one of DHCPv6 in the other role.
+fn config_of_both(dir: &Path, role: &str, local: SocketAddr, peer: SocketAddr) -> Config {
+    let other_role = if role == "primary" { "secondary" } else { "primary" };
+    let text = format!(
+        "state-dir = {dir:?}\n[[interface]]\nname = \"lo\"\n\
+         [[subnet4]]\nsubnet = \"10.7.0.0/24\"\npools = [\"10.7.0.10-10.7.0.199\"]\n\
+         [[subnet6]]\nsubnet = \"2001:db8:1::/64\"\npools = [\"2001:db8:1::10-2001:db8:1::1f\"]\n\
+         prefix-pools = [{{ prefix = \"2001:db8:8000::/52\", delegate = 56 }}]\n\
+         [[failover]]\nname = \"metro\"\nrole = \"{role}\"\nlocal = \"{local}\"\n\
+         peer = \"{peer}\"\nsubnets = [\"10.7.0.0/24\"]\nstartup = \"{STARTUP_S}s\"\n\
+         [[failover]]\nname = \"metro-6\"\nrole = \"{other_role}\"\nlocal = \"2001:db8::1\"\n\
+         peer = \"2001:db8::2\"\nsubnets = [\"2001:db8:1::/64\"]\nstartup = \"{STARTUP_S}s\"\n\
+         insecure = true\n"
+    );
+    let nothing = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
+    let mut config = Config::parse(&text, Path::new("test.toml"), &nothing)
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    // A loopback interface has one IPv6 address, and the link asks for nothing but two.
+    (config.failover[1].local, config.failover[1].peer) = (local, peer);
+    config
+}
+
+/// RFC 8156 and draft-12 on one port, each by its own relationship and state.
+#[test]
+fn two_dual_stack_servers_hold_a_relationship_in_each_protocol_over_one_port() {
+    let (here, there) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (local, peer) = (address(10), address(11));
+    let start = |dir: &Path, role: &str, local, peer| {
+        Server::start_with(Time::Clock, dir, &config_of_both(dir, role, local, peer))
+    };
+    let mut one = start(here.path(), "primary", local, peer);
+    let other = start(there.path(), "secondary", peer, local);
+    let are_normal = |server: &Server| {
+        let all = server.partners.status();
+        all.len() == 2 && all.iter().all(|status| status.state == State::Normal)
+    };
+    wait("both in normal in both protocols", || are_normal(&one) && are_normal(&other));
+    let answers = |server: &Server, place| server.views.load().of(Some(place)).answers.clone();
+    wait("workers go by it", || answers(&other, 1) == Answers::Everybody);
+    assert_eq!(answers(&one, 1), Answers::Named, "the secondary in DHCPv6");
+
+    let v6: Ipv6Addr = "2001:db8:1::10".parse().unwrap();
+    let prefix = Ipv6Prefix::new("2001:db8:8000::".parse().unwrap(), 56).unwrap();
+    let given =
+        |server: &Server| server.has(prefix.into(), BindingStatus::Backup, Told::Acknowledged);
+    wait("half of the prefixes are the secondary's", || given(&one) && given(&other));
+    let leased: [Resource; 3] = [ADDRESS.into(), v6.into(), prefix.into()];
+    for resource in leased {
+        one.lease(resource, 1);
+    }
+    for resource in leased {
+        let is_known =
+            |server: &Server| server.has(resource, BindingStatus::Active, Told::Acknowledged);
+        wait("both have it and know so", || is_known(&one) && is_known(&other));
+    }
+    wait("an operator sees it", || {
+        let pools = one.partners.status().pop().unwrap().pools;
+        pools.iter().map(|pool| pool.counts.active).collect::<Vec<_>>() == [1, 1]
+    });
+
+    other.stop();
+    let are_alone = |server: &Server| {
+        let all = server.partners.status();
+        all.iter().all(|status| status.state == State::CommunicationsInterrupted)
+    };
+    wait("the partner is gone", || are_alone(&one));
+    let other = start(there.path(), "secondary", peer, local);
+    for resource in leased {
+        let binding = other.binding(resource).unwrap();
+        assert_eq!(binding.status, BindingStatus::Active, "{resource} is on the disk");
+    }
+    wait("both in normal again", || are_normal(&one) && are_normal(&other));
+    one.stop();
+    other.stop();
+}
+
 #[test]
 fn an_operator_is_answered_once_it_is_done_and_told_why_if_it_is_not() {
     let dir = tempfile::tempdir().unwrap();
@@ -302,11 +393,13 @@ fn a_server_whose_role_was_changed_does_not_start_and_says_what_to_do() {
     let note =
         |saved: Saved| BTreeMap::from([("failover/metro".to_owned(), saved.to_octets().to_vec())]);
     let was_primary = Saved { role: Some(Role::Primary), ..saved(clock::now()) };
-    let refused = Prepared::new(&config, &note(was_primary), WriterId(1)).err().unwrap();
+    let tables = &Tables::new(Layouts::of(&config).unwrap());
+    let begin = |saved| Prepared::new(&config, tables, &note(saved), WriterId(1));
+    let refused = begin(was_primary).err().unwrap();
     let refused = refused.to_string();
     assert!(refused.contains("metro") && refused.contains("\"primary\""), "{refused}");
     let was_secondary = Saved { role: Some(Role::Secondary), ..was_primary };
-    assert!(Prepared::new(&config, &note(was_secondary), WriterId(1)).is_ok());
+    assert!(begin(was_secondary).is_ok());
 }
 
 #[test]

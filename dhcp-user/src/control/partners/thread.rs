@@ -24,7 +24,7 @@ use super::relationship::Relationship;
 use crate::config::Config;
 use crate::dataplane::SteadyClock;
 use crate::failover::link::{self, Clock, Link};
-use crate::failover::{Action, Endpoint, Saved};
+use crate::failover::{Action, Endpoint, Saved, Terms};
 use crate::journal::{Appender, SharedHealth};
 use crate::lease::{Limits, SharedViews, Tables, View, Views, WriterId};
 use crate::server::Services;
@@ -77,7 +77,7 @@ pub struct Running {
 }
 
 impl Prepared {
-    /// An endpoint for each relationship of `config`, with what the journal's `notes` have of it;
+    /// An endpoint for each relationship of `config`, which `tables` are laid out by, with what the journal's `notes` have of it;
     /// nothing for a server without partners. Endpoints change bindings as `writer`.
     ///
     /// # Errors
@@ -85,15 +85,17 @@ impl Prepared {
     /// to.
     pub fn new(
         config: &Config,
+        tables: &Tables,
         notes: &BTreeMap<String, Vec<u8>>,
         writer: WriterId,
     ) -> Result<Option<Self>, PlanError> {
-        Self::with_clock(config, notes, writer, clock())
+        Self::with_clock(config, tables, notes, writer, clock())
     }
 
     /// As [`new`](Self::new), by this clock.
     pub(super) fn with_clock(
         config: &Config,
+        tables: &Tables,
         notes: &BTreeMap<String, Vec<u8>>,
         writer: WriterId,
         clock: Clock,
@@ -103,7 +105,7 @@ impl Prepared {
         }
         let mut begun = Vec::new();
         for (place, relationship) in config.failover.iter().enumerate() {
-            let settings = plan::endpoint(config, place);
+            let settings = plan::endpoint(config, tables, place);
             let link = plan::link(relationship, settings.clone())?;
             let note = notes.get(&note_name(&relationship.terms.name));
             let saved = note.map(|octets| Saved::from_octets(octets)).transpose();
@@ -182,11 +184,12 @@ impl Prepared {
             let mut agenda = Agenda::default();
             agenda.add(&mut actions);
             let (door, arriving) = mpsc::channel(ORDERS_MAX);
-            let name = settings.endpoint.terms.name;
+            let Terms { name, protocol, .. } = settings.endpoint.terms;
             doors.push((name.clone(), door));
             let relationship = Relationship {
                 place,
                 name,
+                protocol,
                 endpoint,
                 link,
                 desk: Rc::clone(&desk),

@@ -223,6 +223,16 @@ impl Lease {
 }
 
 impl Binding {
+    /// How many leases it speaks of.
+    #[must_use]
+    pub fn leases(&self) -> usize {
+        match self {
+            Self::Client(client) => client.ias.iter().map(|ia| ia.leases.len()).sum(),
+            Self::Prefix { .. } => 1,
+            Self::Unsound(first) => first.leases(),
+        }
+    }
+
     /// The answer that takes all of it; one that is not sound must have a refusal.
     #[must_use]
     pub fn accepted(&self) -> Answer {

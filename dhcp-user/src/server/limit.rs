@@ -5,9 +5,8 @@
 //! the subscribers in what is stored with the binding, so they always agree.
 
 use super::class::{Subject, classify};
-use super::identity::Speaker;
 use crate::config::model::{Class, Limit};
-use crate::lease::{Client, Limits, Reserved};
+use crate::lease::{Limits, Reserved};
 
 /// The configured limits.
 #[derive(Debug)]
@@ -66,12 +65,11 @@ impl LimitSet {
             .collect()
     }
 
-    /// As [`subscribers`](Self::subscribers), for a client as it is stored.
-    pub(super) fn stored_subscribers(&self, classes: &[Class], client: &Client) -> Vec<Subscriber> {
-        let Some(speaker) = Speaker::stored(client) else { return Vec::new() };
+    /// The same for a client that nobody has looked for in the classes yet, as it is stored.
+    pub(super) fn stored(&self, classes: &[Class], client: &impl Subject) -> Vec<Subscriber> {
         let mut members = Vec::new();
-        classify(classes, &speaker, &mut members);
-        self.subscribers(&speaker, &members)
+        classify(classes, client, &mut members);
+        self.subscribers(client, &members)
     }
 }
 

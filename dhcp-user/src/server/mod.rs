@@ -4,6 +4,7 @@
 //! has seen no socket, no clock and no thread: time comes in, and what is to be sent, journalled or
 //! asked of the wire goes out as an [`Answer`] and as the changes in the [`Workspace`].
 
+mod account;
 mod answer;
 mod arrival;
 mod class;

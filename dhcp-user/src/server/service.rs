@@ -1,14 +1,15 @@
 //! The compiled configuration.
 
 use super::InterfaceAddresses;
+use super::account::Counts;
 use super::class::classify;
 use super::identity::Speaker;
-use super::limit::LimitSet;
+use super::limit::{LimitSet, Subscriber};
 use super::network::Topology;
 use super::reservation::Reservations;
 use crate::config::Config;
 use crate::config::model::{Class, Identity, Leniency};
-use crate::lease::{Binding, BindingStatus, Limits, NetworkId};
+use crate::lease::{Binding, Client, Limits, NetworkId};
 
 /// Everything that decides what a client is told, but for the leases. Immutable: a reload compiles
 /// another one, and the table adopts the layout of the same configuration.
@@ -57,15 +58,13 @@ impl Service {
     /// Counts a lease that was granted earlier for its subscribers: for each binding once, after
     /// recovery, and in [`Limits::recount`] after a reload that changed limits or classes.
     pub fn count_lease(&self, limits: &Limits, binding: &Binding) {
-        if binding.status == BindingStatus::Active {
-            self.each_subscriber(binding, |subscriber| subscriber.count(limits));
-        }
+        self.count(limits, binding);
     }
 
     /// Takes a lease off its subscribers' counts: for each binding that the table's sweep ended.
     /// `ended` still names the client that had the lease.
     pub fn uncount_lease(&self, limits: &Limits, ended: &Binding) {
-        self.each_subscriber(ended, |subscriber| subscriber.release(limits));
+        self.uncount(limits, ended);
     }
 
     /// The classes that a client is in.
@@ -73,10 +72,15 @@ impl Service {
         members.clear();
         classify(&self.classes, speaker, members);
     }
+}
 
-    fn each_subscriber(&self, binding: &Binding, each: impl Fn(super::limit::Subscriber)) {
-        if let Some(client) = binding.client.as_ref().filter(|_| !self.limit_set.is_empty()) {
-            self.limit_set.stored_subscribers(&self.classes, client).into_iter().for_each(each);
-        }
+impl Counts for Service {
+    fn limit_set(&self) -> &LimitSet {
+        &self.limit_set
+    }
+
+    fn subscribers_of(&self, client: &Client) -> Vec<Subscriber> {
+        let speaker = Speaker::stored(client);
+        speaker.map_or_else(Vec::new, |it| self.limit_set.stored(&self.classes, &it))
     }
 }

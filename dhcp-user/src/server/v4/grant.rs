@@ -6,13 +6,14 @@ use std::net::Ipv4Addr;
 
 use super::allocate::Candidate;
 use super::exchange::{ATTEMPTS, Exchange, Output};
-use crate::lease::{Binding, BindingStatus, Client, ClientBuilder, Counting, ItemKind, Reserved};
+use crate::lease::{Binding, BindingStatus, ClientBuilder, ItemKind};
+use crate::server::account::{self, Account, NotSwapped, Places};
 use crate::server::limit::Subscriber;
 use crate::server::options::Layers;
 use crate::server::standing::Standing;
 use crate::server::term::Term;
 use crate::server::times::{self, Times};
-use crate::server::{Answer, Change, DropReason};
+use crate::server::{Answer, Change, DropReason, Service};
 use crate::wire::Stamp;
 
 /// Another worker changed the address since it was looked at: decide anew.
@@ -45,7 +46,7 @@ impl<'a> Exchange<'a> {
             });
         new.offered_until = self.now.after(time);
         self.name_client(&mut new, output.described);
-        self.swap(candidate, new, &[], output, Journalled::No)
+        self.swap(candidate, new, Places::default(), output, Journalled::No)
     }
 
     /// Leases the address to the client for a time.
@@ -69,14 +70,11 @@ impl<'a> Exchange<'a> {
         new.flags.bootp = self.is_bootp();
         new.flags.reserved = self.is_reserved(candidate.address);
         self.name_client(&mut new, output.described);
-        let is_limited = !self.service.limit_set.is_empty();
-        let counting = is_limited.then(|| self.limits.hold(self.service.generation())).flatten();
-        let places = self.places(candidate.seen.binding(), counting.as_ref())?;
-        let outcome = self.swap(candidate, new, &places.kept, output, Journalled::Yes);
-        if outcome.is_ok() {
-            places.new.into_iter().for_each(Reserved::keep);
-        }
-        Ok(outcome)
+        let account = self.account();
+        let counting = account.counting();
+        let old = candidate.seen.binding();
+        let places = account.places(old, self.subscribers(), counting.as_ref())?;
+        Ok(self.swap(candidate, new, places, output, Journalled::Yes))
     }
 
     /// The lease is told again, unchanged. Its record may still be on its way to disk in another
@@ -106,7 +104,7 @@ impl<'a> Exchange<'a> {
         new.expires = self.now;
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
-        self.swap(candidate, new, &[], output, Journalled::Yes)
+        self.swap(candidate, new, Places::default(), output, Journalled::Yes)
     }
 
     /// Sets the address aside: somebody uses it who should not (RFC 2131 §4.3.3).
@@ -124,7 +122,7 @@ impl<'a> Exchange<'a> {
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
         new.client = None;
-        self.swap(candidate, new, &[], output, Journalled::Yes)
+        self.swap(candidate, new, Places::default(), output, Journalled::Yes)
     }
 
     /// Has `change` done to the lease that the client holds at `address`: what DHCPRELEASE and
@@ -176,74 +174,36 @@ impl<'a> Exchange<'a> {
         stored.eq(described.items().filter(|item| !is_relays(item))).then_some(times)
     }
 
-    /// Makes the binding, which follows another one, this client's: as that has it stored, if it says
-    /// nothing new.
     fn name_client(&self, new: &mut Binding, described: &mut ClientBuilder) {
         self.speaker.describe(self.key, described);
-        if new.client.as_ref().map(Client::as_octets) != Some(described.as_octets()) {
-            new.client = Some(described.build());
-        }
+        account::name_client(new, described);
     }
 
     fn subscribers(&self) -> Vec<Subscriber> {
         self.service.limit_set.subscribers(self.speaker, self.members)
     }
 
-    /// Whom the lease that stands in the slot is counted for.
-    fn counted(&self, old: Option<&Binding>) -> Vec<Subscriber> {
-        leased_to(old).map_or_else(Vec::new, |client| {
-            self.service.limit_set.stored_subscribers(&self.service.classes, client)
-        })
+    fn account(&self) -> Account<'a, Service> {
+        let Self { service, table, limits, guard, .. } = *self;
+        Account { service, table, limits, guard }
     }
 
-    /// Places for the lease that is about to be granted; none that is new while all is counted anew.
-    fn places(
-        &self,
-        old: Option<&Binding>,
-        counting: Option<&Counting<'_>>,
-    ) -> Result<Places<'a>, DropReason> {
-        let mut places = Places { kept: Vec::new(), new: Vec::new() };
-        if self.service.limit_set.is_empty() {
-            return Ok(places);
-        }
-        let counted = self.counted(old);
-        for subscriber in self.subscribers() {
-            if counted.contains(&subscriber) {
-                places.kept.push(subscriber);
-            } else {
-                counting.ok_or(DropReason::Contended)?;
-                let place = subscriber.reserve(self.limits).ok_or(DropReason::LimitReached)?;
-                places.new.push(place);
-            }
-        }
-        Ok(places)
-    }
-
-    /// Swaps the new binding in, and gives back what the old one was counted for, except `kept`.
     fn swap(
         &self,
         candidate: &Candidate<'a>,
         new: Binding,
-        kept: &[Subscriber],
+        places: Places<'_>,
         output: &mut Output<'_>,
         journalled: Journalled,
     ) -> Result<(), Lost> {
         let Candidate { address, seen, .. } = *candidate;
-        let mut ended = Vec::new();
-        if !self.service.limit_set.is_empty() {
-            ended = self.counted(seen.binding());
-            ended.retain(|old| !kept.contains(old));
-        }
-        // Whoever counts all leases anew, by whatever limits, must not be overtaken: only what is the
-        // same to it before and after, such as a renewal, goes on meanwhile.
-        let is_counted = leased_to(seen.binding()) != leased_to(Some(&new));
-        let counting = is_counted.then(|| self.limits.hold(self.service.generation())).flatten();
-        if is_counted && counting.is_none() {
-            self.pass_over(candidate);
-            return Err(Lost);
-        }
-        let now = self.table.replace(address, seen, new, self.guard).map_err(|_| Lost)?;
-        ended.iter().for_each(|old| old.release(self.limits));
+        let swapped = self.account().swap(address.into(), seen, new, places);
+        let now = swapped.map_err(|why| {
+            if why == NotSwapped::Recounting {
+                self.pass_over(candidate);
+            }
+            Lost
+        })?;
         if let (Journalled::Yes, Some(binding)) = (journalled, now.binding()) {
             output.changes.push(Change { resource: address.into(), binding: binding.clone() });
         }
@@ -251,23 +211,11 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// Whom a binding is counted for as a lease, if it is one.
-fn leased_to(binding: Option<&Binding>) -> Option<&Client> {
-    binding.filter(|binding| binding.status == BindingStatus::Active)?.client.as_ref()
-}
-
 /// Whether a crash may forget the change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Journalled {
     Yes,
     No,
-}
-
-/// Places under the limits for one lease.
-struct Places<'a> {
-    /// Counted for the lease that this one replaces.
-    kept: Vec<Subscriber>,
-    new: Vec<Reserved<'a>>,
 }
 
 #[cfg(test)]

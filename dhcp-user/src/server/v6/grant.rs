@@ -3,11 +3,12 @@
 //!
 //! Whoever loses a swap learns so by [`Lost`] and decides anew on what is there now.
 
+use super::Service;
 use super::candidate::{Candidate, Hint, Seat};
 use super::exchange::{Exchange, Output};
 use super::identity::IaKey;
-use crate::lease::{Binding, BindingStatus, Client, Counting, Reserved, ResourceId, Seen};
-use crate::server::limit::Subscriber;
+use crate::lease::{Binding, BindingStatus, Seen};
+use crate::server::account::{self, Account, NotSwapped, Places};
 use crate::server::standing::Standing;
 use crate::server::term::Term;
 use crate::server::times::{self, Times};
@@ -47,7 +48,7 @@ impl<'a> Exchange<'a> {
         output: &mut Output<'_>,
     ) -> Result<(), Lost> {
         let time = times::offer_time(&self.layers(candidate.site.base()));
-        let Seat::Slot(id, seen) = candidate.seat else { return Ok(()) };
+        let Seat::Slot(_, seen) = candidate.seat else { return Ok(()) };
         let has_partner = self.view(candidate.site).mclt.is_some();
         match (candidate.standing, seen.binding()) {
             (Standing::Held, _) => return Ok(()),
@@ -66,7 +67,7 @@ impl<'a> Exchange<'a> {
             });
         new.offered_until = self.now.after(time);
         self.name_client(&mut new, key, output);
-        self.swap((id, seen), new, &[]).map(drop)
+        self.swap(candidate, new, Places::default()).map(drop)
     }
 
     /// Leases it to the association.
@@ -81,7 +82,7 @@ impl<'a> Exchange<'a> {
         key: &IaKey,
         output: &mut Output<'_>,
     ) -> Result<Result<(), Lost>, DropReason> {
-        let Seat::Slot(id, seen) = candidate.seat else { return Ok(Ok(())) };
+        let Seat::Slot(_, seen) = candidate.seat else { return Ok(Ok(())) };
         let mut new =
             candidate.standing.next(candidate.seat.binding(), self.now, |_| BindingStatus::Active);
         new.expires = self.now.after(term.times.lease);
@@ -90,10 +91,11 @@ impl<'a> Exchange<'a> {
         new.writer = Some(self.writer);
         new.flags.reserved = self.is_reserved(candidate.resource);
         self.name_client(&mut new, key, output);
-        let counting = self.limits.hold(self.service.limit_set.generation());
-        let (kept, places) = self.places(seen.binding(), counting.as_ref())?;
-        let Ok(now) = self.swap((id, seen), new, &kept) else { return Ok(Err(Lost)) };
-        places.into_iter().for_each(Reserved::keep);
+        let account = self.account();
+        let counting = account.counting();
+        let wanted = self.service.limit_set.subscribers(self.speaker, self.members);
+        let places = account.places(seen.binding(), wanted, counting.as_ref())?;
+        let Ok(now) = self.swap(candidate, new, places) else { return Ok(Err(Lost)) };
         record(candidate, now, output);
         Ok(Ok(()))
     }
@@ -105,7 +107,7 @@ impl<'a> Exchange<'a> {
         candidate: &Candidate<'a>,
         output: &mut Output<'_>,
     ) -> Result<(), Lost> {
-        let Seat::Slot(id, seen) = candidate.seat else { return Ok(()) };
+        let Seat::Slot(..) = candidate.seat else { return Ok(()) };
         let view = self.view(candidate.site);
         let is_alone = view.mclt.is_none();
         let ended = if is_alone { BindingStatus::Free } else { BindingStatus::Released };
@@ -114,7 +116,7 @@ impl<'a> Exchange<'a> {
         new.expires = self.now;
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
-        let now = self.swap((id, seen), new, &[])?;
+        let now = self.swap(candidate, new, Places::default())?;
         record(candidate, now, output);
         Ok(())
     }
@@ -127,14 +129,15 @@ impl<'a> Exchange<'a> {
     ) -> Result<(), Lost> {
         let time = times::decline_time(&self.layers(candidate.site.base()));
         let seat = match candidate.seat {
-            Seat::Slot(id, seen) => (id, seen),
+            Seat::Slot(..) => candidate.seat,
             // This is the exception of which something is written down.
             Seat::Computed => {
                 let id = self.table.place(candidate.resource).ok_or(Lost)?;
-                (id, self.table.seen(id, self.guard).ok_or(Lost)?)
+                Seat::Slot(id, self.table.seen(id, self.guard).ok_or(Lost)?)
             }
         };
-        let old = seat.1.binding().cloned();
+        let candidate = &Candidate { seat, ..*candidate };
+        let old = seat.binding().cloned();
         let mut new = old.unwrap_or_else(|| Binding::new(BindingStatus::Free, self.now));
         (new.status, new.starts, new.cltt) = (BindingStatus::Abandoned, self.now, self.now);
         new.told = self.view(candidate.site).told();
@@ -142,64 +145,35 @@ impl<'a> Exchange<'a> {
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
         new.client = None;
-        let now = self.swap(seat, new, &[])?;
+        let now = self.swap(candidate, new, Places::default())?;
         record(candidate, now, output);
         Ok(())
     }
 
-    /// Makes the binding, which follows another one, this association's: as that has it stored, if the
-    /// client says nothing new.
     fn name_client(&self, new: &mut Binding, key: &IaKey, output: &mut Output<'_>) {
         self.speaker.describe(key, output.described);
-        if new.client.as_ref().map(Client::as_octets) != Some(output.described.as_octets()) {
-            new.client = Some(output.described.build());
-        }
+        account::name_client(new, output.described);
     }
 
-    /// Places for the lease that is about to be granted: those it has already, and new ones, of which
-    /// there are none while all is counted anew.
-    fn places(
-        &self,
-        old: Option<&Binding>,
-        counting: Option<&Counting<'_>>,
-    ) -> Result<(Vec<Subscriber>, Vec<Reserved<'a>>), DropReason> {
-        let (mut kept, mut new) = (Vec::new(), Vec::new());
-        if self.service.limit_set.is_empty() {
-            return Ok((kept, new));
-        }
-        let counted = self.service.counted(leased(old));
-        for subscriber in self.service.limit_set.subscribers(self.speaker, self.members) {
-            if counted.contains(&subscriber) {
-                kept.push(subscriber);
-            } else {
-                counting.ok_or(DropReason::Contended)?;
-                new.push(subscriber.reserve(self.limits).ok_or(DropReason::LimitReached)?);
-            }
-        }
-        Ok((kept, new))
+    fn account(&self) -> Account<'a, Service> {
+        let Self { service, table, limits, guard, .. } = *self;
+        Account { service, table, limits, guard }
     }
 
-    /// Swaps the new binding in, and gives back what the old one was counted for, except `kept`.
+    /// Swaps the new binding in where the candidate has a slot.
     fn swap(
         &self,
-        (id, seen): (ResourceId, Seen<'a>),
+        candidate: &Candidate<'a>,
         new: Binding,
-        kept: &[Subscriber],
+        places: Places<'_>,
     ) -> Result<Seen<'a>, Lost> {
-        let mut ended = self.service.counted(leased(seen.binding()));
-        ended.retain(|old| !kept.contains(old));
-        // Whoever counts all leases anew must not be overtaken: only what is the same to it before and
-        // after, such as a renewal, goes on meanwhile.
-        let client = |binding| leased(binding).and_then(|binding| binding.client.as_ref());
-        let is_counted =
-            !self.service.limit_set.is_empty() && client(seen.binding()) != client(Some(&new));
-        let counting = self.limits.hold(self.service.limit_set.generation());
-        if is_counted && counting.is_none() {
-            return Err(Lost);
-        }
-        let now = self.table.replace(id, seen, new, self.guard).map_err(|_| Lost)?;
-        ended.iter().for_each(|old| old.release(self.limits));
-        Ok(now)
+        let Seat::Slot(id, seen) = candidate.seat else { return Err(Lost) };
+        self.account().swap(id, seen, new, places).map_err(|why| {
+            if why == NotSwapped::Recounting {
+                self.pass_over(candidate);
+            }
+            Lost
+        })
     }
 }
 
@@ -218,7 +192,26 @@ fn record(candidate: &Candidate<'_>, now: Seen<'_>, output: &mut Output<'_>) {
     output.changes.extend(now.binding().map(|it| Change { resource, binding: it.clone() }));
 }
 
-/// A binding that is counted as a lease.
-fn leased(binding: Option<&Binding>) -> Option<&Binding> {
-    binding.filter(|binding| binding.status == BindingStatus::Active)
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::testing::{Server, client};
+    use super::*;
+    use crate::wire::dhcpv6::MessageType;
+
+    /// A reload may be about to limit what nothing limited before.
+    #[test]
+    fn while_all_is_counted_anew_nothing_is_leased_and_no_address_is_lost_by_it() {
+        let mut server = Server::small("", "");
+        server.limits.recount(1, |_| {});
+        for number in 1..=20 {
+            let request = client(number).na(1, &[]).kind(MessageType::Request).naming_server();
+            assert_eq!(server.hear(&request).dropped(), Some(DropReason::Contended));
+        }
+        server.limits.recount(0, |_| {});
+        let leased: BTreeSet<_> =
+            (1..=16).flat_map(|number| server.lease(&client(number).na(1, &[]))).collect();
+        assert_eq!(leased.len(), 16, "all that the pool has");
+    }
 }

@@ -8,9 +8,9 @@ use super::reservation::Reservations;
 use super::topology::Topology;
 use crate::config::Config;
 use crate::config::model::{Class, Dhcpv6};
-use crate::lease::{Binding, BindingStatus, Layout, Limits};
+use crate::lease::{Binding, Client, Layout, Limits};
 use crate::server::InterfaceIndex;
-use crate::server::class::classify;
+use crate::server::account::Counts;
 use crate::server::limit::{LimitSet, Subscriber};
 use crate::wire::dhcpv6::Duid;
 
@@ -83,24 +83,23 @@ impl Service {
 
     /// Counts a lease that was granted earlier for its subscribers.
     pub fn count_lease(&self, limits: &Limits, binding: &Binding) {
-        if binding.status == BindingStatus::Active {
-            self.counted(Some(binding)).iter().for_each(|subscriber| subscriber.count(limits));
-        }
+        self.count(limits, binding);
     }
 
     /// Takes a lease off its subscribers' counts: for each binding that the table's sweep ended.
     /// `ended` still names the client that had the lease.
     pub fn uncount_lease(&self, limits: &Limits, ended: &Binding) {
-        self.counted(Some(ended)).iter().for_each(|subscriber| subscriber.release(limits));
+        self.uncount(limits, ended);
+    }
+}
+
+impl Counts for Service {
+    fn limit_set(&self) -> &LimitSet {
+        &self.limit_set
     }
 
-    /// Whom a lease that is stored is counted for.
-    pub(super) fn counted(&self, binding: Option<&Binding>) -> Vec<Subscriber> {
-        let client = binding.and_then(|binding| binding.client.as_ref());
-        let client = client.filter(|_| !self.limit_set.is_empty());
-        let Some(speaker) = client.and_then(Speaker::stored) else { return Vec::new() };
-        let mut members = Vec::new();
-        classify(&self.classes, &speaker, &mut members);
-        self.limit_set.subscribers(&speaker, &members)
+    fn subscribers_of(&self, client: &Client) -> Vec<Subscriber> {
+        let speaker = Speaker::stored(client);
+        speaker.map_or_else(Vec::new, |it| self.limit_set.stored(&self.classes, &it))
     }
 }

@@ -5,7 +5,10 @@ use std::net::{Ipv6Addr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use tandem_tests::lab::{self, Capture, Client6, Kind6, Perfdhcp, Server, Settings, Site};
+use serde_json::Value;
+use tandem_tests::lab::{
+    self, Capture, Client, Client6, Kind, Kind6, Networkd, Perfdhcp, Server, Settings, Site,
+};
 
 /// How long a client may take over one step.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,24 +88,61 @@ fn live(mut client: Client6, kind: Kind6, server: &Server) {
     }
 }
 
-/// What a client was told is on the disk: the server dies, and knows all of it again.
+/// A third client, which takes the server's word for a prefix, too, and comes back at T1.
+#[test]
+fn systemd_networkd_has_an_address_and_a_prefix_and_renews_both() {
+    if !lab::available("systemd-networkd") {
+        return;
+    }
+    let site = site("v6-networkd");
+    let server = Server::start(&site.server, settings(&site, "auto", "24s"));
+    let client = Networkd::start(&site, "client");
+    let active = || server.leases(&["--state", "active"]);
+    let first = lab::until_some("an address and a prefix", PATIENCE, || {
+        Some(active()).filter(|leases| leases.len() == 2)
+    });
+    lab::until("both are renewed", PATIENCE, || {
+        let later = active();
+        let is_later = |old: &Value| {
+            later.iter().any(|new| {
+                let same = |key: &str| old[key] == new[key];
+                same("address")
+                    && same("prefix")
+                    && new["expires"].as_str() > old["expires"].as_str()
+            })
+        };
+        first.iter().all(is_later)
+    });
+    let address = first.iter().find_map(|lease| lease["address"].as_str()).expect("an address");
+    let shown = client.namespace.ip(&["-6", "addr", "show", "dev", "eth0"]);
+    assert!(shown.contains(&format!("{address}/128")), "{shown}\n{}", client.output());
+    server.stop();
+}
+
+/// What a client was told is on the disk, of both protocols: the server dies, and knows all of it again.
 #[test]
 fn a_lease_outlives_the_server_that_was_killed_and_its_client_keeps_it() {
     if !lab::available("a DHCPv6 server that is killed") {
         return;
     }
     let site = site("v6-killed");
-    let server = Server::start(&site.server, settings(&site, "auto", "30s"));
+    let both = "[[subnet4]]\nsubnet = \"10.77.0.0/16\"\npools = [\"10.77.1.1-10.77.1.250\"]\n";
+    let Settings { configuration, .. } = settings(&site, "auto", "30s");
+    let server = Server::start(&site.server, Settings::new(&site, configuration + both));
     let duid = server.status()["server-duid"].clone();
     let mut client = Client6::new(&site, Kind6::Dhcpcd, "client");
     client.start();
     let leased = client.expect(&["BOUND6"], PATIENCE);
+    let mut of_ipv4 = Client::new(&site, Kind::Udhcpc, "client4");
+    of_ipv4.start();
+    let leased4 = of_ipv4.expect_lease(PATIENCE).address;
     let settings = server.kill();
     let server = Server::start(&site.server, settings);
     assert_leased(&server, &leased);
     assert_eq!(server.status()["server-duid"], duid, "the server is who it was");
     // To the server that it has its leases from, by name.
     assert_eq!(client.expect(&["RENEW6"], PATIENCE), leased);
+    assert_eq!(of_ipv4.expect(&["RENEW"], PATIENCE).address, leased4);
     server.stop();
 }
 
@@ -206,7 +246,7 @@ const RELAY: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 9);
 
 /// Exchanges a second, and how long.
 const RATE: u32 = 10_000;
-const SECONDS: u32 = 5;
+const SECONDS: u32 = 10;
 
 /// A site whose server has IPv6.
 fn site(name: &str) -> Site {

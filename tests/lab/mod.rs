@@ -19,6 +19,7 @@ mod ledger;
 #[cfg(feature = "load")]
 mod load;
 mod namespace;
+mod networkd;
 mod pair;
 #[cfg(feature = "codec")]
 mod partner;
@@ -51,6 +52,7 @@ pub use ledger::{Fault, Ledger, Mac};
 #[cfg(feature = "load")]
 pub use load::{Load, Mix, Tally, mac};
 pub use namespace::Namespace;
+pub use networkd::Networkd;
 pub use pair::{Host, Pair};
 #[cfg(feature = "codec")]
 pub use partner::Partner;

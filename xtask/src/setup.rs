@@ -5,10 +5,11 @@ use crate::workspace::has_program;
 use crate::{Outcome, ebpf, packages};
 
 /// Packages that tests and the lab drive, and what each is for.
-const PEERS: [(&str, &str); 18] = [
+const PEERS: [(&str, &str); 19] = [
     ("isc-dhcp-client", "dhclient, a client"),
     ("udhcpc", "a client"),
     ("dhcpcd5", "a client"),
+    ("systemd", "systemd-networkd, a client"),
     ("isc-dhcp-relay", "a relay agent"),
     ("isc-dhcp-server", "dhcpd, a server to compare with"),
     ("kea-dhcp4-server", "a server to compare with"),

@@ -28,7 +28,8 @@ use crate::server::{Probe, ProbeOutcome, Services, Worlds};
 use crate::wire::Stamp;
 use crate::wire::frame::VlanTags;
 
-/// Records that one request may make at most: what it is given, and what it gives up.
+/// Records that one request may make: what it is given, and what it gives up. One of DHCPv6 with dozens of
+/// associations may make more; what finds no room then is not told to the client.
 const RECORDS_A_REQUEST: usize = 4;
 /// Longest sleep in nanoseconds: what nobody rings for is looked at then.
 const SLEEP_NS: u64 = 1_000_000_000;

@@ -6,7 +6,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -14,6 +13,7 @@ use tracing::warn;
 
 use super::clock;
 use super::instance::{Instance, Loaded};
+use crate::config::model::{Address, Network};
 use crate::config::{Config, Mistakes};
 use crate::dataplane;
 use crate::lease::{Layouts, Unplaceable};
@@ -82,18 +82,30 @@ fn protocols(config: &Config) -> [bool; 2] {
     [!config.networks.is_empty(), !config.networks6.is_empty()]
 }
 
-/// Every range that is shared with a partner, with the name of the relationship, in order.
-fn shared_pools(config: &Config) -> Vec<(&str, Ipv4Addr, Ipv4Addr)> {
+/// Everything that is shared with a partner, by the name of the relationship, in order.
+fn shared_pools(config: &Config) -> Vec<(&str, String)> {
+    let mut shared = shared_of(config, &config.networks);
+    shared.extend(shared_of(config, &config.networks6));
+    shared.sort_unstable();
+    shared
+}
+
+fn shared_of<'a, A: Address>(
+    config: &'a Config,
+    networks: &[Network<A>],
+) -> Vec<(&'a str, String)> {
     let mut shared = Vec::new();
-    for subnet in config.networks.iter().flat_map(|network| &network.subnets) {
+    for subnet in networks.iter().flat_map(|network| &network.subnets) {
         let place = subnet.failover.map(usize::from);
         let Some(relationship) = place.and_then(|place| config.failover.get(place)) else {
             continue;
         };
-        let ranges = subnet.pools.iter().map(|pool| (pool.first, pool.last));
-        shared.extend(ranges.map(|(first, last)| (relationship.terms.name.as_str(), first, last)));
+        let ranges = subnet.pools.iter().map(|pool| format!("{}-{}", pool.first, pool.last));
+        let prefixes = subnet.prefix_pools.iter();
+        let prefixes = prefixes.map(|pool| format!("{} by {}", pool.prefix, pool.delegate));
+        let name = relationship.terms.name.as_str();
+        shared.extend(ranges.chain(prefixes).map(|pool| (name, pool)));
     }
-    shared.sort_unstable();
     shared
 }
 
@@ -142,10 +154,14 @@ fn keep_what_needs_a_restart(old: &Config, new: &mut Config) -> Vec<&'static str
 fn keep_places(old: &Config, new: &mut Config) {
     let place_of = |name: &str| old.failover.iter().position(|it| it.terms.name == name);
     let places: Vec<_> = new.failover.iter().map(|it| place_of(&it.terms.name)).collect();
-    for subnet in new.networks.iter_mut().flat_map(|network| &mut network.subnets) {
-        let place = subnet.failover.and_then(|place| places.get(usize::from(place)).copied()?);
-        subnet.failover = place.and_then(|place| u16::try_from(place).ok());
-    }
+    let moved = |place: &mut Option<u16>| {
+        let new = place.and_then(|place| places.get(usize::from(place)).copied()?);
+        *place = new.and_then(|place| u16::try_from(place).ok());
+    };
+    let ipv4 = new.networks.iter_mut().flat_map(|network| &mut network.subnets);
+    ipv4.for_each(|subnet| moved(&mut subnet.failover));
+    let ipv6 = new.networks6.iter_mut().flat_map(|network| &mut network.subnets);
+    ipv6.for_each(|subnet| moved(&mut subnet.failover));
 }
 
 impl fmt::Display for Refused {
@@ -264,6 +280,35 @@ mod tests {
             let refused = run(&instance).unwrap_err();
             assert!(matches!(refused, Refused::SharedPools), "{refused}");
         }
+    }
+
+    #[test]
+    fn so_do_pools_of_ipv6_and_their_relationships_keep_their_places() {
+        let config = |text: &str| {
+            let read = |_: &std::path::Path| Err(io::ErrorKind::NotFound.into());
+            Config::parse(text, std::path::Path::new("test.toml"), &read)
+                .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        };
+        let text = "[[subnet6]]\nsubnet = \"2001:db8:1::/64\"\npools = [\"2001:db8:1::1:0/112\"]\n\
+                    prefix-pools = [{ prefix = \"2001:db8:8000::/40\", delegate = 56 }]\n";
+        let partner = |name: &str, peer: u8, subnet: &str| {
+            format!(
+                "[[failover]]\nname = \"{name}\"\nrole = \"primary\"\nlocal = \"2001:db8::1\"\n\
+                 peer = \"2001:db8::{peer}\"\nsubnets = [\"{subnet}\"]\ninsecure = true\n"
+            )
+        };
+        let a = partner("a", 2, "2001:db8:1::/64");
+        let old = config(&format!("{text}{a}"));
+        for changed in [("1::1:0/112", "1::2:0/112"), ("delegate = 56", "delegate = 57")] {
+            let new = config(&format!("{}{a}", text.replace(changed.0, changed.1)));
+            assert_ne!(shared_pools(&old), shared_pools(&new), "{changed:?}");
+        }
+        let other = "[[subnet6]]\nsubnet = \"2001:db8:2::/64\"\npools = [\"2001:db8:2::/64\"]\n";
+        let mut new = config(&format!("{text}{other}{}{a}", partner("b", 3, "2001:db8:2::/64")));
+        keep_places(&old, &mut new);
+        let subnets = new.networks6.iter().flat_map(|network| &network.subnets);
+        let places: Vec<_> = subnets.map(|subnet| subnet.failover).collect();
+        assert_eq!(places, [Some(0), None]);
     }
 
     #[test]

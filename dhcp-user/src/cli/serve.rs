@@ -90,6 +90,8 @@ impl Serve {
         let metrics = config.metrics.map(bind_metrics).transpose();
         let metrics = metrics.map_err(|error| because("the metrics port", &error))?;
 
+        // After the recovery, which had all cores.
+        dataplane::keep_off_workers(&config);
         let commit = commit_thread(committer)?;
         let counters = Arc::new(Counters::new(appenders.len(), DropReason::ALL.len()));
         let latencies = Arc::new(Latencies::new());

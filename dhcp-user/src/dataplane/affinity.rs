@@ -19,13 +19,27 @@ pub(super) fn allowed() -> io::Result<Vec<usize>> {
 
 /// Binds the calling thread to `core`.
 pub(super) fn pin(core: usize) -> io::Result<()> {
-    if core >= 8 * size_of::<libc::cpu_set_t>() {
+    bind(&[core])
+}
+
+/// Keeps the calling thread, and those that it starts from now on, off the cores in `taken`; where
+/// they are all that it may run on it stays as it is.
+pub(super) fn keep_off(taken: &[usize]) -> io::Result<()> {
+    let mut left = allowed()?;
+    left.retain(|core| !taken.contains(core));
+    if left.is_empty() { Ok(()) } else { bind(&left) }
+}
+
+fn bind(cores: &[usize]) -> io::Result<()> {
+    if cores.iter().any(|core| *core >= 8 * size_of::<libc::cpu_set_t>()) {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     }
     // SAFETY: a `cpu_set_t` is an array of integers, for which all zeros is the empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `core` is below the number of bits in `set`.
-    unsafe { libc::CPU_SET(core, &mut set) };
+    for core in cores {
+        // SAFETY: `core` is below the number of bits in `set`.
+        unsafe { libc::CPU_SET(*core, &mut set) };
+    }
     // SAFETY: `set` is a whole `cpu_set_t` of the size we name; 0 is the calling thread.
     let result =
         unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
@@ -46,5 +60,19 @@ mod tests {
         .join()
         .unwrap();
         assert!(pin(1 << 20).is_err());
+    }
+
+    #[test]
+    fn a_thread_keeps_off_what_is_taken_unless_nothing_is_left() {
+        std::thread::spawn(|| {
+            let all = allowed().unwrap();
+            keep_off(&all).unwrap();
+            assert_eq!(allowed().unwrap(), all);
+            keep_off(&all[1..]).unwrap();
+            let heir = std::thread::spawn(|| allowed().unwrap());
+            assert_eq!(heir.join().unwrap(), all[..1]);
+        })
+        .join()
+        .unwrap();
     }
 }

@@ -36,5 +36,5 @@ pub use counters::{Count, Counters};
 pub use interface::{addresses, hardware};
 pub use latency::{Latencies, Percentiles};
 pub use losses::Losses;
-pub use mode::{InterfaceMode, Mode, StartError, cores};
+pub use mode::{InterfaceMode, Mode, StartError, cores, keep_off_workers};
 pub use start::{InterfaceVerdicts, Parts, Running, start};

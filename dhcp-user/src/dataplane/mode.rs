@@ -81,6 +81,18 @@ pub fn cores(config: &Config) -> Result<Vec<usize>, StartError> {
     Ok(cores)
 }
 
+/// Leaves the workers' cores to them: the calling thread, and all that it starts from now on but the
+/// workers, run on others, if there are any. A worker that has to share its core takes no packets
+/// meanwhile, and those that come are lost once its ring is full.
+pub fn keep_off_workers(config: &Config) {
+    let kept_off = cores(config)
+        .map_err(|error| error.to_string())
+        .and_then(|cores| super::affinity::keep_off(&cores).map_err(|error| error.to_string()));
+    if let Err(error) = kept_off {
+        tracing::warn!(%error, "other threads may run on the workers' cores");
+    }
+}
+
 impl Mode {
     /// As the configuration and status call it.
     #[must_use]

@@ -5,6 +5,7 @@
 //! that waits for the disk waits beside it. In steady state a turn allocates nothing and makes
 //! system calls by the batch.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -23,7 +24,7 @@ use super::probe::{Prober, Where};
 use super::wake::Bell;
 use super::xsk::Packet;
 use crate::journal::{Appender, Health, Sequence, SharedHealth};
-use crate::lease::{Follower, Limits, SharedViews, Tables};
+use crate::lease::{Follower, Guard, Limits, SharedViews, Tables};
 use crate::server::{Probe, ProbeOutcome, Services, Worlds};
 use crate::wire::Stamp;
 use crate::wire::frame::VlanTags;
@@ -35,6 +36,10 @@ const RECORDS_A_REQUEST: usize = 4;
 const SLEEP_NS: u64 = 1_000_000_000;
 /// Sleep while the kernel has no room for what is to be sent.
 const RETRY_NS: u64 = 1_000_000;
+/// A batch of fewer packets has too little to wait for.
+const WORTH_FORESIGHT: usize = 4;
+/// Octets that come from memory together.
+const CACHE_LINE: usize = 64;
 /// How long a worker that is stopped waits for the disk.
 const LAST_WAIT_NS: u64 = 5_000_000_000;
 
@@ -114,7 +119,7 @@ impl Worker {
         self.prober.listen(now.ns);
         let shared = Arc::clone(&self.shared);
         // For the whole batch, so that the epoch is entered once for it.
-        let _guard = shared.tables.ipv4.pin();
+        let guard = shared.tables.ipv4.pin();
         let services = shared.services.load();
         let views = self.follower.turn();
         let views = views.at(now.stamp);
@@ -142,6 +147,7 @@ impl Worker {
             if receipt.received + receipt.oversized == most {
                 turn = Turn::Busy;
             }
+            self.foresee(worlds, &guard, port, batch);
             for mut packet in batch.drain(..) {
                 if packet.len == 0 {
                     self.ports[port].release(packet.frame);
@@ -152,6 +158,25 @@ impl Worker {
             }
         }
         turn
+    }
+
+    /// Has what a batch will want of memory fetched for all of it at once.
+    fn foresee(&mut self, worlds: &Worlds<'_>, guard: &Guard, port: usize, batch: &mut [Packet]) {
+        if batch.len() < WORTH_FORESIGHT {
+            return;
+        }
+        let port = &self.ports[port];
+        let link = self.links[port.interface].1;
+        for packet in &mut *batch {
+            let octets = &port.octets_mut(&mut packet.frame)[packet.offset..][..packet.len];
+            // Another core wrote them. Nothing waits for these loads, so that all are under way.
+            octets.iter().step_by(CACHE_LINE).for_each(|octet| _ = black_box(*octet));
+        }
+        for packet in batch {
+            let octets = &port.octets_mut(&mut packet.frame)[packet.offset..][..packet.len];
+            self.scratch.foresee(worlds, link, octets);
+        }
+        self.scratch.fetch(worlds, guard);
     }
 
     /// Requests that may be taken now, so that each can be journalled and its reply held.

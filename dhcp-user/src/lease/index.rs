@@ -103,13 +103,16 @@ impl Index {
     /// Adds many hints: what is waited for is memory, and for several at once.
     pub(super) fn insert_all(&self, hints: &[(Fold, ResourceId)]) {
         for hints in hints.chunks(AT_ONCE) {
-            if let Some(first) = self.segments[0].get() {
-                // These loads wait for nothing but memory, so the processor has them all under way.
-                let touch =
-                    |(fold, _): &(Fold, _)| first.buckets(*fold).map(|b| b[0].load(Relaxed));
-                hints.iter().map(touch).for_each(|seen| _ = black_box(seen));
-            }
+            hints.iter().for_each(|(fold, _)| self.touch(*fold));
             hints.iter().for_each(|(fold, resource)| self.insert(*fold, *resource));
+        }
+    }
+
+    /// Has the buckets of a hash fetched. Nothing waits for these loads, so that whoever does this for
+    /// many has the processor fetch all of them at once.
+    pub(super) fn touch(&self, fold: Fold) {
+        for segment in self.segments.iter().map_while(OnceLock::get) {
+            black_box(segment.buckets(fold).map(|bucket| bucket[0].load(Relaxed)));
         }
     }
 

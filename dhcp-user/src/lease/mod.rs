@@ -11,6 +11,7 @@
 //!   expiry    what time ends                     pool      the queues of one pool
 //!   counts    how full                           untold   what the partner must hear (bits)
 //!   ending    what time makes of a binding       view     what may be done with a partner
+//! foresight what a batch will look for
 //! resource  what the table numbers               shared_views  the views as threads share them
 //! plan      what numbers stand for in IPv6       run           the numbers of one pool
 //! ```
@@ -28,6 +29,7 @@ mod expiry;
 #[cfg(test)]
 #[cfg(not(loom))]
 mod fixture;
+mod foresight;
 mod index;
 mod layout;
 mod limit;
@@ -60,6 +62,7 @@ pub use binding::{Binding, Told, WriterId};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;
 pub use expiry::Sweep;
+pub use foresight::Foresight;
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};

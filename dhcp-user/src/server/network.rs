@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::options::Base;
 use super::prefix::PrefixMap;
-use super::{Arrival, DropReason, InterfaceAddress, InterfaceAddresses};
+use super::{Arrival, DropReason, InterfaceAddress, InterfaceAddresses, InterfaceIndex};
 use crate::config::model::{self, Access, Config};
 use crate::lease::PoolId;
 use crate::wire::dhcpv4::Message;
@@ -218,6 +218,14 @@ impl Topology {
         let routed =
             (by_unicast && !ciaddr.is_unspecified()).then(|| self.place_of(ciaddr)).flatten();
         routed.or(interface.place).ok_or(DropReason::UnknownNetwork)
+    }
+
+    /// Which link it most likely is about, by as much as costs nothing to see.
+    pub(super) fn guess(&self, interface: InterfaceIndex, giaddr: Ipv4Addr) -> Option<Place> {
+        if giaddr.is_unspecified() {
+            return self.interfaces.get(usize::from(interface.0))?.place;
+        }
+        self.place_of(giaddr)
     }
 
     /// Where an address lies; `None` outside all subnets.

@@ -1,7 +1,7 @@
 //! What a request meets, and the way in.
 
-use super::{Answer, Arrival, Probe, ProbeOutcome, Service, Workspace, v4, v6};
-use crate::lease::{Limits, Table, Views};
+use super::{Answer, Arrival, InterfaceIndex, Probe, ProbeOutcome, Service, Workspace, v4, v6};
+use crate::lease::{Foresight, Limits, Table, Views};
 use crate::wire::Stamp;
 
 /// All that an answer depends on, but for the request. A worker puts it together once a turn, for each
@@ -39,6 +39,12 @@ impl<S> Clone for World<'_, S> {
 impl<S> Copy for World<'_, S> {}
 
 impl World<'_> {
+    /// Adds what the request in `octets`, which came by `interface`, will want of the table, as far as
+    /// one can tell by a glance: whoever takes requests by the batch can then fetch it for all at once.
+    pub fn foresee(self, interface: InterfaceIndex, octets: &[u8], foresight: &mut Foresight) {
+        v4::foresee(self, interface, octets, foresight);
+    }
+
     /// Decides about one request: `octets` is what its UDP datagram carries. A reply is written to
     /// the front of `reply`, which should hold what an Ethernet frame can carry (1472 octets) and
     /// must hold 300.

@@ -72,6 +72,15 @@ impl<'a> Frame<'a, Ipv4Addr> {
     }
 }
 
+/// What UDP carries in a frame of IPv4, if it is one, at first sight: nothing is checked but that it is
+/// there, so this is good for guesses alone.
+#[must_use]
+pub fn glimpse(frame: &[u8]) -> Option<&[u8]> {
+    let link = Ethernet::parse(frame).ok().filter(|link| link.ethertype == ethernet::IPV4)?;
+    let ip_len = 4 * usize::from(link.payload.first()? & 0x0f);
+    link.payload.get(ip_len + UDP_HEADER_LEN..)
+}
+
 impl<'a> Frame<'a, Ipv6Addr> {
     /// Takes the headers off a frame of IPv6, as [`AnyFrame::parse`] does.
     ///

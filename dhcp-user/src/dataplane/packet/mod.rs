@@ -10,11 +10,12 @@ use std::io;
 
 use super::chance::Chance;
 use super::counters::Count;
+use super::port::BATCH;
 use crate::config::model::Protocol;
-use crate::lease::WriterId;
+use crate::lease::{Foresight, Guard, WriterId};
 use crate::server::{Change, DropReason, InterfaceIndex, Probe, ProbeOutcome, Workspace, Worlds};
 use crate::wire::MacAddr;
-use crate::wire::frame::{AnyFrame, VlanTags};
+use crate::wire::frame::{self, AnyFrame, VlanTags};
 
 /// What an Ethernet link carries behind its header; no reply is longer in any mode.
 const MTU: usize = 1500;
@@ -65,6 +66,7 @@ pub(super) struct Scratch {
     request: Box<[u8; REQUEST_MAX_LEN]>,
     work: Workspace,
     chance: Chance,
+    foresight: Foresight,
 }
 
 impl Scratch {
@@ -77,7 +79,20 @@ impl Scratch {
             request: Box::new([0; REQUEST_MAX_LEN]),
             work: Workspace::new(writer),
             chance: Chance::new()?,
+            foresight: Foresight::with_capacity(BATCH),
         })
+    }
+
+    /// Looks ahead at a frame of the batch that is to be answered next.
+    pub(super) fn foresee(&mut self, worlds: &Worlds<'_>, link: Link, frame: &[u8]) {
+        if let Some(payload) = frame::glimpse(frame) {
+            worlds.ipv4.foresee(link.interface, payload, &mut self.foresight);
+        }
+    }
+
+    /// Fetches what the frames that were looked at will want.
+    pub(super) fn fetch(&mut self, worlds: &Worlds<'_>, guard: &Guard) {
+        self.foresight.fetch(worlds.ipv4.table, guard);
     }
 
     /// What the last answer changed and must be journalled.
@@ -96,7 +111,7 @@ impl Scratch {
         len: usize,
     ) -> Outcome {
         // A frame that the server never sees must not be answered for with what the last one changed.
-        let Self { request, work, chance } = self;
+        let Self { request, work, chance, .. } = self;
         work.forget();
         let (Some(copy), Some(octets)) = (request.get_mut(..len), frame.get(..len)) else {
             return Outcome::Drop(Count::DroppedOversized);

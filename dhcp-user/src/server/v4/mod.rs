@@ -5,6 +5,7 @@ mod bootp;
 mod decline;
 mod discover;
 mod exchange;
+mod foresee;
 mod grant;
 mod inform;
 #[cfg(test)]
@@ -19,3 +20,4 @@ mod request;
 pub(super) mod testing;
 
 pub(super) use exchange::answer;
+pub(super) use foresee::foresee;

@@ -8,6 +8,7 @@
 //! ```
 
 mod field;
+mod glimpse;
 mod message;
 mod message_type;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod oracle;
 mod scratch;
 mod writer;
 
+pub use glimpse::Glimpse;
 pub use message::{Message, Options};
 pub use message_type::MessageType;
 pub use scratch::Scratch;

@@ -190,23 +190,24 @@ struct Overload {
 
 /// One option as it stands in one field.
 #[derive(Clone, Copy, Debug)]
-struct Part {
-    code: u8,
+pub(super) struct Part {
+    pub(super) code: u8,
     /// Offset of its data in the message.
-    start: u16,
-    len: u16,
+    pub(super) start: u16,
+    pub(super) len: u16,
 }
 
 /// The options in one field, up to its end option or its end.
 #[derive(Clone, Debug)]
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     message: &'a [u8],
     at: usize,
     end: usize,
 }
 
 impl<'a> Parts<'a> {
-    fn new(message: &'a [u8], at: usize, end: usize) -> Self {
+    /// Those from `at` to before `end`.
+    pub(super) fn new(message: &'a [u8], at: usize, end: usize) -> Self {
         Self { message, at, end }
     }
 }

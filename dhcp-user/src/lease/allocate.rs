@@ -10,8 +10,8 @@ use crate::wire::Stamp;
 
 /// Entries that one take looks at before it gives up. Each is a look at one slot.
 pub(super) const LOOKS: u32 = 128;
-/// Offers still counting that one take may find ahead of all others, which are mostly in order.
-pub(super) const PATIENCE: u32 = 4;
+/// Offers still counting that a take may find ahead of all others, which are mostly in order.
+const PATIENCE: u32 = 32;
 /// Entries of bound addresses that one take may meet before maintenance is asked to drop such.
 const UNTIDY: u32 = 16;
 
@@ -42,7 +42,7 @@ impl Table {
         let pool = state.pool(pool)?;
         let queue = pool.queue(owner);
         let mut looks = LOOKS;
-        let lapsed = self.take_lapsed(&state, pool, owner, now, PATIENCE, &mut looks, guard);
+        let lapsed = self.take_lapsed(&state, pool, owner, now, &mut looks, guard);
         if lapsed.is_some() {
             return lapsed;
         }
@@ -71,7 +71,7 @@ impl Table {
             }
         }
         // Nothing else is left, so it is worth looking at all the offers that this call may.
-        self.take_lapsed(&state, pool, owner, now, LOOKS, &mut looks, guard)
+        self.search_offers(&state, pool, owner, now, LOOKS, &mut looks, guard)
     }
 
     /// Gives back an address that was taken and not replaced; it goes to the end of the queue. One
@@ -108,13 +108,35 @@ impl Table {
         }
     }
 
+    /// An address whose offer came to nothing, if one is found soon. Once none was, nobody looks again in
+    /// the same second: no other offer lapses in it, and each look is at memory that is far away.
+    pub(super) fn take_lapsed<'g>(
+        &self,
+        state: &State,
+        pool: &Pool,
+        owner: Owner,
+        now: Stamp,
+        looks: &mut u32,
+        guard: &'g Guard,
+    ) -> Option<(ResourceId, Seen<'g>)> {
+        let queue = pool.queue(owner);
+        if queue.is_barren(now) {
+            return None;
+        }
+        let lapsed = self.search_offers(state, pool, owner, now, PATIENCE, looks, guard);
+        if lapsed.is_none() {
+            queue.found_barren(now);
+        }
+        lapsed
+    }
+
     /// An address whose offer came to nothing. Looks at up to `patience` that still count, and moves
     /// them to the end: a client that has its offer renewed again and again must not hide others.
     #[expect(
         clippy::too_many_arguments,
         reason = "one half of `take_free`, cut off to be used twice"
     )]
-    pub(super) fn take_lapsed<'g>(
+    fn search_offers<'g>(
         &self,
         state: &State,
         pool: &Pool,
@@ -242,6 +264,17 @@ mod tests {
         table.set(ip(0), offer(1, 1_000));
         assert_eq!(take(&table, Owner::Primary, 61), Some(ip(1)));
         assert_eq!(take(&table, Owner::Primary, 61), None);
+    }
+
+    /// Looking is waiting for memory; no client is to pay for it that comes in the same second.
+    #[test]
+    fn offers_that_still_count_are_looked_through_once_a_second() {
+        let table = table(400);
+        (0..40).for_each(|n| _ = table.give(0, offer(n, 60)).unwrap());
+        (0..39).for_each(|n| table.set(ip(n), offer(n, 1_000)));
+        assert_eq!(take(&table, Owner::Primary, 61), Some(ip(40)), "too many stand ahead");
+        assert_eq!(take(&table, Owner::Primary, 61), Some(ip(41)), "it is still this second");
+        assert_eq!(take(&table, Owner::Primary, 62), Some(ip(39)), "the others moved to the end");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crossbeam_utils::CachePadded;
 use super::resource::ResourceId;
 use super::sync::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::sync::{AtomicU32, AtomicU64, zeroed};
+use crate::wire::Stamp;
 
 /// A bounded queue of addresses.
 pub(super) struct Ring {
@@ -168,6 +169,8 @@ pub(super) struct FreeQueue {
     /// Entries of `ring` that maintenance is to go through: so many of them are of bound addresses
     /// that a take might look at too many.
     untidy: AtomicU32,
+    /// When `offers` were last looked through for a lapsed one in vain. A hint: whoever misses it looks.
+    barren: AtomicU32,
 }
 
 /// Offers that are kept in order, at most: some seconds' worth.
@@ -184,6 +187,7 @@ impl FreeQueue {
             again: zeroed(words),
             offers: Ring::new((count / 4).min(OFFERS)),
             untidy: AtomicU32::new(0),
+            barren: AtomicU32::new(0),
         }
     }
 
@@ -212,6 +216,16 @@ impl FreeQueue {
     /// Takes out the oldest offer, or what was one; the caller looks at the binding now.
     pub(super) fn pop_offer(&self) -> Option<ResourceId> {
         self.offers.pop()
+    }
+
+    /// No offer that is looked at soon has lapsed by `now`.
+    pub(super) fn found_barren(&self, now: Stamp) {
+        self.barren.store(now.0, Relaxed);
+    }
+
+    /// Whether somebody has found that at `now`.
+    pub(super) fn is_barren(&self, now: Stamp) -> bool {
+        self.barren.load(Relaxed) == now.0
     }
 
     /// Takes the oldest entry out. The address may have been bound since. The caller looks at its

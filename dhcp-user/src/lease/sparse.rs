@@ -4,7 +4,7 @@
 //! identity all the time do not use up memory, addresses that are free again are given again, longest
 //! unused first, once there are about as many of them as are in use: they were chosen at random, too.
 
-use super::allocate::{LOOKS, PATIENCE};
+use super::allocate::LOOKS;
 use super::layout::{Owner, PoolId};
 use super::resource::ResourceId;
 use super::slot::Seen;
@@ -35,7 +35,7 @@ impl Table {
         let mut looks = LOOKS;
         let mut queued = 0;
         if let Some(queue) = pool.queue_if_any(owner) {
-            let lapsed = self.take_lapsed(&state, pool, owner, now, PATIENCE, &mut looks, guard);
+            let lapsed = self.take_lapsed(&state, pool, owner, now, &mut looks, guard);
             if lapsed.is_some() {
                 return lapsed;
             }

@@ -17,6 +17,7 @@ fn a_user_with_the_units_capabilities_serves_in_native_xdp() {
         return;
     }
     let site = Site::new("privileges");
+    site.server.speak_ipv6();
     let host = Namespace::new("host");
     site.plug(&host, "eth0");
     let settings = Settings::new(&site, CONFIGURATION);
@@ -48,6 +49,9 @@ fn a_user_with_the_units_capabilities_serves_in_native_xdp() {
     assert_eq!(interface["mode"], "xdp", "{interface}\n{}", server.process().output());
     let log = server.process().output();
     assert!(!log.contains("WARN"), "something was refused:\n{log}");
+    assert!(server.status()["server-duid"].is_string(), "{}", server.status());
+    let groups = site.server.ip(&["-6", "maddr", "show", "dev", "eth0"]);
+    assert!(groups.contains("ff02::1:2") && groups.contains("ff05::1:3"), "{groups}");
     let mut hand = Hand::new(&host, "eth0", 1);
     hand.lease(1, |_| {});
     server.stop();
@@ -110,4 +114,9 @@ name = "eth0"
 [[subnet4]]
 subnet = "10.77.0.0/16"
 pools = ["10.77.1.1-10.77.1.250"]
+
+[[subnet6]]
+subnet = "2001:db8:77::/64"
+interfaces = ["eth0"]
+pools = ["2001:db8:77::1:0/112"]
 "#;

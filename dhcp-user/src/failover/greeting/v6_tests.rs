@@ -54,7 +54,7 @@ fn a_secondary_agrees_with_the_primarys_mclt() {
 
 /// A16 and A31: statuses for what the RFC has none for, and a zero is none of the numbers.
 #[test]
-fn what_is_wrong_with_a_connect_is_told_by_its_status() {
+fn a16_a31_what_is_wrong_with_a_connect_is_told_by_its_status() {
     const UNSPEC: StatusCode = StatusCode::UNSPEC_FAIL;
     let later = Version { major: 2, minor: 0 };
     let faults = [
@@ -78,7 +78,7 @@ fn what_is_wrong_with_a_connect_is_told_by_its_status() {
 
 /// A35: absent, it is the only one.
 #[test]
-fn a_connect_without_a_name_means_the_only_relationship() {
+fn a35_a_connect_without_a_name_means_the_only_relationship() {
     let said = answer(Connect { relationship: None, ..connect() });
     assert!(matches!(said, Said::Done(..)), "{said:?}");
 }

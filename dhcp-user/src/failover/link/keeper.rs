@@ -22,6 +22,7 @@ use super::greet::{Connection, Greeter, Outcome};
 use super::outbox::Outbox;
 use super::settings::{Clock, Counts, Settings, count};
 use super::stream::watch;
+use crate::config::model::Protocol;
 use crate::failover::{Dialect, Greeted, Lost, Refusal, Side};
 use crate::wire::Stamp;
 use crate::wire::failover::Rejection;
@@ -240,8 +241,12 @@ struct Keeper {
 impl Keeper {
     async fn run(mut self) {
         let mut dial_at = Instant::now();
+        let mut successor = None;
         loop {
-            let (connection, greeted) = self.meet(dial_at).await;
+            let (connection, greeted) = match successor.take() {
+                Some(met) => met,
+                None => self.meet(dial_at).await,
+            };
             count(&self.counts.links);
             self.dialect = greeted.dialect;
             self.heard = self.greeter.settings().secret.as_ref().map(|_| greeted.partner_time);
@@ -257,11 +262,13 @@ impl Keeper {
                 outbox: &outbox,
                 events: &self.events,
             };
-            let parting = tokio::select! {
+            let Parting { lost, was_refused } = tokio::select! {
                 parting = conversation.run(connection) => parting,
-                never = turn_away(&mut self.arriving, &self.counts) => never,
+                met = succeed(&mut self.arriving, &self.greeter, &self.counts) => {
+                    successor = Some(met);
+                    Parting { lost: Lost::Closed, was_refused: false }
+                }
             };
-            let Parting { lost, was_refused } = parting;
             if self.events.send(Told::Lost(lost)).await.is_err() {
                 return;
             }
@@ -387,6 +394,36 @@ fn in_words(refusal: &Refusal) -> String {
 enum Way {
     In,
     Out,
+}
+
+/// What comes while there is a link: in DHCPv4 it is closed. A primary of DHCPv6 that comes again has lost
+/// its end of the link, whether or not we have noticed: once it has greeted, that is the link (spec v6
+/// §3.4).
+async fn succeed(
+    arriving: &mut mpsc::Receiver<TcpStream>,
+    greeter: &Greeter,
+    counts: &Counts,
+) -> (Connection, Greeted) {
+    if greeter.protocol() == Protocol::Dhcpv4 {
+        return turn_away(arriving, counts).await;
+    }
+    while let Some(stream) = arriving.recv().await {
+        let outcome = match watch(&stream, greeter.settings().receive_timer()) {
+            Ok(()) => greeter.greet(Box::new(stream), &Claim::new(None)).await,
+            Err(error) => Outcome::failed(&error),
+        };
+        match outcome {
+            Outcome::Link(connection, greeted) => return (connection, greeted),
+            Outcome::Refused(refusal) => {
+                count(&counts.refused);
+                counts.note(refusal);
+            }
+            Outcome::Malformed(_) => count(&counts.malformed),
+            Outcome::Late => count(&counts.duplicates),
+            Outcome::Failed(_) => {}
+        }
+    }
+    pending().await
 }
 
 /// Closes whoever comes, for ever.

@@ -63,6 +63,27 @@ async fn a_link_is_closed_with_a_status() {
     assert!(matches!(other.next().await, LinkEvent::Lost(Lost::Closed)));
 }
 
+/// A23: a primary that comes again is greeted, and only then is the old connection gone.
+#[tokio::test]
+async fn a23_a_second_connection_takes_the_place_of_the_first_once_it_has_greeted() {
+    let [primary, secondary] = both_v6();
+    let peer = primary.peer;
+    let [mut one, mut other] = [primary.clone(), secondary].map(open);
+    tokio::join!(up(&mut one), up(&mut other));
+    // Who only connects changes nothing.
+    let silent = TcpStream::connect(peer).await.unwrap();
+    one.send(7, Message::UpdateRequest);
+    assert_eq!(hear_v6(&mut other).await, (7, Message::UpdateRequest));
+    drop(silent);
+    let mut again = open(primary);
+    up(&mut again).await;
+    assert!(matches!(other.next().await, LinkEvent::Lost(Lost::Closed)));
+    up(&mut other).await;
+    again.send(8, Message::UpdateRequest);
+    assert_eq!(hear_v6(&mut other).await, (8, Message::UpdateRequest));
+    assert_eq!(other.counts().connections().links, 2);
+}
+
 /// RFC 7653 §8.2: STARTTLS, and certificates of both.
 #[tokio::test]
 async fn a_link_is_secured_by_starttls_with_the_certificates_of_both() {

@@ -303,7 +303,7 @@ fn an_update_of_two_containers_is_known_as_one_that_cannot_be_taken() {
 
 /// RFC 8156 §5.5.17 has the time in the IA, §7.4 in the lease.
 #[test]
-fn a_time_of_the_ia_is_that_of_its_leases() {
+fn a04_a_time_of_the_ia_is_that_of_its_leases() {
     let update = octets(
         "0047 18 000010 2f074202 002d003b 00030037 00000001 00000708 00000b40
          00850004 2f074200
@@ -321,6 +321,37 @@ fn a_time_of_the_ia_is_that_of_its_leases() {
     };
     let Binding::Client(client) = *binding else { panic!() };
     assert_eq!(client.ias[0].leases[0].starts, Some(at(0)));
+}
+
+/// A12: no place is given for F_DNS_REMOVAL_INFO; it stands beside CLIENT_FQDN in the lease.
+#[test]
+fn a12_what_undoes_a_name_stands_in_the_lease() {
+    let (name, removal) = ([1, 1, b'h', 0], [0, 117, 0, 3, 1, b'h', 0]);
+    let lease = Lease {
+        fqdn: Some(name.into()),
+        dns_removal: Some(removal.into()),
+        ..granted(address(), 0, 0)
+    };
+    let update = of_alice(0, ia(IaKind::Addresses, 1, lease));
+    let octets = encoded(&packet(1, 0, Message::BindingUpdate(Box::new(update)))).unwrap();
+    let at = octets.windows(4).position(|it| it == [0, 39, 0, 4]).expect("CLIENT_FQDN");
+    assert_eq!(octets[at + 8..][..4], [0, 116, 0, 7], "F_DNS_REMOVAL_INFO comes next");
+    assert_eq!(at + 8 + 11, octets.len());
+    let is_head = |it: &[u8]| it[..3] == [0, 5, 0];
+    let head = octets.windows(4).position(is_head).expect("IAADDR");
+    assert_eq!(head + 4 + usize::from(octets[head + 3]), octets.len(), "both are in it");
+}
+
+/// A15: STARTTLS and its answer have the header of DHCPv6, without a time.
+#[test]
+fn a15_starttls_says_no_time() {
+    for (text, message) in
+        [("0004 17 000001", Message::StartTls), ("0004 07 000001", Message::TlsReply(None))]
+    {
+        let packet = Packet { xid: 1, sent: None, message };
+        assert_eq!(Packet::parse(&octets(text)), Ok(packet.clone()));
+        assert_eq!(encoded(&packet), Ok(octets(text)));
+    }
 }
 
 #[test]

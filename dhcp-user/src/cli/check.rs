@@ -39,11 +39,6 @@ impl Check {
 /// What is right and yet worth a thought.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
-    let mut subnets = config.networks6.iter().flat_map(|network| &network.subnets);
-    if subnets.any(|subnet| subnet.failover.is_some()) {
-        let note = "DHCPv6 is not served with a partner by this version: `tandem serve` refuses it";
-        notes.push(note.to_owned());
-    }
     for it in &config.failover {
         if it.secret.is_none() && it.tls.is_none() {
             notes.push(format!(

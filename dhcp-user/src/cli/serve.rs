@@ -54,7 +54,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let config = Config::load_to_serve(&self.config)
+        let config = Config::load(&self.config)
             .map_err(|mistakes| Failure::Configuration(mistakes.to_string()))?;
         logging::start(self.log_format);
         let control = Control::new().map_err(|error| because("signals", &error))?;

@@ -64,24 +64,6 @@ impl Config {
         }
     }
 
-    /// The same for a server that is to serve it: what this version cannot serve is a mistake.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load), and that a relationship has subnets of DHCPv6.
-    pub fn load_to_serve(path: &Path) -> Result<Self, Mistakes> {
-        let config = Self::load(path)?;
-        let mut subnets = config.networks6.iter().flat_map(|network| &network.subnets);
-        if subnets.all(|subnet| subnet.failover.is_none()) {
-            return Ok(config);
-        }
-        let notes = Notebook::default();
-        let (_, whole) = notes.add_file(path, String::new());
-        let help = "take its subnets of DHCPv6 out of [[failover]]; `tandem check` takes them";
-        let message = "DHCPv6 is not served with a partner by this version";
-        notes.file_mistake(whole, message, help);
-        Err(notes.into_mistakes())
-    }
-
     /// Reads a configuration's text. `file` is its name in mistakes, and what it names is relative
     /// to that name's folder; `read` reads those files. Whether interfaces exist, and who else may
     /// read a file, is not checked.

@@ -47,7 +47,7 @@ pub fn run(instance: &Instance) -> Result<(), Refused> {
 }
 
 fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>, Layouts), Refused> {
-    let mut config = Config::load_to_serve(&instance.file).map_err(Refused::Mistakes)?;
+    let mut config = Config::load(&instance.file).map_err(Refused::Mistakes)?;
     let old = instance.loaded.load();
     if shared_pools(&old.config) != shared_pools(&config) {
         return Err(Refused::SharedPools);

@@ -34,6 +34,8 @@ mod restart;
 mod rfc8156_lease_tests;
 #[cfg(test)]
 mod rfc8156_tests;
+#[cfg(test)]
+mod rfc8156_walk_tests;
 mod saved;
 mod session;
 mod settings;

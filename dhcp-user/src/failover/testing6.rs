@@ -108,12 +108,11 @@ impl Pair {
         let id = table.place(resource)?;
         let owner = table.layout().fixed_owner(id);
         let is_ours = owner.is_none_or(|owner| owner == view.owner);
-        let answers = matches!(view.answers, Answers::Everybody | Answers::Named);
         let may = old.as_ref().is_some_and(is_its)
             || is_ours
                 && (owner.is_some() && old.as_ref().is_none_or(Binding::is_available)
                     || view.may_give(now, old.as_ref()));
-        if !answers || !may {
+        if !self.serves6(side) || !may {
             return None;
         }
         let kept = old.as_ref().filter(|it| is_its(it));
@@ -142,6 +141,26 @@ impl Pair {
             starts: now,
             told: Told::Unsent,
             expires: now,
+            writer: Some(WriterId(1)),
+            ..old.expect("it is leased")
+        });
+    }
+
+    /// Whether a server answers clients that name it.
+    pub(super) fn serves6(&self, side: usize) -> bool {
+        matches!(self.sides[side].view.answers, Answers::Everybody | Answers::Named)
+    }
+
+    /// A client has declined it.
+    pub(super) fn set_aside6(&mut self, side: usize, resource: Resource) {
+        let now = self.now;
+        self.sides[side].set6(resource, |old| Binding {
+            status: BindingStatus::Abandoned,
+            starts: now,
+            cltt: now,
+            told: Told::Unsent,
+            expires: now.after(Seconds(200)),
+            client: None,
             writer: Some(WriterId(1)),
             ..old.expect("it is leased")
         });

@@ -224,21 +224,3 @@ fn reservations_know_their_clients_in_four_ways() {
     );
     assert_eq!(row.prefixes, [prefix("2001:db8:8000:9900::/56")]);
 }
-
-/// A server that would only seem to serve it must not start.
-#[test]
-fn what_is_not_served_yet_is_a_mistake_for_who_serves_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tandem.toml");
-    let text = "[[interface]]\nname = \"lo\"\n[[subnet6]]\nsubnet = \"2001:db8::/32\"\n";
-    std::fs::write(&file, text).unwrap();
-    Config::load_to_serve(&file).unwrap();
-    let partner = "[[failover]]\nname = \"a\"\nrole = \"primary\"\nlocal = \"2001:db8::1\"\n\
-                   peer = \"2001:db8::2\"\nsubnets = [\"2001:db8::/32\"]\ninsecure = true\n";
-    let text = text.replace("::/32\"\n", "::/32\"\npools = [\"2001:db8::/64\"]\n");
-    std::fs::write(&file, format!("{text}{partner}")).unwrap();
-    Config::load(&file).unwrap();
-    let mistakes = Config::load_to_serve(&file).unwrap_err();
-    assert_eq!(mistakes.len(), 1);
-    assert!(mistakes.to_string().contains("DHCPv6 is not served with a partner"), "{mistakes}");
-}

@@ -97,7 +97,8 @@ mod tests {
         assert_eq!(noted(ipv6), [""; 0]);
         let pair6 = "[[failover]]\nname = \"b\"\nrole = \"primary\"\nlocal = \"2001:db8::1\"\n\
                      peer = \"2001:db8::2\"\nsubnets = [\"2001:db8::/32\"]\ninsecure = true\n";
-        assert!(noted(&format!("{ipv6}{pair6}"))[0].contains("DHCPv6"));
+        let notes = noted(&format!("{ipv6}{pair6}"));
+        assert!(matches!(&notes[..], [note] if note.contains("2001:db8::2")), "{notes:?}");
         let notes = noted(&format!("{pair}safe-period = \"1d\"\n"));
         assert_eq!(notes.len(), 3, "{notes:?}");
         assert!(notes[0].contains("192.0.2.2") && notes[2].contains("bootp"), "{notes:?}");

@@ -9,7 +9,7 @@ use super::table::{Guard, State, Table};
 use crate::wire::Stamp;
 
 /// Entries that one take looks at before it gives up. Each is a look at one slot.
-pub(super) const LOOKS: u32 = 128;
+const LOOKS: u32 = 128;
 /// Offers still counting that a take may find ahead of all others, which are mostly in order.
 const PATIENCE: u32 = 32;
 /// Entries of bound addresses that one take may meet before maintenance is asked to drop such.
@@ -41,8 +41,7 @@ impl Table {
         let state = self.state.load();
         let pool = state.pool(pool)?;
         let queue = pool.queue(owner);
-        let mut looks = LOOKS;
-        let lapsed = self.take_lapsed(&state, pool, owner, now, &mut looks, guard);
+        let lapsed = self.take_lapsed(&state, pool, owner, now, guard);
         if lapsed.is_some() {
             return lapsed;
         }
@@ -53,7 +52,7 @@ impl Table {
                 return Some((resource, seen));
             }
         }
-        let mut bound = 0;
+        let (mut looks, mut bound) = (LOOKS, 0);
         while let Some(popped) = queue.pop() {
             let resource = popped.resource;
             let (verdict, seen) = self.judge(&state, pool, resource, owner, now, guard);
@@ -108,23 +107,25 @@ impl Table {
         }
     }
 
-    /// An address whose offer came to nothing, if one is found soon. Once none was, nobody looks again in
-    /// the same second: no other offer lapses in it, and each look is at memory that is far away.
+    /// An address whose offer came to nothing, if one is found soon. Once those ahead are known to be none,
+    /// nobody looks again in the same second: no other offer lapses in it, and each look is at memory that
+    /// is far away. What is left of offers that became leases says nothing of those behind, and goes: it
+    /// would gather.
     pub(super) fn take_lapsed<'g>(
         &self,
         state: &State,
         pool: &Pool,
         owner: Owner,
         now: Stamp,
-        looks: &mut u32,
         guard: &'g Guard,
     ) -> Option<(ResourceId, Seen<'g>)> {
         let queue = pool.queue(owner);
         if queue.is_barren(now) {
             return None;
         }
-        let lapsed = self.search_offers(state, pool, owner, now, PATIENCE, looks, guard);
-        if lapsed.is_none() {
+        let mut looks = LOOKS;
+        let lapsed = self.search_offers(state, pool, owner, now, PATIENCE, &mut looks, guard);
+        if lapsed.is_none() && looks > 0 {
             queue.found_barren(now);
         }
         lapsed
@@ -157,12 +158,31 @@ impl Table {
                 Verdict::Yes if is_lapsed => return Some((resource, seen)),
                 Verdict::Offered => {
                     patience -= 1;
-                    queue.push_offer(resource);
+                    self.queue_offer(state, pool, owner, resource);
                 }
                 Verdict::Yes | Verdict::No => {}
             }
         }
         None
+    }
+
+    /// Puts an offer behind all others. When that is one too many, the oldest waits among what is free, if
+    /// it is: what was leased since would only be in the way there.
+    pub(super) fn queue_offer(
+        &self,
+        state: &State,
+        pool: &Pool,
+        owner: Owner,
+        resource: ResourceId,
+    ) {
+        let guard = self.pin();
+        pool.queue(owner).push_offer(resource, |oldest| {
+            let binding = self.look(oldest, &guard).binding();
+            pool.is_free_for(oldest, binding, owner)
+                && !state.layout.is_reserved(oldest)
+                // One that is free again after a lease was queued when it became so.
+                && binding.is_some_and(|binding| binding.offered_until.0 != 0)
+        });
     }
 
     fn judge<'g>(
@@ -275,6 +295,46 @@ mod tests {
         assert_eq!(take(&table, Owner::Primary, 61), Some(ip(40)), "too many stand ahead");
         assert_eq!(take(&table, Owner::Primary, 61), Some(ip(41)), "it is still this second");
         assert_eq!(take(&table, Owner::Primary, 62), Some(ip(39)), "the others moved to the end");
+    }
+
+    /// Their clients took them: what is left of the offers gathers at no rate.
+    #[test]
+    fn offers_that_became_leases_do_not_gather() {
+        const RATE: u32 = 1_000;
+        let table = table(20_000);
+        for second in 1..=10 {
+            for n in second * RATE..(second + 1) * RATE {
+                let leased = table.give(second, offer(n, second + 60)).unwrap();
+                table.set(leased, lease(n, second, 9_000));
+            }
+            let state = table.state.load();
+            let left = state.pool(POOL).unwrap().queue(Owner::Primary).peek().count();
+            assert!(left <= 2 * RATE as usize, "{left} after {second} s");
+        }
+    }
+
+    /// Neither uses up the looks that a take has at addresses that are free.
+    #[test]
+    fn what_is_left_of_offers_hides_no_free_address() {
+        const COUNT: u32 = 2_000; // keeps 512 in order
+        let table = table(COUNT);
+        for n in 0..1_000 {
+            let leased = table.give(1, offer(n, 61)).unwrap();
+            table.set(leased, lease(n, 1, 9_000));
+        }
+        (1_000..COUNT).for_each(|n| table.set(ip(n), lease(n, 1, 9_000)));
+        table.set(ip(5), freed(5, 1));
+        table.set(ip(5), lease(5, 1, 9_000));
+        table.set(ip(6), freed(6, 1));
+        assert_eq!(
+            take(&table, Owner::Primary, 1),
+            Some(ip(6)),
+            "those that were not kept in order"
+        );
+        table.put_back(POOL, ip(6));
+        table.set(ip(6), lease(6, 1, 9_000));
+        table.set(ip(7), freed(7, 1));
+        assert_eq!(take(&table, Owner::Primary, 2), Some(ip(7)), "those that were");
     }
 
     #[test]

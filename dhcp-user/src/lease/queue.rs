@@ -204,10 +204,13 @@ impl FreeQueue {
         }
     }
 
-    /// The address was offered. One thread alone may find the ring full and make room.
-    pub(super) fn push_offer(&self, resource: ResourceId) {
+    /// The address was offered. Where too many are kept the oldest makes room: it queues with the others if
+    /// it `is_free`, which is asked when it is out.
+    pub(super) fn push_offer(&self, resource: ResourceId, is_free: impl Fn(ResourceId) -> bool) {
         while !self.offers.push(resource) {
-            if let Some(oldest) = self.offers.pop() {
+            if let Some(oldest) = self.offers.pop()
+                && is_free(oldest)
+            {
                 self.push(oldest);
             }
         }
@@ -261,17 +264,17 @@ impl FreeQueue {
     /// Goes through up to `budget` entries, if asked to, and drops those that are not free any more.
     /// Returns how many it went through.
     pub(super) fn tidy(&self, budget: u32, is_free: impl Fn(ResourceId) -> bool) -> u32 {
-        let turns = self.untidy.load(Relaxed).min(budget);
+        // Some may have been taken since: who goes round twice changes the order.
+        let asked = self.untidy.load(Relaxed).min(self.len());
+        let turns = asked.min(budget);
         for _ in 0..turns {
-            let Some(Popped { resource, .. }) = self.pop() else {
-                self.untidy.store(0, Relaxed);
-                break;
-            };
+            let Some(Popped { resource, .. }) = self.pop() else { break };
             if is_free(resource) {
                 self.push(resource);
             }
         }
-        let _ = self.untidy.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(turns)));
+        // Whoever asks in this moment asks again at the next take.
+        self.untidy.store(asked - turns, Relaxed);
         turns
     }
 

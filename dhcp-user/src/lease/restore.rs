@@ -121,8 +121,8 @@ impl Table {
             let Some(binding) = binding.filter(|_| !state.layout.is_reserved(*resource)) else {
                 continue;
             };
-            if let Some(queue) = state.queue_for(*resource, binding) {
-                queue.push(*resource);
+            if let Some((pool, owner)) = state.pool_for(*resource, binding) {
+                pool.queue(owner).push(*resource);
             }
             if binding.flags.reserved {
                 // Not any more, and the partner hears of it.

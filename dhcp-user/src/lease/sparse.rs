@@ -4,7 +4,6 @@
 //! identity all the time do not use up memory, addresses that are free again are given again, longest
 //! unused first, once there are about as many of them as are in use: they were chosen at random, too.
 
-use super::allocate::LOOKS;
 use super::layout::{Owner, PoolId};
 use super::resource::ResourceId;
 use super::slot::Seen;
@@ -32,10 +31,9 @@ impl Table {
     ) -> Option<(ResourceId, Seen<'g>)> {
         let state = self.state.load();
         let (id, pool) = (pool, state.pool(pool)?);
-        let mut looks = LOOKS;
         let mut queued = 0;
         if let Some(queue) = pool.queue_if_any(owner) {
-            let lapsed = self.take_lapsed(&state, pool, owner, now, &mut looks, guard);
+            let lapsed = self.take_lapsed(&state, pool, owner, now, guard);
             if lapsed.is_some() {
                 return lapsed;
             }

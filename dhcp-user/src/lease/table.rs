@@ -15,10 +15,9 @@ use super::client::{Client, ClientKey};
 use super::epoch;
 use super::expiry::Swept;
 use super::index::{Fold, Index};
-use super::layout::{Layout, NetworkId, PoolId};
+use super::layout::{Layout, NetworkId, Owner, PoolId};
 use super::page::{CHUNK, Directory};
 use super::pool::Pool;
-use super::queue::FreeQueue;
 use super::resource::{Resource, ResourceId};
 use super::slot::Seen;
 use super::untold::Listener;
@@ -270,12 +269,12 @@ impl Table {
     /// Queues an available address where it may be taken from.
     pub(super) fn queue(&self, resource: ResourceId, binding: &Binding) {
         let state = self.state.load();
-        if let Some(queue) = state.queue_for(resource, binding) {
+        if let Some((pool, owner)) = state.pool_for(resource, binding) {
             // Whether the offer still counts is for whoever finds it: there is no clock here.
             if binding.offered_until.0 == 0 {
-                queue.push(resource);
+                pool.queue(owner).push(resource);
             } else {
-                queue.push_offer(resource);
+                self.queue_offer(&state, pool, owner, resource);
             }
         }
     }
@@ -288,14 +287,18 @@ impl State {
         self.pools.get(index)
     }
 
-    /// Where an address with this binding, which is available, waits for a client; nowhere while it is
-    /// kept for one, here or by the partner.
-    pub(super) fn queue_for(&self, resource: ResourceId, binding: &Binding) -> Option<&FreeQueue> {
+    /// The pool where an address with this binding, which is available, waits for a client, and whose it
+    /// is; none while it is kept for one, here or by the partner.
+    pub(super) fn pool_for(
+        &self,
+        resource: ResourceId,
+        binding: &Binding,
+    ) -> Option<(&Pool, Owner)> {
         let layout = &self.layout;
         let is_theirs = binding.is_kept() && layout.relationship_of(resource).is_some();
         let pool =
             self.pool_at(resource).filter(|_| !is_theirs && !layout.is_reserved(resource))?;
-        Some(pool.queue(pool.owner_of(resource, Some(binding))))
+        Some((pool, pool.owner_of(resource, Some(binding))))
     }
 
     /// The pool that the address lies in.

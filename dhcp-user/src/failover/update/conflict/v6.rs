@@ -3,7 +3,7 @@
 use super::{Ours, Refusal, Rule, Theirs};
 use crate::failover::Role;
 use crate::failover::update::{merge, tie};
-use crate::lease::Binding;
+use crate::lease::{Binding, Told};
 use crate::wire::failover::{BindingStatus, Reject};
 use crate::wire::{Seconds, Stamp};
 
@@ -68,7 +68,7 @@ fn is_newer(
     binding: &Binding,
     has_lost: bool,
 ) -> Result<(), Refusal> {
-    use BindingStatus::{Active, Expired, Released};
+    use BindingStatus::{Active, Expired, Released, Reset};
     const OUTDATED: Refusal = (Reject::Outdated, "what is known here is newer");
     let told = match theirs.status {
         Active | Expired | Released => theirs.cltt.or(theirs.starts),
@@ -86,6 +86,13 @@ fn is_newer(
         return Ok(());
     }
     if is_later(known, told) {
+        return Err(OUTDATED);
+    }
+    // Departs from RFC 8156 §7.5.1, by which both are of one time. A client that left the partner and came
+    // to us within it would lose its lease before the partner has heard of that.
+    let is_ended = matches!(theirs.status, Released | Reset);
+    if is_leased(binding.status) && is_ended && binding.told != Told::Acknowledged && told <= known
+    {
         return Err(OUTDATED);
     }
     // Of one time: nobody who has told nothing has reason to refuse. If both have, one has.
@@ -139,16 +146,31 @@ mod tests {
         cltt: Option<u32>,
         starts: u32,
         number: u8,
+        told: Told,
+        /// Of our lease.
+        expires: u32,
     }
 
     impl Case {
         fn of(own: BindingStatus) -> Self {
             let role = Role::Primary;
-            Self { role, own, outstanding: false, cltt: None, starts: 700, number: 2 }
+            let (told, expires) = (Told::Acknowledged, 2_000);
+            Self {
+                role,
+                own,
+                outstanding: false,
+                cltt: None,
+                starts: 700,
+                number: 2,
+                told,
+                expires,
+            }
         }
 
         fn judge(self, status: BindingStatus) -> Option<Reject> {
-            let (binding, client) = (binding(self.own), client(self.number));
+            let expires = Stamp(self.expires);
+            let binding = Binding { told: self.told, expires, ..binding(self.own) };
+            let client = client(self.number);
             let outstanding =
                 self.outstanding.then_some(Outstanding { status: self.own, cltt: binding.cltt });
             let ours = Ours {
@@ -210,6 +232,27 @@ mod tests {
                 let at = |cltt| Case { cltt: Some(cltt), starts: cltt, ..Case::of(own) };
                 assert_eq!(at(495).judge(status), None, "{own:?}, {status:?}");
                 assert_eq!(at(494).judge(status), Some(Reject::Outdated), "{own:?}, {status:?}");
+            }
+        }
+    }
+
+    /// Unless the lease was extended here and the partner has not heard of it: it would lose to the end of
+    /// what it was before.
+    #[test]
+    fn a07_a_lease_that_the_partner_has_not_heard_of_is_not_ended_by_what_is_no_later() {
+        for status in [Released, Reset] {
+            for told in [Told::Unsent, Told::Sent, Told::Acknowledged] {
+                let at = |cltt| Case {
+                    told,
+                    cltt: Some(cltt),
+                    starts: cltt,
+                    number: 1,
+                    ..Case::of(Active)
+                };
+                let kept = (told != Told::Acknowledged).then_some(Reject::Outdated);
+                assert_eq!(at(498).judge(status), kept, "{status:?}, {told:?}");
+                assert_eq!(at(500).judge(status), kept, "{status:?}, {told:?}");
+                assert_eq!(at(502).judge(status), None, "the client left after that");
             }
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn judge(
     match FIGURE[binding.status as usize - 1][theirs.status as usize - 1] {
         Rule::HeardLater if is_repeated(binding, theirs) => Ok(()),
         Rule::HeardLater => is_newer(now, ours, theirs, binding, has_lost),
-        Rule::Over if now.after(super::ROUNDING) >= binding.expires => Ok(()),
+        Rule::Over if now >= binding.expires => Ok(()),
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
         Rule::HeardSince if heard_since() => Ok(()),
         Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),
@@ -269,6 +269,16 @@ mod tests {
             let another = (!is_by_state).then_some(Reject::Outdated);
             assert_eq!(stated(old(605, 2)), another, "{own:?} of another client");
             assert_eq!(stated(old(480, 1)), Some(Reject::Outdated), "{own:?} of before");
+        }
+    }
+
+    /// RFC 8156 §7.5.4, time(1): not a second before.
+    #[test]
+    fn a_lease_is_over_when_it_is_by_our_clock() {
+        for status in [Expired, Free, Backup] {
+            let ending = |expires| Case { cltt: Some(900), expires, ..Case::of(Active) };
+            assert_eq!(ending(NOW.0).judge(status), None, "{status:?}");
+            assert_eq!(ending(NOW.0 + 1).judge(status), Some(Reject::Outdated), "{status:?}");
         }
     }
 

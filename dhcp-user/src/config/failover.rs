@@ -37,6 +37,7 @@ pub(super) fn read(
         list: Vec::new(),
         names: HashMap::new(),
         peers: HashMap::new(),
+        callers: HashMap::new(),
         subnets: shared::Places::of(subnets),
     };
     for section in sections {
@@ -51,6 +52,8 @@ struct Relationships<'n> {
     names: HashMap<String, Span>,
     /// Partners of DHCPv4.
     peers: HashMap<IpAddr, Span>,
+    /// Primaries of DHCPv6, and where they come to.
+    callers: HashMap<(SocketAddr, IpAddr), Span>,
     subnets: shared::Places<'n>,
 }
 
@@ -93,6 +96,19 @@ impl Relationships<'_> {
                     format!("two relationships with the partner at {}", peer.value.ip())
                 });
             }
+        }
+        // Both listen there, and which one a caller is of cannot be told before it is greeted.
+        if let (Protocol::Dhcpv6, Some(Role::Secondary), Some(local), Some(peer)) =
+            (terms.protocol, role, local, peer)
+        {
+            let key = (local.value, peer.value.ip());
+            once(&mut self.callers, key, peer.span, notes, || {
+                let primary = peer.value.ip();
+                format!(
+                    "a second relationship of DHCPv6 in which {primary} is the primary, at one \
+                     `local`: give it one of its own"
+                )
+            });
         }
         if let Some(subnets) = subnets {
             let place = u16::try_from(self.list.len()).unwrap_or(u16::MAX);

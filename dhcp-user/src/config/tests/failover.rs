@@ -93,6 +93,11 @@ const TABLE_V6: &[(&str, &[&str])] = &[
     ("subnets=2001:db8:1::/64\", \"10.0.0.0/8\ninsecure = true", &["6:31 subnets of DHCPv4 and of DHCPv6 in one relationship: make a [[failover]] for each, with names of their own; the other is at /etc/tandem.toml:6:12"]),
     // One partner, and two relationships told apart by their names.
     ("insecure = true\n[[failover]]\nname = \"b\"\nrole = \"secondary\"\nlocal = \"2001:db8::1\"\npeer = \"2001:db8::2\"\nsubnets = [\"2001:db8:2::/64\", \"2001:db8:1::/64\"]\ninsecure = true", &["13:31 subnet 2001:db8:1::/64 is in two relationships, or twice in one"]),
+    ("role=secondary\ninsecure = true\n[[failover]]\nname = \"b\"\nrole = \"secondary\"\ninsecure = true\nlocal = \"2001:db8::1\"\npeer = \"2001:db8::2\"\nsubnets = [\"2001:db8:2::/64\"]", &[
+        "13:8 a second relationship of DHCPv6 in which 2001:db8::2 is the primary, at one `local`: give it one of its own: the other is at /etc/tandem.toml:5:8",
+    ]),
+    ("role=secondary\ninsecure = true\n[[failover]]\nname = \"b\"\nrole = \"secondary\"\ninsecure = true\nlocal = \"2001:db8::3\"\npeer = \"2001:db8::2\"\nsubnets = [\"2001:db8:2::/64\"]", &["14:11 the subnets of this relationship have no pool"]),
+    ("insecure = true\n[[failover]]\nname = \"b\"\nrole = \"secondary\"\ninsecure = true\nlocal = \"2001:db8::1\"\npeer = \"2001:db8::2\"\nsubnets = [\"2001:db8:2::/64\"]", &["14:11 the subnets of this relationship have no pool"]),
 ];
 
 /// The text around, with lines `key=value` put in its place and others behind it.

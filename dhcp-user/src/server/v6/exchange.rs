@@ -217,8 +217,18 @@ impl<'a> Exchange<'a> {
             // Another server's name has been looked at before.
             Answers::Named if self.message.server_id().is_some() => Ok(()),
             Answers::Named => Err(DropReason::PartnersClient),
-            Answers::Extensions if self.message.kind() == MessageType::Renew => Ok(()),
+            Answers::Extensions if self.changes_no_more() => Ok(()),
             Answers::Extensions | Answers::Nobody => Err(DropReason::NotInService),
+        }
+    }
+
+    /// Whether it is one of the messages that a server answers which has recovered and does not serve yet
+    /// (RFC 8156 §8.7): for the client that names it, and nothing that changes more than the end of a lease.
+    fn changes_no_more(&self) -> bool {
+        match self.message.kind() {
+            MessageType::Renew => true,
+            MessageType::InformationRequest => self.message.server_id().is_some(),
+            _ => false,
         }
     }
 

@@ -136,6 +136,9 @@ fn a28_a_server_that_has_recovered_renews_and_does_nothing_else() {
     }
     let renewed = server.hear(&has().kind(Renew).naming_server());
     assert_eq!(renewed.only(), leased[0]);
+    let bare = client(1).kind(InformationRequest);
+    assert_eq!(drops(&mut server, &bare), Some(DropReason::NotInService));
+    assert_eq!(drops(&mut server, &bare.naming_server()), None, "it changes nothing");
     let unknown = client(2).na(1, &[ip("2001:db8:1::1f").into()]).kind(Renew).naming_server();
     let heard = server.hear(&unknown);
     assert_eq!((heard.leases(), heard.changes.len()), (vec![], 0));

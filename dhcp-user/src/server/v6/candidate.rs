@@ -99,10 +99,20 @@ impl<'a> Exchange<'a> {
         Some(candidate).filter(|candidate| candidate.standing == Standing::Held)
     }
 
-    /// As [`look`](Self::look), and one that nobody spoke of is the client's if it is nobody's.
+    /// As [`look`](Self::look), and one that nobody spoke of is the client's if it is nobody's. It gets a
+    /// number then, for good, and no other one does: of a large pool there are not as many as clients can
+    /// name, and the partner needs its own.
     pub(super) fn adopt(&self, resource: Resource, key: &IaKey) -> Option<Candidate<'a>> {
         let site = self.permitted_site(resource)?;
-        if self.computing(site).is_none() {
+        if self.computing(site).is_none() && self.table.find(resource).is_none() {
+            let is_split = matches!(resource, Resource::Ipv6(_));
+            let fixed = [Owner::Primary, Owner::Secondary]
+                .into_iter()
+                .find(|owner| is_split && resource.of_owner(*owner) == resource);
+            let standing = self.claim(resource, site, fixed, false).standing(None);
+            if !standing.is_usable() {
+                return None;
+            }
             self.table.place(resource)?;
         }
         self.look(resource, key).filter(|candidate| candidate.standing.is_usable())
@@ -293,17 +303,29 @@ impl<'a> Exchange<'a> {
         key: &IaKey,
     ) -> Candidate<'a> {
         let client = seen.binding().and_then(|binding| binding.client.as_ref());
-        let claim = Claim {
+        let is_its = client.is_some_and(|client| client.key() == key.key());
+        let fixed = self.table.layout().fixed_owner(id);
+        let standing = self.claim(resource, site, fixed, is_its).standing(seen.binding());
+        Candidate { resource, site, standing, seat: Seat::Slot(id, seen), taken_from: None }
+    }
+
+    /// What decides what a resource is to the client.
+    fn claim(
+        &self,
+        resource: Resource,
+        site: Site<'a>,
+        fixed: Option<Owner>,
+        is_its: bool,
+    ) -> Claim<'a> {
+        Claim {
             now: self.now,
             view: self.view(site),
-            fixed: self.table.layout().fixed_owner(id),
-            is_its: client.is_some_and(|client| client.key() == key.key()),
+            fixed,
+            is_its,
             is_reserved: self.is_reserved(resource),
             is_bootp: false,
             serves_bootp: false,
-        };
-        let standing = claim.standing(seen.binding());
-        Candidate { resource, site, standing, seat: Seat::Slot(id, seen), taken_from: None }
+        }
     }
 }
 

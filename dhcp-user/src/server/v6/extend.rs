@@ -66,8 +66,11 @@ fn extend<'a>(
         }
         // Without a record, what the client says is believed if nobody else has it (RFC 8415 §18.3.4).
         if having.is_empty() && exchange.service.settings.adopt_unknown {
-            having = hints(&ia).filter_map(|hint| exchange.adopt(hint.resource, &key)).collect();
-            having.retain(|candidate| exchange.may_begin(candidate));
+            let adopted = |resource| {
+                exchange.adopt(resource, &key).filter(|candidate| exchange.may_begin(candidate))
+            };
+            // One, as it would be given: whoever names many would have them all.
+            having.extend(hints(&ia).find_map(|hint| adopted(hint.resource)));
         }
         // The client had it last, and a newer one since: that is history.
         if having.iter().any(|candidate| candidate.standing == Standing::Held) {

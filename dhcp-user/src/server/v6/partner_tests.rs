@@ -209,3 +209,32 @@ fn a_server_may_be_the_primary_here_and_the_secondary_there() {
     assert!(!is_odd(leased) && leased != ip("2001:db8:1::10").into(), "{leased}");
     assert!(server.now > Stamp::ZERO);
 }
+
+/// The numbers of a large pool are given for good: what clients name must leave the partner its own.
+#[test]
+fn what_is_the_partners_has_no_number_because_a_client_names_it() {
+    for allocator in ["random", "hash"] {
+        let large = format!(
+            r#"
+            [dhcpv6]
+            secret = "correct horse battery staple"
+            [[interface]]
+            name = "eth0"
+            [[subnet6]]
+            subnet = "2001:db8:1::/64"
+            interfaces = ["eth0"]
+            pools = [{{ range = "2001:db8:1::/64", allocator = "{allocator}" }}]
+            "#
+        );
+        let mut server = Server::new(&format!("{large}{SHARED}"));
+        let view = View { owner: Owner::Secondary, mclt: Some(MCLT), ..View::ALONE };
+        server.views = Views(vec![view]);
+        let theirs = [ip("2001:db8:1::1:1"), ip("2001:db8:1::1:3")].map(Resource::from);
+        let heard = drops(&mut server, &client(1).na(1, &theirs).kind(Rebind));
+        assert_eq!(heard, Some(DropReason::UnknownClient));
+        assert!(theirs.iter().all(|it| server.table.find(*it).is_none()), "{allocator}");
+        let ours = [ip("2001:db8:1::1:2"), ip("2001:db8:1::1:4")].map(Resource::from);
+        let heard = server.hear(&client(1).na(1, &ours).kind(Rebind));
+        assert_eq!(heard.changes.len(), 1, "one of an association");
+    }
+}

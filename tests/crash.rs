@@ -1,5 +1,6 @@
 //! SIGKILL under load: whatever was acknowledged is there after the restart.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant, SystemTime};
 
 use tandem_tests::lab::{self, Load, Mix, Server, Settings, Site};
@@ -13,14 +14,29 @@ const MIX: Mix = Mix { renewals: 45, releases: 15 };
 /// Invariants 1 and 3 of the design: no address twice, nothing acknowledged forgotten.
 #[test]
 fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+    killed(Site::ADDRESS.into(), [10, 77, 0, 9].into(), OF_IPV4);
+}
+
+/// The same of addresses and prefixes.
+#[test]
+fn nothing_acknowledged_in_dhcpv6_is_lost_when_the_server_is_killed() {
+    let host = |last| Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, last);
+    killed(host(1).into(), host(9).into(), OF_IPV6);
+}
+
+fn killed(server: IpAddr, relay: IpAddr, subnet: &str) {
     if !lab::available("200 rounds of SIGKILL under load") {
         return;
     }
     let site = Site::new("crash");
     let host = site.host("load", "10.77.0.9");
+    if let (IpAddr::V6(server), IpAddr::V6(relay)) = (server, relay) {
+        site.server.add_ipv6(server, "eth0");
+        host.add_ipv6(relay, "eth0");
+    }
     let seed = lab::seed();
-    let mut load = Load::new(&host, [10, 77, 0, 9].into(), &[Site::ADDRESS], CLIENTS, seed);
-    let mut settings = Settings::new(&site, CONFIGURATION);
+    let mut load = Load::new(&host, relay, &[server], CLIENTS, seed);
+    let mut settings = Settings::new(&site, CONFIGURATION.to_owned() + subnet);
     let mut acknowledged = 0;
     for round in 0..ROUNDS {
         let mut server = Server::start(&site.server, settings);
@@ -59,8 +75,17 @@ snapshot-after = "4MiB"
 
 [[interface]]
 name = "eth0"
+"#;
 
+const OF_IPV4: &str = r#"
 [[subnet4]]
 subnet = "10.77.0.0/16"
 pools = ["10.77.16.0-10.77.31.255"]
+"#;
+
+const OF_IPV6: &str = r#"
+[[subnet6]]
+subnet = "2001:db8:77::/64"
+pools = ["2001:db8:77::1:0-2001:db8:77::1:fff"]
+prefix-pools = [{ prefix = "2001:db8:8000::/44", delegate = 56 }]
 "#;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tandem_tests::lab::{
     self, Capture, Client, Client6, Kind, Kind6, Networkd, Perfdhcp, Server, Settings, Site,
+    relayed,
 };
 
 /// How long a client may take over one step.
@@ -160,14 +161,14 @@ fn perfdhcp_of_dhcpv6_loses_none_and_finds_nothing_twice() {
     ] {
         let site = site(&format!("perfdhcp-{name}"));
         let host = site.host("perfdhcp", "10.77.0.9");
-        host.speak_ipv6();
-        host.ip(&["addr", "add", &format!("{RELAY}/64"), "dev", "eth0", "nodad"]);
+        host.add_ipv6(RELAY, "eth0");
         let server = Server::start(&site.server, settings(&site, "auto", "1h"));
+        let server_address = SERVER.to_string();
         let run = Perfdhcp {
             namespace: &host,
             protocol: &[&["-6"], arguments].concat(),
             relay: "eth0",
-            server: if arguments.contains(&"-A") { SERVER } else { "" },
+            server: if arguments.contains(&"-A") { &server_address } else { "" },
             rate: RATE,
             clients: 1_000_000,
         };
@@ -188,8 +189,7 @@ fn a_reply_goes_back_through_three_relays_each_with_its_interface_id() {
     }
     let site = site("v6-nested");
     let host = site.host("relay", "10.77.0.9");
-    host.speak_ipv6();
-    host.ip(&["addr", "add", &format!("{RELAY}/64"), "dev", "eth0", "nodad"]);
+    host.add_ipv6(RELAY, "eth0");
     let server = Server::start(&site.server, settings(&site, "auto", "1h"));
     let socket = host.inside(|| UdpSocket::bind((RELAY, 547)).expect("the relay's port"));
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -200,14 +200,14 @@ fn a_reply_goes_back_through_three_relays_each_with_its_interface_id() {
     assert_eq!(from.to_string(), format!("[{SERVER}]:547"));
     let mut reply = octets[..len].to_vec();
     for hops in (0..3).rev() {
-        let ([kind, found], options) = (reply[..2].try_into().expect("two"), &reply[34..]);
-        assert_eq!((kind, found), (13, hops), "a Relay-reply for each relay");
-        assert_eq!(option(options, 18), Some(&[b'i', hops][..]));
-        reply = option(options, 9).expect("what it carries").to_vec();
+        let options = relayed::options(&reply).expect("a Relay-reply for each relay");
+        assert_eq!(reply[1], hops);
+        assert_eq!(relayed::option(options, 18), Some(&[b'i', hops][..]));
+        reply = relayed::carried(&reply).expect("what it carries").to_vec();
     }
     assert_eq!(reply[..4], [2, 0, 0, 7], "an Advertise");
-    let association = option(&reply[4..], 3).expect("the association");
-    assert!(option(&association[12..], 5).is_some(), "with an address");
+    let association = relayed::option(&reply[4..], 3).expect("the association");
+    assert!(relayed::option(&association[12..], 5).is_some(), "with an address");
     server.stop();
 }
 
@@ -223,25 +223,10 @@ const SOLICIT: [u8; 34] = [
 fn forwarded(hops: u8, inner: &[u8]) -> Vec<u8> {
     let link = if hops == 0 { RELAY } else { Ipv6Addr::UNSPECIFIED };
     let peer = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 5 + u16::from(hops));
-    let len = u16::try_from(inner.len()).expect("a short message").to_be_bytes();
-    let head = [&[12, hops][..], &link.octets(), &peer.octets()].concat();
-    [&head[..], &[0, 18, 0, 2, b'i', hops, 0, 9], &len, inner].concat()
+    relayed::forward(hops, link, peer, &[&[0, 18, 0, 2, b'i', hops]], inner)
 }
 
-/// The data of the first option of this code.
-fn option(mut options: &[u8], code: u16) -> Option<&[u8]> {
-    while let Some((head, rest)) = options.split_first_chunk::<4>() {
-        let [found, len] = [[head[0], head[1]], [head[2], head[3]]].map(u16::from_be_bytes);
-        let (data, rest) = rest.split_at_checked(len.into())?;
-        if found == code {
-            return Some(data);
-        }
-        options = rest;
-    }
-    None
-}
-
-const SERVER: &str = "2001:db8:77::1";
+const SERVER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 1);
 const RELAY: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 9);
 
 /// Exchanges a second, and how long.
@@ -251,8 +236,7 @@ const SECONDS: u32 = 10;
 /// A site whose server has IPv6.
 fn site(name: &str) -> Site {
     let site = Site::new(name);
-    site.server.speak_ipv6();
-    site.server.ip(&["addr", "add", &format!("{SERVER}/64"), "dev", "eth0", "nodad"]);
+    site.server.add_ipv6(SERVER, "eth0");
     site
 }
 

@@ -1,24 +1,33 @@
-//! A pair of servers through everything that happens to pairs: Tandem beside Tandem, and either way
-//! round beside ISC dhcpd 4.4.3.
+//! A pair of servers through everything that happens to pairs: Tandem beside Tandem in both protocols, and
+//! in DHCPv4 either way round beside ISC dhcpd 4.4.3.
 
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use tandem_tests::lab::{
-    self, Host, Load, Make, Mix, Namespace, Pair, Peer, Relationship, Tally, Wiretap, until,
+    self, Host, Load, Make, Mix, Namespace, Pair, Peer, Protocol, Relationship, Tally, Wiretap,
+    until,
 };
 
 /// How long a pair may take to agree on something, waits of the protocol aside.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Who is primary and who secondary.
-const MAKES: [[Make; 2]; 3] =
-    [[Make::Tandem, Make::Tandem], [Make::Tandem, Make::Dhcpd], [Make::Dhcpd, Make::Tandem]];
+/// Who is primary and who secondary, and of what.
+const PAIRS: [(Protocol, [Make; 2]); 4] = [
+    (Protocol::Dhcpv4, [Make::Tandem, Make::Tandem]),
+    (Protocol::Dhcpv4, [Make::Tandem, Make::Dhcpd]),
+    (Protocol::Dhcpv4, [Make::Dhcpd, Make::Tandem]),
+    (Protocol::Dhcpv6, [Make::Tandem, Make::Tandem]),
+];
+/// The shortest MCLT that DHCPv6 may have.
+const MCLT6_S: u32 = 60;
 const RENEWING: Mix = Mix { renewals: 90, releases: 0 };
 
 /// Two servers of one relationship, A the primary, and their clients.
 struct Duo {
     pair: Pair,
     peers: [Peer; 2],
+    relationship: Relationship,
     wire: Wiretap,
     /// Where our side must mind what dhcpd bears.
     ours: Option<Host>,
@@ -34,8 +43,14 @@ impl Duo {
         clients: u32,
         seed: u64,
     ) -> Self {
-        eprintln!("-- {name}: primary {:?}, secondary {:?}", makes[0], makes[1]);
+        let protocol = relationship.protocol;
+        eprintln!("-- {name}, {protocol:?}: primary {:?}, secondary {:?}", makes[0], makes[1]);
         let pair = Pair::new(name);
+        let relay = pair.site.host("relay", "10.77.0.9");
+        if let IpAddr::V6(address) = relationship.relay() {
+            pair.speak_ipv6();
+            relay.add_ipv6(address, "eth0");
+        }
         let peers = Host::BOTH.map(|host| {
             let make = makes[host as usize];
             Peer::new(&pair, host, make, relationship)
@@ -45,11 +60,11 @@ impl Duo {
             [Make::Dhcpd, Make::Tandem] => Some(Host::B),
             _ => None,
         };
-        let relay = pair.site.host("relay", "10.77.0.9");
-        let servers = Host::BOTH.map(Host::address);
-        let load = Load::new(&relay, [10, 77, 0, 9].into(), &servers, clients, seed);
+        let servers = Host::BOTH.map(|host| relationship.server(host));
+        let load = Load::new(&relay, relationship.relay(), &servers, clients, seed);
         let wire = Wiretap::start(&pair);
-        let mut duo = Self { pair, peers, wire, ours, load, _relay: relay };
+        let relationship = *relationship;
+        let mut duo = Self { pair, peers, relationship, wire, ours, load, _relay: relay };
         for host in Host::BOTH {
             duo.start(host);
         }
@@ -65,9 +80,15 @@ impl Duo {
         self.peers[host as usize].start(&self.pair);
     }
 
+    /// Waits of the protocol are the MCLT's.
+    fn patience(&self) -> Duration {
+        PATIENCE + Duration::from_secs(self.relationship.mclt_s.into())
+    }
+
     fn both_normal(&mut self) {
+        let patience = self.patience();
         for host in Host::BOTH {
-            self.peer(host).expect_state(&["normal"], PATIENCE);
+            self.peer(host).expect_state(&["normal"], patience);
         }
     }
 
@@ -115,21 +136,30 @@ fn quick() -> Relationship {
     Relationship { lease_s: 60, mclt_s: 8, receive_timer_s: 4, ..Relationship::default() }
 }
 
-/// A scenario with each pair of makes, beside each other: most of it is waiting.
+/// A scenario with each pair, beside each other: most of it is waiting.
 fn each(name: &str, relationship: &Relationship, clients: u32, scenario: impl Fn(&mut Duo) + Sync) {
     if !lab::available(name) {
         return;
     }
     let seed = lab::seed();
-    let run = &|makes| {
-        let mut duo = Duo::new(name, makes, relationship, clients, seed);
+    let run = &|protocol, makes| {
+        let relationship = match protocol {
+            Protocol::Dhcpv4 => *relationship,
+            Protocol::Dhcpv6 => Relationship {
+                protocol,
+                mclt_s: MCLT6_S,
+                lease_s: relationship.lease_s + MCLT6_S,
+                ..*relationship
+            },
+        };
+        let mut duo = Duo::new(name, makes, &relationship, clients, seed);
         scenario(&mut duo);
         duo.finish();
     };
     thread::scope(|scope| {
-        for makes in MAKES {
-            let name = format!("{makes:?}");
-            let spawned = thread::Builder::new().name(name).spawn_scoped(scope, move || run(makes));
+        for (protocol, makes) in PAIRS {
+            let thread = thread::Builder::new().name(format!("{protocol:?} {makes:?}"));
+            let spawned = thread.spawn_scoped(scope, move || run(protocol, makes));
             spawned.expect("a thread for each pair");
         }
     });
@@ -145,11 +175,12 @@ fn what_either_grants_is_known_to_both_with_its_times() {
             duo.peers.iter().all(|peer| (250..=262).contains(&peer.backups()))
         });
         let first = duo.serve(RENEWING, 40).longest_first;
-        assert_eq!(first, Duration::from_secs(10), "before the partner has acknowledged anything");
+        let mclt = Duration::from_secs(duo.relationship.mclt_s.into());
+        assert_eq!(first, mclt, "before the partner has acknowledged anything");
         duo.both_agree();
         duo.serve(RENEWING, 200);
         let longest = duo.load.ledger.remaining(SystemTime::now()).max();
-        assert!(longest > Some(Duration::from_secs(40)), "{longest:?} for a renewal");
+        assert!(longest > Some(mclt + Duration::from_secs(30)), "{longest:?} for a renewal");
         duo.both_agree();
     });
 }
@@ -199,7 +230,8 @@ fn the_wire_between_them_is_cut_and_joined_and_nothing_is_lost() {
     });
 }
 
-/// draft-12 §9.4: in PARTNER-DOWN, and the MCLT later, the survivor has the whole pool.
+/// draft-12 §9.4: in PARTNER-DOWN, and the MCLT later, the survivor has the whole pool; in DHCPv6 of prefixes
+/// (RFC 8156 §8.6).
 #[test]
 fn a_survivor_told_so_takes_the_whole_pool_and_gives_it_back() {
     let relationship =
@@ -211,8 +243,13 @@ fn a_survivor_told_so_takes_the_whole_pool_and_gives_it_back() {
             duo.peer(survivor).expect_state(&["communications-interrupted"], PATIENCE);
             duo.peers[survivor as usize].partner_down(&duo.pair);
             duo.peer(survivor).expect_state(&["partner-down"], PATIENCE);
-            let end = Instant::now() + PATIENCE;
-            while duo.load.ledger.len() < 50 {
+            // Of addresses of DHCPv6 half of the pool stays the partner's whatever happens.
+            let wanted = match duo.relationship.protocol {
+                Protocol::Dhcpv4 => 50,
+                Protocol::Dhcpv6 => 32 + 50,
+            };
+            let end = Instant::now() + duo.patience();
+            while duo.load.ledger.len() < wanted {
                 assert!(Instant::now() < end, "{} served", duo.load.ledger.len());
                 duo.serve(RENEWING, 20);
             }

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tandem_tests::lab::{self, Host, Load, Mac, Make, Mix, Pair, Peer, Relationship, Tally, mac};
+use tandem_tests::lab::{
+    self, Grant, Host, Load, Mac, Make, Mix, Pair, Peer, Relationship, Tally, mac,
+};
 
 const CLIENTS: u32 = 20_000;
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -130,7 +132,8 @@ fn a_dhcpd_pair_with_20000_leases_becomes_a_tandem_pair_and_no_client_notices() 
     let servers = Host::BOTH.map(Host::address);
     let mut load = Load::new(&relay, [10, 77, 0, 9].into(), &servers, CLIENTS, lab::seed());
     for client in 0..CLIENTS {
-        let taken = load.ledger.acknowledge(now, mac(client), address(&relationship, client), LEFT);
+        let grant = Grant { address: address(&relationship, client).into(), lease: LEFT };
+        let taken = load.ledger.acknowledge(now, mac(client), &[grant]);
         taken.expect("each has an address of its own");
     }
     let mut town = Town { pair, peers, relationship, load };

@@ -188,7 +188,7 @@ impl Town {
             let faults = self.load.ledger.faults(soon, &peer.leases());
             let own: Vec<&Fault> = faults
                 .iter()
-                .filter(|fault| self.load.granted_by(fault.client) == Some(server))
+                .filter(|fault| self.load.granted_by(fault.client) == Some(server.into()))
                 .collect();
             assert!(own.is_empty(), "{what}: {:?} has forgotten: {own:#?}", peer.host);
         }

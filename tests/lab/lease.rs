@@ -1,17 +1,17 @@
 //! A lease as a server lists it, whichever server it is.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use serde_json::Value;
 
 /// One address in a server's own list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Lease {
-    /// Which address.
-    pub address: Ipv4Addr,
+    /// Which address, or the first of which prefix.
+    pub address: IpAddr,
     /// binding-status in small letters.
     pub state: String,
-    /// The client's hardware address with colons; empty if it has none.
+    /// The client's hardware address with colons, in DHCPv6 that of its DUID; empty if it has none.
     pub hardware: String,
     /// The end of the lease in seconds since 1970; 0 if there is none.
     pub ends: u64,
@@ -24,11 +24,19 @@ impl Lease {
     /// If it is none.
     #[must_use]
     pub fn read(line: &Value) -> Self {
+        /// DUID-LL of an Ethernet address, as listed.
+        const DUID_LL: &str = "00:03:00:01:";
         let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        let address = line["address"].as_str();
+        let address = address.or_else(|| Some(line["prefix"].as_str()?.split_once('/')?.0));
+        let address = address.and_then(|text| text.parse().ok());
         Self {
-            address: text("address").parse().unwrap_or_else(|_| panic!("no address in {line}")),
+            address: address.unwrap_or_else(|| panic!("no address in {line}")),
             state: text("state"),
-            hardware: text("hw-address"),
+            hardware: match text("duid").strip_prefix(DUID_LL) {
+                Some(hardware) => hardware.to_owned(),
+                None => text("hw-address"),
+            },
             ends: seconds(&text("expires")).unwrap_or(0),
         }
     }

@@ -30,6 +30,7 @@ mod process;
 mod raw;
 mod relationship;
 mod relay;
+pub mod relayed;
 mod server;
 mod site;
 mod wait;
@@ -48,7 +49,7 @@ pub use frame::Headers;
 pub use hand::Hand;
 pub use lease::Lease;
 #[cfg(feature = "load")]
-pub use ledger::{Fault, Ledger, Mac};
+pub use ledger::{Fault, Grant, Ledger, Mac};
 #[cfg(feature = "load")]
 pub use load::{Load, Mix, Tally, mac};
 pub use namespace::Namespace;
@@ -61,7 +62,7 @@ pub use perfdhcp::{Perfdhcp, Report, RunningPerfdhcp};
 pub use process::Process;
 #[cfg(feature = "load")]
 pub use raw::RawPort;
-pub use relationship::Relationship;
+pub use relationship::{Protocol, Relationship};
 pub use relay::Relay;
 pub use server::{Server, Settings};
 pub use site::Site;

@@ -1,6 +1,7 @@
 //! One host of the lab: a network namespace that goes with its value.
 
 use std::fs::{self, File};
+use std::net::Ipv6Addr;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Command, Output, id};
@@ -62,6 +63,15 @@ impl Namespace {
         ] {
             self.run("sysctl", &["-qw", &format!("net.ipv6.{key}={value}")]);
         }
+    }
+
+    /// Lets it speak IPv6 at this address, in a prefix of 64 bits.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn add_ipv6(&self, address: Ipv6Addr, interface: &str) {
+        self.speak_ipv6();
+        self.ip(&["addr", "add", &format!("{address}/64"), "dev", interface, "nodad"]);
     }
 
     /// Its name, as `ip netns` knows it.

@@ -5,8 +5,10 @@
 //!                          ├ br0 ── clients                                ├ br1: failover
 //!  B ─ eth0 10.77.0.2/16 ──┘                 B ─ eth1 10.78.0.2/24 ── port ┘
 //! ```
+//!
+//! In IPv6 they are 2001:db8:77::1 and ::2, and 2001:db8:78::1 and ::2.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use super::namespace::Namespace;
@@ -47,6 +49,18 @@ impl Host {
         Ipv4Addr::new(10, 77, 0, 1 + self as u8)
     }
 
+    /// Where relays of DHCPv6 find it.
+    #[must_use]
+    pub fn ipv6(self) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, 0x77, 0, 0, 0, 0, 1 + self as u16)
+    }
+
+    /// Where its partner finds it in DHCPv6.
+    #[must_use]
+    pub fn failover_ipv6(self) -> Ipv6Addr {
+        Ipv6Addr::new(0x2001, 0xdb8, 0x78, 0, 0, 0, 0, 1 + self as u16)
+    }
+
     /// Where its partner finds it.
     #[must_use]
     pub fn failover_address(self) -> Ipv4Addr {
@@ -77,6 +91,17 @@ impl Pair {
             pair.host(host).ip(&["addr", "add", &address, "dev", "eth1"]);
         }
         pair
+    }
+
+    /// Lets both hosts speak IPv6, too.
+    ///
+    /// # Panics
+    /// If the kernel refuses.
+    pub fn speak_ipv6(&self) {
+        for host in Host::BOTH {
+            self.host(host).add_ipv6(host.ipv6(), "eth0");
+            self.host(host).add_ipv6(host.failover_ipv6(), "eth1");
+        }
     }
 
     /// A host's namespace.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::dhcpd::Dhcpd;
 use super::lease::Lease;
 use super::pair::{Host, Pair};
-use super::relationship::Relationship;
+use super::relationship::{Protocol, Relationship};
 use super::server::{Server, Settings};
 use super::wait::until_some;
 
@@ -221,7 +221,7 @@ impl Peer {
                 .leases()
                 .into_iter()
                 .map(|(address, record)| Lease {
-                    address,
+                    address: address.into(),
                     state: record.state,
                     hardware: record.hardware,
                     ends: record.ends,
@@ -230,13 +230,17 @@ impl Peer {
         }
     }
 
-    /// How many addresses are BACKUP, by its own word.
+    /// How many addresses are BACKUP, in DHCPv6 prefixes, by its own word.
     #[must_use]
     pub fn backups(&self) -> usize {
         match &self.program {
             // Those that were never anybody's are listed only if they are asked for.
             Program::Tandem { server, .. } => {
-                server.as_ref().expect("it runs").leases(&["--state", "backup"]).len()
+                let backups = server.as_ref().expect("it runs").leases(&["--state", "backup"]);
+                let is_balanced = |lease: &&Value| {
+                    self.relationship.protocol == Protocol::Dhcpv4 || lease["prefix"].is_string()
+                };
+                backups.iter().filter(is_balanced).count()
             }
             Program::Dhcpd(_) => {
                 self.leases().iter().filter(|lease| lease.state == "backup").count()

@@ -7,7 +7,7 @@ use dhcproto::Decodable as _;
 use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 
 use super::capture::Capture;
-use super::ledger::{Ledger, Mac};
+use super::ledger::{Grant, Ledger, Mac};
 use super::site::Site;
 
 /// A capture of the clients' wire, and what was promised on it.
@@ -67,7 +67,8 @@ impl Witness {
                 if let Some(DhcpOption::AddressLeaseTime(lease)) = lease {
                     let lease = std::time::Duration::from_secs(u64::from(*lease));
                     self.acknowledged.push(client);
-                    self.ledger.acknowledge(at, client, message.yiaddr(), lease)?;
+                    let grant = Grant { address: message.yiaddr().into(), lease };
+                    self.ledger.acknowledge(at, client, &[grant])?;
                 }
             }
             // From here on a server may do with the address what it likes, if it hears it or not.

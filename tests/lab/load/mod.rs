@@ -1,0 +1,287 @@
+//! Many clients behind one relay, as plain UDP: what they were promised is kept in a ledger.
+//!
+//! The relay passes what they send on to every server that it knows of, as those of a carrier do. It speaks
+//! the protocol of its own address ([`speech`]).
+
+mod speech;
+mod v4;
+mod v6;
+
+use std::collections::{HashMap, HashSet};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant, SystemTime};
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use self::speech::{Answer, Ask, Said, Server, Speech};
+use self::v4::V4;
+use self::v6::V6;
+use super::ledger::{Grant, Ledger, Mac};
+use super::namespace::Namespace;
+
+/// How long an exchange waits for its next answer before the client gives it up.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Out of a hundred things that clients do next.
+#[derive(Clone, Copy, Debug)]
+pub struct Mix {
+    /// Renew a lease that is held.
+    pub renewals: u32,
+    /// Give one back.
+    pub releases: u32,
+    // What is left are new exchanges of four messages.
+}
+
+/// What came of a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Exchanges that ended with a lease.
+    pub acknowledged: u64,
+    /// Exchanges that ended with a NAK, or with nothing for the client in the answer.
+    pub refused: u64,
+    /// Exchanges that got no answer in time.
+    pub lost: u64,
+    /// Releases sent.
+    pub released: u64,
+    /// The longest lease given to a client that held none, and had got none without knowing.
+    pub longest_first: Duration,
+}
+
+/// A relay with `clients` hosts behind it.
+#[derive(Debug)]
+pub struct Load {
+    socket: UdpSocket,
+    servers: Vec<SocketAddr>,
+    speech: Box<dyn Speech>,
+    clients: u32,
+    /// What the server is held to.
+    pub ledger: Ledger,
+    random: StdRng,
+    under_way: HashMap<u32, Exchange>,
+    /// Clients with an exchange under way: like a real one, none begins a second before it is over.
+    busy: HashSet<Mac>,
+    /// Since when a client asks in vain, which it says.
+    trying: HashMap<Mac, Instant>,
+    /// Clients that were not answered in time once: what they got then they do not know of.
+    unheard: HashSet<Mac>,
+    /// Who gave a client its lease last.
+    granted_by: HashMap<Mac, Server>,
+    next_xid: u32,
+    /// Between two beginnings.
+    pause: Duration,
+    begun: Instant,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    client: Mac,
+    renewal: bool,
+    asked: Instant,
+}
+
+impl Load {
+    /// Opens the relay's socket at `relay` in `namespace`, for these servers; `seed` fixes what the
+    /// clients do.
+    ///
+    /// # Panics
+    /// If the address is not there, or the relay's port of it is taken.
+    #[must_use]
+    pub fn new(
+        namespace: &Namespace,
+        relay: IpAddr,
+        servers: &[impl Copy + Into<IpAddr>],
+        clients: u32,
+        seed: u64,
+    ) -> Self {
+        eprintln!("load seed {seed}");
+        let speech: Box<dyn Speech> = match relay {
+            IpAddr::V4(relay) => Box::new(V4(relay)),
+            IpAddr::V6(relay) => Box::new(V6(relay)),
+        };
+        let port = speech.port();
+        let socket = namespace.inside(|| UdpSocket::bind((relay, port)).expect("the relay's port"));
+        socket.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
+        Self {
+            socket,
+            servers: servers.iter().map(|&server| (server.into(), port).into()).collect(),
+            speech,
+            clients,
+            ledger: Ledger::default(),
+            random: StdRng::seed_from_u64(seed),
+            under_way: HashMap::new(),
+            busy: HashSet::new(),
+            trying: HashMap::new(),
+            unheard: HashSet::new(),
+            granted_by: HashMap::new(),
+            next_xid: 1,
+            pause: Duration::ZERO,
+            begun: Instant::now(),
+        }
+    }
+
+    /// The same, beginning no more than so much in a second.
+    #[must_use]
+    pub fn paced(self, rate: u32) -> Self {
+        Self { pause: Duration::from_secs(1) / rate, ..self }
+    }
+
+    /// Keeps `window` exchanges, fewer than there are clients, under way until `enough` says so; what is under way then is given
+    /// up, as by clients whose server died.
+    ///
+    /// # Errors
+    /// The first address that was acknowledged to two clients.
+    pub fn run(
+        &mut self,
+        mix: Mix,
+        window: usize,
+        mut enough: impl FnMut(&Tally) -> bool,
+    ) -> Result<Tally, String> {
+        let mut tally = Tally::default();
+        while !enough(&tally) {
+            while self.under_way.len() < window
+                && self.begun.elapsed() >= self.pause
+                && self.begin(mix, &mut tally)
+            {
+                self.begun = Instant::now();
+            }
+            self.receive(&mut tally)?;
+            let now = Instant::now();
+            let late = |exchange: &Exchange| now - exchange.asked >= PATIENCE;
+            for (_, exchange) in self.under_way.extract_if(|_, exchange| late(exchange)) {
+                self.busy.remove(&exchange.client);
+                self.unheard.insert(exchange.client);
+                tally.lost += 1;
+            }
+        }
+        self.unheard.extend(self.under_way.drain().map(|(_, exchange)| exchange.client));
+        self.busy.clear();
+        Ok(tally)
+    }
+
+    /// Who acknowledged the client's lease last.
+    #[must_use]
+    pub fn granted_by(&self, client: Mac) -> Option<IpAddr> {
+        self.granted_by.get(&client).map(|server| server.at.ip())
+    }
+
+    /// Starts what a client does next. False if the socket is full.
+    fn begin(&mut self, mix: Mix, tally: &mut Tally) -> bool {
+        let client = loop {
+            let client = mac(self.random.random_range(0..self.clients));
+            if !self.busy.contains(&client) {
+                break client;
+            }
+        };
+        let roll = self.random.random_range(0..100);
+        let held = self.ledger.held(client).to_vec();
+        if held.is_empty() || roll >= mix.releases + mix.renewals {
+            return self.ask(client, false, Ask::Search);
+        }
+        let server = self.granted_by[&client].clone();
+        if roll >= mix.releases {
+            // Who gave it may be gone.
+            let in_vain = self.trying.contains_key(&client);
+            let ask = if in_vain { Ask::Rebind(&held) } else { Ask::Renew(&held, &server) };
+            return self.ask(client, true, ask);
+        }
+        let octets = self.message(client, Ask::Release(&held, &server)).1;
+        if !self.send(&octets, &[server.at]) {
+            return false;
+        }
+        // From the moment it is under way the server may take it.
+        self.ledger.release(client);
+        tally.released += 1;
+        true
+    }
+
+    fn ask(&mut self, client: Mac, renewal: bool, ask: Ask<'_>) -> bool {
+        let (xid, octets) = self.message(client, ask);
+        if !self.send(&octets, &self.servers) {
+            return false;
+        }
+        self.under_way.insert(xid, Exchange { client, renewal, asked: Instant::now() });
+        self.busy.insert(client);
+        self.trying.entry(client).or_insert_with(Instant::now);
+        true
+    }
+
+    fn message(&mut self, client: Mac, ask: Ask<'_>) -> (u32, Vec<u8>) {
+        // DHCPv6 has 24 bits for it (RFC 8415 §8).
+        let xid = self.next_xid & 0xff_ffff;
+        self.next_xid = self.next_xid.wrapping_add(1);
+        let trying = self.trying.get(&client).map_or(Duration::ZERO, Instant::elapsed);
+        (xid, self.speech.write(ask, client, xid, trying))
+    }
+
+    /// False if the socket is full: that passes. A server that is not there is like one that does
+    /// not hear.
+    fn send(&self, octets: &[u8], servers: &[SocketAddr]) -> bool {
+        let is_full = |server| {
+            let sent = self.socket.send_to(octets, server);
+            sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+        };
+        !servers.iter().any(is_full)
+    }
+
+    fn receive(&mut self, tally: &mut Tally) -> Result<(), String> {
+        let mut octets = [0; 2048];
+        // One wait for the first answer, then whatever else is there already, within a bound.
+        for _ in 0..256 {
+            let (length, from) = match self.socket.recv_from(&mut octets) {
+                Ok(received) => received,
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => continue,
+                Err(_) => return Ok(()),
+            };
+            let answer = self.speech.read(&octets[..length])?;
+            self.take(from, answer, tally)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, from: SocketAddr, answer: Answer, tally: &mut Tally) -> Result<(), String> {
+        let Some(exchange) = self.under_way.remove(&answer.xid) else { return Ok(()) };
+        let Exchange { client, renewal, .. } = exchange;
+        self.busy.remove(&client);
+        if answer.client != client {
+            return Err(format!("an answer for {:02x?} went to {client:02x?}", answer.client));
+        }
+        let server = Server { at: from, identifier: answer.server };
+        match answer.said {
+            Said::Offer(_) if renewal => return Err("an offer for a renewal".to_owned()),
+            Said::Offer(offered) => {
+                if !self.ask(client, false, Ask::Take(&offered, &server)) {
+                    tally.lost += 1;
+                }
+            }
+            Said::Grant(grants) => {
+                self.trying.remove(&client);
+                self.granted_by.insert(client, server);
+                let held = self.ledger.held(client);
+                if held.is_empty() && !self.unheard.contains(&client) {
+                    let longest = grants.iter().map(|grant| grant.lease).max();
+                    tally.longest_first = tally.longest_first.max(longest.unwrap_or_default());
+                }
+                let other = |grant: &&Grant| !held.iter().any(|it| it.address == grant.address);
+                // What a client lacked it may get when it renews the rest.
+                let is_renewal = renewal && grants.len() <= held.len();
+                if let Some(given) = grants.iter().find(other).filter(|_| is_renewal) {
+                    let held: Vec<_> = held.iter().map(|held| held.address).collect();
+                    return Err(format!("{held:?} was renewed as {}", given.address));
+                }
+                self.ledger.acknowledge(SystemTime::now(), client, &grants)?;
+                tally.acknowledged += 1;
+            }
+            Said::Refusal => tally.refused += 1,
+        }
+        Ok(())
+    }
+}
+
+/// The hardware address of the client with this number: a locally administered one.
+#[must_use]
+pub fn mac(client: u32) -> Mac {
+    let [a, b, c, d] = client.to_be_bytes();
+    [2, 0, a, b, c, d]
+}

@@ -4,6 +4,7 @@
 //! dropped; what a killed run left behind is swept by the next one. Every child dies with the
 //! thread that started it.
 
+mod buffers;
 mod capture;
 #[cfg(feature = "load")]
 mod census;
@@ -38,6 +39,7 @@ mod wiretap;
 #[cfg(feature = "load")]
 mod witness;
 
+pub use buffers::LargeBuffers;
 pub use capture::Capture;
 #[cfg(feature = "load")]
 pub use census::Census;

@@ -1,10 +1,10 @@
 //! ISC's perfdhcp, run against the server and read back.
 
-use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use super::buffers::LargeBuffers;
 use super::namespace::Namespace;
 use super::process::Process;
 
@@ -55,6 +55,8 @@ impl Perfdhcp<'_> {
     /// If its report cannot be read.
     #[must_use]
     pub fn run(&self, seconds: u32) -> (Report, String) {
+        // perfdhcp leaves its socket's buffer at the host's default, some 300 answers, and counts as the
+        // server's what it overflows with.
         let _room = LargeBuffers::begin();
         let mut command = self.command();
         // A client asks again after some four seconds (RFC 2131 §4.1): an answer within three is in
@@ -109,30 +111,6 @@ impl Report {
             drops: total(text, "drops"),
             not_unique: total(text, "non unique addresses"),
         }
-    }
-}
-
-/// perfdhcp leaves its socket's buffer at the host's default, some 300 answers, and counts as the
-/// server's what it overflows with. While this lives the default is the largest that the host allows.
-struct LargeBuffers {
-    default: String,
-}
-
-impl LargeBuffers {
-    const DEFAULT: &str = "/proc/sys/net/core/rmem_default";
-    const MAX: &str = "/proc/sys/net/core/rmem_max";
-
-    fn begin() -> Self {
-        let default = fs::read_to_string(Self::DEFAULT).expect("the host's default");
-        let max = fs::read_to_string(Self::MAX).expect("the host's limit");
-        fs::write(Self::DEFAULT, max).expect("the host's default is set");
-        Self { default }
-    }
-}
-
-impl Drop for LargeBuffers {
-    fn drop(&mut self) {
-        let _ = fs::write(Self::DEFAULT, &self.default);
     }
 }
 

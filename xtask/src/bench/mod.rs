@@ -8,15 +8,17 @@ mod subject;
 mod table;
 
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Instant;
 use std::{fs, thread};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
 use self::subject::Subject;
 use crate::measurements::{self, Build};
-use crate::step::{announce, execute, output};
+use crate::step::{announce, execute};
 use crate::{Outcome, setup, workspace};
 
 #[derive(clap::Args)]
@@ -27,8 +29,8 @@ pub(crate) struct Arguments {
     /// Fewer repetitions of smaller things
     #[arg(long)]
     quick: bool,
-    /// Put the figures and plots where README shows them
-    #[arg(long, conflicts_with = "quick")]
+    /// Put the figures and plots, of all measurements, where README shows them
+    #[arg(long, conflicts_with_all = ["quick", "only"])]
     publish: bool,
 }
 
@@ -38,27 +40,29 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     measurements::build()?;
     let directory = workspace::root().join("target/bench");
     fs::create_dir_all(&directory)?;
-    let mut said = Vec::new();
+    let (mut said, mut took) = (Vec::new(), Vec::new());
     for subject in Subject::value_variants() {
         if !arguments.only.is_empty() && !arguments.only.contains(subject) {
             continue;
         }
         for command in subject.commands(arguments.quick) {
-            let measured = announce(format!("measuring: {}", command.join(" ")), || {
-                measure(&command, arguments.quick, &directory)
+            let (name, start) = (command.join(" "), Instant::now());
+            let measured = announce(format!("measuring: {name}"), || {
+                measure(&command, arguments.quick, &directory, &mut said)
             });
-            // One that cannot run here, for want of root or of XDP, leaves the others.
-            match measured {
-                Ok(mut lines) => said.append(&mut lines),
-                Err(error) => eprintln!("note: {} is not measured: {error:#}", command.join(" ")),
+            // One that cannot run here, for want of root or of XDP, leaves the others, and a row.
+            if let Err(error) = measured {
+                let note = format!("{error:#}");
+                said.push(json!({ "name": name, "values": [], "failed": true, "note": note }));
             }
+            took.push((name, start.elapsed().as_secs_f64()));
         }
     }
     let (figures, points): (Vec<&Value>, Vec<&Value>) =
         said.iter().partition(|line| line["plot"].is_null());
     let machine = machine();
     let table = table::render(&machine, &figures);
-    println!("{table}");
+    println!("{table}\n{}", table::times(&took));
     fs::write(directory.join("results.md"), &table)?;
     let quick = arguments.quick;
     let results =
@@ -72,17 +76,23 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// Runs one measurement; its figures and points are its lines of JSON.
-fn measure(arguments: &[&str], quick: bool, directory: &Path) -> Result<Vec<Value>> {
+/// Runs one measurement, and adds to `said` its figures and points, which are its lines of JSON: also of
+/// one that fails later.
+fn measure(arguments: &[&str], quick: bool, directory: &Path, said: &mut Vec<Value>) -> Result<()> {
     let build = if arguments == ["allocations"] { Build::Counted } else { Build::Fast };
     if build == Build::Counted {
         build.make()?;
     }
     let mut command = measurements::command(build, directory);
     command.args(arguments).args(quick.then_some("--quick"));
-    let said = output(&mut command)?;
-    let lines = said.lines().filter(|line| line.starts_with('{'));
-    lines.map(|line| serde_json::from_str(line).context("a figure")).collect()
+    // What it remarks is shown as it comes.
+    let output = command.stderr(Stdio::inherit()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    for line in text.lines().filter(|line| line.starts_with('{')) {
+        said.push(serde_json::from_str(line).context("a figure")?);
+    }
+    ensure!(output.status.success(), "it ended with {}", output.status);
+    Ok(())
 }
 
 /// What the figures were taken on.

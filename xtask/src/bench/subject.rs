@@ -45,10 +45,15 @@ impl Subject {
             Self::Workers => vec![vec!["workers"]],
             Self::Flood => vec![vec!["flood"]],
             Self::Leases => vec![vec!["leases"]],
-            Self::Memory if quick => vec![vec!["memory", "--leases", MILLION]],
-            Self::Memory => {
-                vec![vec!["memory", "--leases", MILLION], vec!["memory", "--leases", TEN_MILLION]]
-            }
+            Self::Memory if quick => vec![
+                vec!["memory", "--leases", MILLION],
+                vec!["memory", "--leases", MILLION, "--relayed"],
+            ],
+            Self::Memory => vec![
+                vec!["memory", "--leases", MILLION],
+                vec!["memory", "--leases", TEN_MILLION],
+                vec!["memory", "--leases", TEN_MILLION, "--relayed"],
+            ],
             Self::Start => vec![vec!["start", "--leases", TEN_MILLION]],
             Self::Allocation => vec![vec!["allocation"]],
             Self::Failover => {

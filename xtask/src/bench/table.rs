@@ -1,12 +1,9 @@
 //! Figures as Markdown.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
 /// The figures as Markdown.
 pub(super) fn render(machine: &Value, figures: &[&Value]) -> String {
-    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut text = format!(
         "{}, {} cores, Linux {}; load at the end {}\n\n",
         word(&machine["processor"]),
@@ -16,28 +13,68 @@ pub(super) fn render(machine: &Value, figures: &[&Value]) -> String {
     );
     text.push_str("| what | median | spread | limit | |\n|---|---:|---:|---:|---|\n");
     for figure in figures {
-        let values = figure["values"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let mut values: Vec<f64> = values.iter().filter_map(Value::as_f64).collect();
-        values.sort_by(f64::total_cmp);
-        let Some(median) = median(&values) else { continue };
-        let spread = match values[..] {
-            [least, .., most] => format!("{} to {}", number(least), number(most)),
-            _ => "one run".to_owned(),
-        };
-        let limit = figure["limit"].as_f64().map_or_else(String::new, |limit| {
-            let is_least = figure["least"] == true;
-            let is_met = if is_least { median >= limit } else { median <= limit };
-            let (sign, word) =
-                (if is_least { "≥" } else { "≤" }, if is_met { "met" } else { "NOT MET" });
-            format!("{sign} {} {word}", number(limit))
-        });
-        let (name, unit, note) = (&figure["name"], &figure["unit"], &figure["note"]);
-        let (name, unit, note) = (word(name), word(unit), word(note));
-        // Writing to a string does not fail.
-        let _ =
-            writeln!(text, "| {name} | {} {unit} | {spread} | {limit} | {note} |", number(median));
+        text.push_str(&row(figure));
     }
     text
+}
+
+/// One figure's.
+fn row(figure: &Value) -> String {
+    let values = figure["values"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let values: Vec<Option<f64>> = values.iter().map(Value::as_f64).collect();
+    let mut measured: Vec<f64> = values.iter().copied().flatten().collect();
+    measured.sort_by(f64::total_cmp);
+    let unit = word(&figure["unit"]);
+    let shown = median(&measured)
+        .map_or_else(|| "not measured".to_owned(), |median| format!("{} {unit}", number(median)));
+    let mut spread = match measured[..] {
+        [] => String::new(),
+        [least, .., most] => format!("{} to {}", number(least), number(most)),
+        _ => "one run".to_owned(),
+    };
+    let missing = values.len() - measured.len();
+    if missing > 0 && !measured.is_empty() {
+        spread.push_str(&format!(", {missing} of {} runs not measured", values.len()));
+    }
+    let (name, note, limit) =
+        (word(&figure["name"]), word(&figure["note"]), limit(figure, &values));
+    format!("| {name} | {shown} | {spread} | {limit} | {note} |\n")
+}
+
+/// The limit and whether it is met, of a figure that has one. A run without a value is worse than any
+/// other; a measurement that failed meets nothing.
+fn limit(figure: &Value, values: &[Option<f64>]) -> String {
+    if figure["failed"] == true {
+        return "NOT MET".to_owned();
+    }
+    let Some(limit) = figure["limit"].as_f64() else { return String::new() };
+    let is_least = figure["least"] == true;
+    let worst = if is_least { f64::NEG_INFINITY } else { f64::INFINITY };
+    let mut judged: Vec<f64> = values.iter().map(|value| value.unwrap_or(worst)).collect();
+    judged.sort_by(f64::total_cmp);
+    let median = median(&judged).unwrap_or(worst);
+    let is_met = if is_least { median >= limit } else { median <= limit };
+    let (sign, word) = (if is_least { "≥" } else { "≤" }, if is_met { "met" } else { "NOT MET" });
+    format!("{sign} {} {word}", number(limit))
+}
+
+/// How long each measurement took, in seconds, and all of them together.
+pub(super) fn times(took: &[(String, f64)]) -> String {
+    let mut text = "| measurement | seconds |\n|---|---:|\n".to_owned();
+    let all = ("all".to_owned(), took.iter().map(|(_, seconds)| seconds).sum());
+    for (name, seconds) in took.iter().chain([&all]) {
+        text.push_str(&format!("| {name} | {seconds:.0} |\n"));
+    }
+    text
+}
+
+/// Text without its quotes, on one line; anything else as JSON has it, and nothing for nothing.
+fn word(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.replace('\n', " "),
+        other => other.to_string(),
+    }
 }
 
 /// Of sorted values, the one in the middle; of two in the middle, the lower.
@@ -76,5 +113,39 @@ mod tests {
         let rows: Vec<_> = table.lines().rev().take(2).collect();
         assert_eq!(rows[1], "| a | 0.90 × | one run | ≥ 0.85 met |  |");
         assert_eq!(rows[0], "| a | 0.90 × | one run | ≥ 0.95 NOT MET |  |");
+    }
+
+    /// The row of a figure with these values and a limit.
+    fn judged(values: &Value, least: bool) -> String {
+        row(&json!({ "name": "a", "unit": "s", "values": values, "limit": 5.0, "least": least }))
+    }
+
+    #[test]
+    fn a_limit_without_a_value_is_not_met() {
+        let row = "| a | not measured |  | ≤ 5.00 NOT MET |  |\n";
+        assert_eq!(judged(&json!([]), false), row);
+        assert_eq!(judged(&json!([null, null]), false), row);
+        assert!(judged(&json!([]), true).contains("≥ 5.00 NOT MET"));
+    }
+
+    #[test]
+    fn a_run_that_could_not_be_measured_is_worse_than_any_other() {
+        let row = "| a | 4.00 s | 4.00 to 4.00, 1 of 3 runs not measured | ≤ 5.00 met |  |\n";
+        assert_eq!(judged(&json!([4.0, null, 4.0]), false), row);
+        assert!(judged(&json!([4.0, null, null]), false).contains("NOT MET"));
+        assert!(judged(&json!([6.0, null, null]), true).contains("NOT MET"));
+        assert!(judged(&json!([6.0, null, 6.0]), true).contains("≥ 5.00 met"));
+    }
+
+    #[test]
+    fn a_measurement_that_failed_has_a_row_and_meets_nothing() {
+        let failed = json!({ "name": "flood", "values": [], "failed": true, "note": "a\nb" });
+        assert_eq!(row(&failed), "| flood | not measured |  | NOT MET | a b |\n");
+    }
+
+    #[test]
+    fn the_time_of_each_is_shown_and_their_sum() {
+        let table = times(&[("a".to_owned(), 1.2), ("b".to_owned(), 2.3)]);
+        assert!(table.ends_with("| a | 1 |\n| b | 2 |\n| all | 4 |\n"), "{table}");
     }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::thread;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use dhcp_user::journal::Journal;
 use dhcp_user::lease::{Layout, Table};
 
@@ -13,7 +13,7 @@ use crate::figure::Figure;
 use crate::load::{Access, Fields, Stage, Template};
 use crate::micro::Server;
 use crate::rig::TARGET;
-use crate::state;
+use crate::state::{self, STRANGERS};
 
 const LEASES: u32 = 100_000;
 /// Packets that warm up, and that are counted.
@@ -21,36 +21,71 @@ const PACKETS: u32 = 200_000;
 /// Records that wait for one flush.
 const BATCH: u32 = 256;
 const LIMIT: f64 = 0.0;
+/// What is kept of a client is allocated once, when it is new.
+const NEW: f64 = 1.0;
 
 /// Counts with what the allocator says of all allocations so far, and prints it.
 pub(crate) fn measure(arguments: &Arguments, allocations: fn() -> usize) -> Result<()> {
     let mut server = Server::new(LEASES);
-    let mut frame = vec![0; 1514];
-    for (stage, name) in
-        [(Stage::Discover, "DISCOVER, holder of a lease"), (Stage::Renew, "REQUEST, renewing")]
-    {
-        let template = Template::new(stage, Access::Direct, TARGET);
-        let mut counted = 0;
-        for _ in 0..2 {
-            let before = allocations();
-            for number in 0..PACKETS {
-                let len = template.fill(&mut frame, Fields::of(number % LEASES));
-                ensure!(server.answers(&frame[..len]), "what is counted is answered");
-            }
-            counted = allocations() - before;
+    let discover = (Stage::Discover, "DISCOVER", LIMIT);
+    let request = (Stage::Request, "REQUEST", LIMIT);
+    let holder = |number| number % LEASES;
+    let relays = Access::Relays(16);
+    for (who, access, client, stages) in [
+        ("holder of a lease", Access::Direct, &holder as &dyn Fn(u32) -> u32, &[discover][..]),
+        ("renewing", Access::Direct, &holder, &[(Stage::Renew, "REQUEST", LIMIT)]),
+        ("holder of a lease, behind a relay", relays, &holder, &[discover, request]),
+        (
+            "new client, behind a relay",
+            relays,
+            &|number| STRANGERS + number,
+            &[(Stage::Discover, "DISCOVER", NEW), request],
+        ),
+    ] {
+        let templates = stages.iter().map(|(stage, ..)| Template::new(*stage, access, TARGET));
+        let counted = count(&mut server, &templates.collect::<Vec<_>>(), client, allocations)?;
+        for ((_, message, limit), counted) in stages.iter().zip(counted) {
+            let note = "from a request's octets to the reply's";
+            say(&format!("{message}, {who}"), counted, *limit, note);
         }
-        say(name, counted, "from a request's octets to the reply's");
     }
-    say("a record, from the worker to the disk", journal(arguments, allocations)?, "both threads");
+    let counted = journal(arguments, allocations)?;
+    say("a record, from the worker to the disk", counted, LIMIT, "both threads");
     Ok(())
 }
 
-fn say(name: &str, counted: usize, note: &str) {
+fn say(name: &str, counted: usize, limit: f64, note: &str) {
     let each = counted as f64 / f64::from(PACKETS);
-    Figure::new(format!("heap allocations: {name}"), "a packet", vec![each])
-        .at_most(LIMIT)
+    Figure::new(format!("heap allocations: {name}"), "a packet", [each])
+        .at_most(limit)
         .note(note)
         .say();
+}
+
+/// Of each message of an exchange, with as many of them before to warm up.
+fn count(
+    server: &mut Server,
+    templates: &[Template],
+    client: &dyn Fn(u32) -> u32,
+    allocations: fn() -> usize,
+) -> Result<Vec<usize>> {
+    let mut frame = vec![0; 1514];
+    let mut counted = vec![0; templates.len()];
+    for number in 0..2 * PACKETS {
+        if number == PACKETS {
+            counted.fill(0);
+        }
+        let mut fields = Fields::of(client(number));
+        for (template, counted) in templates.iter().zip(&mut counted) {
+            let before = allocations();
+            let len = template.fill(&mut frame, fields);
+            // An offer is what is requested next.
+            let given = server.gives(&frame[..len]);
+            fields.address = given.context("what is counted is answered")?;
+            *counted += allocations() - before;
+        }
+    }
+    Ok(counted)
 }
 
 /// Of as many records as there are packets, with the commit thread at work.

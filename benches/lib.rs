@@ -89,6 +89,9 @@ enum Subject {
         /// How many leases
         #[arg(long)]
         leases: u32,
+        /// Of clients behind relays, of whom more is kept
+        #[arg(long)]
+        relayed: bool,
     },
     /// From the start of the server to its first answer
     Start {
@@ -141,7 +144,7 @@ pub fn run(allocations: Option<fn() -> usize>) -> Result<()> {
         Subject::Instructions => micro::count_instructions(&arguments),
         Subject::Work { part, times } => micro::work(&arguments.directory, *part, *times),
         Subject::Plot => plot::draw(&arguments.directory),
-        Subject::Memory { leases } => memory::measure(*leases),
+        Subject::Memory { leases, relayed } => memory::measure(*leases, *relayed),
         Subject::Start { leases } => start::measure(&arguments, *leases),
         Subject::Loading => loading::measure(&arguments.directory),
         Subject::Allocation => allocation::measure(arguments.quick),

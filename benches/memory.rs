@@ -1,7 +1,7 @@
 //! Octets a lease: what a process that holds the table has resident, and what the table counts.
 
 use anyhow::{Context as _, Result};
-use dhcp_user::lease::{Layout, Owner, PoolId, Table};
+use dhcp_user::lease::{Binding, Layout, Owner, PoolId, Table};
 
 use crate::figure::Figure;
 use crate::resident::resident;
@@ -10,8 +10,9 @@ use crate::state::{self, POOL};
 /// The limit for a lease, all told.
 const LIMIT: f64 = 200.0;
 
-/// Fills a table as a server that grants `leases` does, and prints the figures.
-pub(crate) fn measure(leases: u32) -> Result<()> {
+/// Fills a table as a server that grants `leases` does, on its link or behind relays, and prints the
+/// figures.
+pub(crate) fn measure(leases: u32, is_relayed: bool) -> Result<()> {
     let before = resident()?;
     let table = Table::new(Layout::of(&state::config()?));
     let now = state::now();
@@ -19,11 +20,18 @@ pub(crate) fn measure(leases: u32) -> Result<()> {
         let guard = table.pin();
         let free = table.take_free(PoolId(POOL.0.into()), Owner::Primary, now, &guard);
         let (address, seen) = free.context("the pool is larger than this")?;
-        let granted = table.replace(address, seen, state::lease(number, now), &guard);
+        let lease = state::lease(number, now);
+        let lease = if is_relayed {
+            Binding { client: Some(state::relayed_client(number)), ..lease }
+        } else {
+            lease
+        };
+        let granted = table.replace(address, seen, lease, &guard);
         granted.ok().context("nobody else is here")?;
     }
     let each = |octets: u64| vec![octets as f64 / f64::from(leases)];
-    let name = |what: &str| format!("{what}, {leases} leases");
+    let whose = if is_relayed { " behind relays" } else { "" };
+    let name = |what: &str| format!("{what}, {leases} leases{whose}");
     let filled = resident()? - before;
     Figure::new(name("resident"), "octets/lease", each(filled)).at_most(LIMIT).say();
     Figure::new(name("Table::bytes"), "octets/lease", each(table.bytes())).at_most(LIMIT).say();

@@ -97,6 +97,18 @@ pub(crate) fn client(number: u32) -> Client {
     Client::builder(ClientKey { kind: ItemKind::Hardware, octets }).build()
 }
 
+/// The same behind a relay, which says of it what the load's relays say: see
+/// [`Access`](crate::load::Access).
+pub(crate) fn relayed_client(number: u32) -> Client {
+    let [a, b, c, d, e, f] = mac(number);
+    let octets = &[1, a, b, c, d, e, f];
+    Client::builder(ClientKey { kind: ItemKind::Hardware, octets })
+        .with(ItemKind::CircuitId, &number.to_be_bytes())
+        .with(ItemKind::RemoteId, &mac(number))
+        .with(ItemKind::Relay, &RELAY.octets())
+        .build()
+}
+
 /// Its lease, half over at `now`.
 pub(crate) fn lease(number: u32, now: Stamp) -> Binding {
     let since = Stamp(now.0 - AGO);

@@ -2,6 +2,7 @@
 //! frames, rings and disk.
 
 use std::hint::black_box;
+use std::net::Ipv4Addr;
 
 use criterion::{Criterion, Throughput};
 use dhcp_user::lease::{Layout, Limits, Table, Views, WriterId, in_turn};
@@ -92,8 +93,13 @@ impl Server {
 
     /// Whether there is a reply to the request in `frame`.
     pub(crate) fn answers(&mut self, frame: &[u8]) -> bool {
+        self.gives(frame).is_some()
+    }
+
+    /// The client's address (`yiaddr`) in the reply to the request in `frame`, if there is one.
+    pub(crate) fn gives(&mut self, frame: &[u8]) -> Option<Ipv4Addr> {
         let Self { service, table, limits, views, work, now, reply } = self;
-        let Ok(frame) = Frame::parse(frame) else { return false };
+        let frame = Frame::parse(frame).ok()?;
         let arrival = Arrival {
             interface: InterfaceIndex(0),
             source_ip: frame.source_ip,
@@ -102,6 +108,7 @@ impl Server {
         };
         let world = World { now: *now, service, table, limits, views };
         let answer = world.answer(&arrival, frame.payload, work, reply);
-        matches!(answer, Answer::Reply(_))
+        let octets = *reply.get(16..)?.first_chunk::<4>()?;
+        matches!(answer, Answer::Reply(_)).then_some(octets.into())
     }
 }

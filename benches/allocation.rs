@@ -37,7 +37,7 @@ pub(crate) fn measure(quick: bool) -> Result<()> {
         let held = held_from(&crowded, ADDRESSES + number * FREE);
         give_back(&crowded, held.into_iter())?;
     }
-    let ratio = full.iter().zip(&empty).map(|(full, empty)| full / empty).collect();
+    let ratio: Vec<f64> = full.iter().zip(&empty).map(|(full, empty)| full / empty).collect();
     Figure::new("allocation, empty pool", "ns", empty).say();
     Figure::new("allocation, 99.9 % full pool", "ns", full).say();
     Figure::new("allocation, full / empty", "×", ratio).at_most(LIMIT).say();

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-/// What was measured, once for each repetition.
+/// What was measured, once for each repetition; null for one in which it could not be.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figure {
     name: String,
     unit: &'static str,
-    values: Vec<f64>,
+    values: Vec<Option<f64>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<f64>,
     /// Whether the limit is the least, and not the most, that the median may be.
@@ -18,7 +18,12 @@ pub(crate) struct Figure {
 
 impl Figure {
     /// A figure without a limit.
-    pub(crate) fn new(name: impl Into<String>, unit: &'static str, values: Vec<f64>) -> Self {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        unit: &'static str,
+        values: impl IntoIterator<Item = impl Into<Option<f64>>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
         Self { name: name.into(), unit, values, limit: None, least: false, note: String::new() }
     }
 
@@ -43,6 +48,12 @@ impl Figure {
     }
 }
 
+/// What was measured of one as a share of what was of the other in the same repetition, where both were.
+pub(crate) fn ratios(of: &[Option<f64>], over: &[Option<f64>]) -> Vec<Option<f64>> {
+    let both = of.iter().zip(over).map(|(of, over)| of.zip(*over));
+    both.map(|both| both.map(|(of, over)| of / over)).collect()
+}
+
 /// A point of a plot: one line of JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Point<'a> {
@@ -59,5 +70,18 @@ impl Point<'_> {
     /// Prints it.
     pub(crate) fn say(&self) {
         println!("{}", serde_json::to_string(self).expect("numbers and text serialize"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repetition_without_one_of_both_has_no_ratio_and_shifts_no_other() {
+        let of = [Some(10.0), Some(20.0), Some(30.0)];
+        assert_eq!(ratios(&of, &[Some(5.0), None, Some(3.0)]), [Some(2.0), None, Some(10.0)]);
+        let figure = Figure::new("a", "×", ratios(&[Some(1.0), None], &[Some(0.0), Some(1.0)]));
+        assert!(serde_json::to_string(&figure).unwrap().contains("[null,null]"));
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::Arguments;
 use crate::contestant::{self, Ground, Who, emptied};
-use crate::figure::{Figure, Point};
+use crate::figure::{Figure, Point, ratios};
 use crate::load::{Access, Act, Arrival, Clients, Generator, Plan};
 use crate::rig::Rig;
 
@@ -30,74 +30,69 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
     let times = [300, milliseconds].map(Duration::from_millis);
     let rig = Rig::new(arguments.divert.clone());
     let mut generator = rig.generator()?;
-    let mut shares = Vec::new();
     for (who, most) in CONTESTANTS.map(|(who, own_most)| (who, own_most.min(most))) {
         if !only.is_empty() && !only.contains(&who) {
             continue;
         }
-        let counts = COUNTS.into_iter().filter(|count| *count <= most);
-        let (mut rates, mut starts) = (Vec::new(), Vec::new());
-        for leases in counts {
-            let ground = || -> Result<Ground<'_>> {
-                Ok(Ground {
+        let counts: Vec<u32> = COUNTS.into_iter().filter(|count| *count <= most).collect();
+        let mut found: Vec<[Vec<Option<f64>>; 2]> = vec![Default::default(); counts.len()];
+        // Each repetition has all of them: the machine changes, and what is compared is close in time.
+        for _ in 0..repetitions {
+            for (leases, [rates, starts]) in counts.iter().copied().zip(&mut found) {
+                let ground = Ground {
                     rig: &rig,
                     directory: emptied(&arguments.directory, "leases")?,
                     addresses: leases + leases.min(SPARE),
                     leases,
                     access: Access::Relays(1),
                     binary: fs::canonicalize(&arguments.server)?,
-                })
-            };
-            match one(&ground, &mut generator, who, repetitions, times) {
-                Ok((rate, start)) => {
-                    rates.push(rate);
-                    starts.push((leases, start));
-                }
-                Err(error) => eprintln!("note: {who:?}, {leases} leases, not measured: {error:#}"),
+                };
+                let one = one(&ground, &mut generator, who, times).inspect_err(|error| {
+                    eprintln!("note: {who:?}, {leases} leases, not measured: {error:#}");
+                });
+                let (rate, start) = one.ok().unzip();
+                rates.push(rate);
+                starts.push(start);
             }
         }
         let _ = fs::remove_dir_all(arguments.directory.join("leases"));
         let name = who.contestant().name();
-        for (leases, start) in starts {
-            Figure::new(format!("start to first OFFER, {leases} leases: {name}"), "s", start).say();
+        for (leases, [_, starts]) in counts.iter().zip(&found) {
+            let name = format!("start to first OFFER, {leases} leases: {name}");
+            Figure::new(name, "s", starts.iter().copied()).say();
         }
-        if let (Who::Tandem, [few, .., many]) = (who, &rates[..]) {
-            shares = many.iter().zip(few).map(|(many, few)| many / few).collect();
+        if let (Who::Tandem, [[few, _], .., [many, _]]) = (who, &found[..]) {
+            Figure::new(
+                format!("renewals, {most} leases / 10000 leases: rate"),
+                "×",
+                ratios(many, few),
+            )
+            .at_least(LEFT)
+            .note("durable, as fast as they are answered")
+            .say();
         }
     }
-    Figure::new(format!("renewals, {most} leases / 10000 leases: rate"), "×", shares)
-        .at_least(LEFT)
-        .note("durable, as fast as they are answered")
-        .say();
     Ok(())
 }
 
-/// The rates of renewals, and seconds to the first answer, once for each repetition.
-fn one<'r>(
-    ground: &dyn Fn() -> Result<Ground<'r>>,
+/// The rate of renewals, and seconds to the first answer.
+fn one(
+    ground: &Ground<'_>,
     generator: &mut Generator,
     who: Who,
-    repetitions: usize,
     times: [Duration; 2],
-) -> Result<(Vec<f64>, Vec<f64>)> {
+) -> Result<(f64, f64)> {
     let contestant = who.contestant();
-    let name = contestant.name();
-    let (mut rates, mut starts, mut leases) = (Vec::new(), Vec::new(), 0);
-    for _ in 0..repetitions {
-        let ground = ground()?;
-        leases = ground.leases;
-        let (_server, took) = contestant::start(&*contestant, &ground, generator)?;
-        starts.push(took.as_secs_f64());
-        let plan = Plan::only(Act::Renew, Arrival::Window(WINDOW), times);
-        rates.push(generator.run(&plan, &mut Clients::holding(leases))?.rate);
+    let (_server, took) = contestant::start(&*contestant, ground, generator)?;
+    let plan = Plan::only(Act::Renew, Arrival::Window(WINDOW), times);
+    let outcome = generator.run(&plan, &mut Clients::holding(ground.leases))?.trusted()?;
+    let (rate, start) = (outcome.rate, took.as_secs_f64());
+    let (name, x) = (contestant.name(), f64::from(ground.leases));
+    for (plot, y) in [("restart-by-leases", start), ("cost-by-leases", 1e6 / rate)] {
+        Point { plot, series: &name, group: ground.leases.to_string(), at: [x, y] }.say();
     }
-    let x = f64::from(leases);
-    for (start, rate) in starts.iter().zip(&rates) {
-        let say = |plot, y| {
-            Point { plot, series: &name, group: leases.to_string(), at: [x, y] }.say();
-        };
-        say("restart-by-leases", *start);
-        say("cost-by-leases", 1e6 / rate);
+    if outcome.lost > 0 {
+        eprintln!("note: {name}, {} leases: {} renewals lost", ground.leases, outcome.lost);
     }
-    Ok((rates, starts))
+    Ok((rate, start))
 }

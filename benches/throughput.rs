@@ -14,7 +14,7 @@ use crate::contestant::{Reflector, emptied};
 use crate::figure::Figure;
 use crate::load::{Act, Arrival, Clients, Outcome, Plan};
 use crate::rig::Rig;
-use crate::state::{self, STRANGERS};
+use crate::state;
 
 /// Requests under way, each of another client: enough that a flush has many to make durable.
 const WINDOW: usize = 1024;
@@ -42,10 +42,10 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
             reflected.push(generator.run(&plan(Act::Reflect), &mut clients)?);
         }
         let server = rig.server(settings.clone());
-        let mut strangers = Clients::new(STRANGERS..u32::MAX);
-        offers.push(generator.run(&plan(Act::Discover), &mut strangers)?);
+        let mut strangers = Clients::strangers(leases);
+        offers.push(generator.run(&plan(Act::Discover), &mut strangers)?.trusted()?);
         let mut holders = Clients::holding(leases);
-        acks.push(generator.run(&plan(Act::Renew), &mut holders)?);
+        acks.push(generator.run(&plan(Act::Renew), &mut holders)?.trusted()?);
         driver = driver_of(&server.status());
         server.stop();
     }
@@ -58,8 +58,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
 fn say(name: &str, outcomes: &[Outcome], limit: Option<(&[Outcome], f64)>, driver: &str) {
     let each = |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).collect::<Vec<_>>();
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
-    let wrong: u64 = outcomes.iter().map(|outcome| outcome.wrong.sum()).sum();
-    let note = format!("{lost} lost, {wrong} wrong; {driver}, {WINDOW} under way");
+    let note = format!("{lost} lost; {driver}, {WINDOW} under way");
     Figure::new(name, "packets/s", each(&|outcome| outcome.rate)).note(note).say();
     for quantile in [0.5, 0.99] {
         let of = |outcome: &Outcome| outcome.latency.value_at_quantile(quantile) as f64 / 1e3;
@@ -67,7 +66,7 @@ fn say(name: &str, outcomes: &[Outcome], limit: Option<(&[Outcome], f64)>, drive
     }
     if let Some((limit, least)) = limit {
         let shares = outcomes.iter().zip(limit).map(|(outcome, limit)| outcome.rate / limit.rate);
-        Figure::new(format!("{name} / reflector"), "×", shares.collect()).at_least(least).say();
+        Figure::new(format!("{name} / reflector"), "×", shares).at_least(least).say();
     }
 }
 

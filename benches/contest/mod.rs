@@ -11,10 +11,10 @@ use anyhow::Result;
 
 use crate::Arguments;
 use crate::contestant::{self, Ground, Who, emptied};
-use crate::figure::{Figure, Point};
+use crate::figure::{Figure, Point, ratios};
 use crate::load::{Access, Act, Arrival, Clients, Generator, Mix, Outcome, Plan};
 use crate::rig::Rig;
-use crate::search::highest_loss_free;
+use crate::search::{Highest, highest_loss_free};
 
 /// In the order in which they take turns.
 const CONTESTANTS: [Who; 9] = [
@@ -33,7 +33,7 @@ const CONTESTANTS: [Who; 9] = [
 const CLIENTS: u32 = 20_000;
 /// Behind so many relays, which add option 82.
 const RELAYS: u32 = 16;
-/// Renewals under way.
+/// Renewals, or exchanges of new clients, under way.
 const WINDOW: usize = 256;
 /// Shares of the highest rate at which times are taken.
 const SHARES: [f64; 6] = [0.1, 0.25, 0.5, 0.75, 0.9, 1.0];
@@ -53,15 +53,21 @@ struct Scale {
     times: [Duration; 2],
 }
 
-/// What was found of one contestant, once for each repetition.
+/// What was found of one contestant.
 struct Showing {
     who: Who,
-    highest: Vec<f64>,
-    renewals: Vec<f64>,
-    /// Microseconds at half the highest rate: of the whole exchange, and of its ACK.
-    whole_p99: Vec<f64>,
-    ack_p99: Vec<f64>,
-    wrong: u64,
+    /// One for each repetition, or nothing where it could not be measured.
+    turns: Vec<Option<Turn>>,
+}
+
+/// What was found in one repetition.
+struct Turn {
+    highest: Highest,
+    /// At half of that.
+    half: Outcome,
+    /// In closed loops; of who does whole exchanges.
+    renewals: Option<Outcome>,
+    newcomers: Option<Outcome>,
 }
 
 /// Measures all of them and prints the figures.
@@ -75,161 +81,181 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
     let mut generator = rig.generator()?;
     let binary = fs::canonicalize(&arguments.server)?;
     let is_wanted = |who: &Who| only.is_empty() || only.contains(who);
-    let mut showings: Vec<_> =
-        CONTESTANTS.into_iter().filter(is_wanted).map(Showing::new).collect();
+    let wanted = CONTESTANTS.into_iter().filter(is_wanted);
+    let mut showings: Vec<_> = wanted.map(|who| Showing { who, turns: Vec::new() }).collect();
     let mut flushes = Vec::new();
     for _ in 0..scale.repetitions {
         for showing in &mut showings {
-            let ground = ground(arguments, &rig, &binary)?;
+            let ground = ground(arguments, &rig, &binary, showing.who)?;
+            let turn = take_turn(showing.who, &ground, &mut generator, &scale);
             // One that is not installed, or does not come up, leaves the others.
-            if let Err(error) = showing.take_turn(&ground, &mut generator, &scale) {
+            let turn = turn.inspect_err(|error| {
                 eprintln!("note: {:?} is not measured: {error:#}", showing.who);
-            }
+            });
+            showing.turns.push(turn.ok());
         }
-        flushes.push(flush::p99_us(&arguments.directory)?);
+        flushes.push(Some(flush::p99_us(&arguments.directory)?));
     }
     showings.iter().for_each(Showing::say);
-    say_ratios(&showings, flushes);
+    say_ratios(&showings, &flushes);
     Ok(())
 }
 
-fn ground<'r>(arguments: &Arguments, rig: &'r Rig, binary: &Path) -> Result<Ground<'r>> {
+/// Addresses for new clients: more than come in one run.
+fn free(who: Who) -> u32 {
+    match who {
+        // They take the longer the more are free: of 400,000 dhcpd gives away none in a run.
+        Who::Dhcpd | Who::Dnsmasq => CLIENTS,
+        Who::Kea => 50_000,
+        _ => 400_000,
+    }
+}
+
+fn ground<'r>(arguments: &Arguments, rig: &'r Rig, binary: &Path, who: Who) -> Result<Ground<'r>> {
     Ok(Ground {
         rig,
         directory: emptied(&arguments.directory, "contest")?,
-        addresses: 2 * CLIENTS,
+        addresses: CLIENTS + free(who),
         leases: CLIENTS,
         access: Access::Relays(RELAYS),
         binary: binary.to_owned(),
     })
 }
 
-impl Showing {
-    fn new(who: Who) -> Self {
-        let empty = Vec::new;
-        Self {
-            who,
-            highest: empty(),
-            renewals: empty(),
-            whole_p99: empty(),
-            ack_p99: empty(),
-            wrong: 0,
+fn take_turn(
+    who: Who,
+    ground: &Ground<'_>,
+    generator: &mut Generator,
+    scale: &Scale,
+) -> Result<Turn> {
+    let contestant = who.contestant();
+    let (_server, _) = contestant::start(&*contestant, ground, generator)?;
+    let mut run = |act, arrival, clients: &mut Clients| -> Result<Outcome> {
+        let [warm_up, measured] = scale.times;
+        let access = ground.access;
+        let plan = Plan { mix: Mix::only(act), access, arrival, warm_up, measured, flood: None };
+        let outcome = generator.run(&plan, clients)?.trusted()?;
+        if !outcome.is_clean() {
+            // What it has not got to yet is not the next run's.
+            contestant::await_answer(&*contestant, ground, generator)?;
         }
+        Ok(outcome)
+    };
+    let mut clients = Clients::holding(CLIENTS);
+    let exchange = contestant.exchange();
+    let is_server = exchange == Act::Exchange;
+    let window = Arrival::Window(WINDOW);
+    let renewals = if is_server { Some(run(Act::Renew, window, &mut clients)?) } else { None };
+    let highest = highest_loss_free(scale.steps, |arrival| run(exchange, arrival, &mut clients))?;
+    let mut at_share = |share: f64| {
+        let outcome = run(exchange, Arrival::Even(highest.rate * share), &mut clients)?;
+        say_point(&contestant.name(), share, &outcome);
+        anyhow::Ok(outcome)
+    };
+    for share in SHARES.into_iter().filter(|share| *share != HALF) {
+        at_share(share)?;
+    }
+    let half = at_share(HALF)?;
+    let newcomers = if is_server {
+        Some(run(Act::Exchange, window, &mut Clients::strangers(CLIENTS))?)
+    } else {
+        None
+    };
+    Ok(Turn { highest, half, renewals, newcomers })
+}
+
+fn say_point(series: &str, share: f64, outcome: &Outcome) {
+    for (plot, quantile) in [("latency-p50", 0.5), ("latency-p99", 0.99)] {
+        let at = [outcome.offered(), outcome.latency_us(quantile)];
+        Point { plot, series, at, group: share.to_string() }.say();
+    }
+}
+
+impl Showing {
+    /// One value for each repetition.
+    fn each(&self, of: impl Fn(&Turn) -> Option<f64>) -> Vec<Option<f64>> {
+        self.turns.iter().map(|turn| turn.as_ref().and_then(&of)).collect()
     }
 
-    fn take_turn(
-        &mut self,
-        ground: &Ground<'_>,
-        generator: &mut Generator,
-        scale: &Scale,
-    ) -> Result<()> {
-        let contestant = self.who.contestant();
-        let (_server, _) = contestant::start(&*contestant, ground, generator)?;
-        let mut clients = Clients::holding(CLIENTS);
-        let mut wrong = 0;
-        let mut run = |act, arrival| -> Result<Outcome> {
-            let [warm_up, measured] = scale.times;
-            let access = ground.access;
-            let plan =
-                Plan { mix: Mix::only(act), access, arrival, warm_up, measured, flood: None };
-            let outcome = generator.run(&plan, &mut clients)?;
-            wrong += outcome.wrong.sum();
-            if !outcome.is_clean() {
-                // What it has not got to yet is not the next run's.
-                contestant::await_answer(&*contestant, ground, generator)?;
-            }
-            Ok(outcome)
-        };
-        let exchange = contestant.exchange();
-        if exchange == Act::Exchange {
-            self.renewals.push(run(Act::Renew, Arrival::Window(WINDOW))?.rate);
-        }
-        let highest = highest_loss_free(scale.steps, |arrival| run(exchange, arrival))?;
-        self.highest.push(highest);
-        if highest > 0.0 {
-            for share in SHARES {
-                let outcome = run(exchange, Arrival::Even(highest * share))?;
-                let name = contestant.name();
-                for (plot, quantile) in [("latency-p50", 0.5), ("latency-p99", 0.99)] {
-                    let at = [outcome.rate, outcome.latency_us(quantile)];
-                    Point { plot, series: &name, at, group: share.to_string() }.say();
-                }
-                if share == HALF {
-                    self.whole_p99.push(outcome.latency_us(0.99));
-                    self.ack_p99.push(outcome.ack.value_at_quantile(0.99) as f64 / 1e3);
-                }
-            }
-        }
-        self.wrong += wrong;
-        Ok(())
+    fn highest(&self) -> Vec<Option<f64>> {
+        self.each(|turn| Some(turn.highest.rate))
+    }
+
+    /// Of all repetitions together.
+    fn lost(&self, of: impl Fn(&Turn) -> Option<&Outcome>) -> u64 {
+        self.turns.iter().flatten().filter_map(of).map(|outcome| outcome.lost).sum()
     }
 
     fn say(&self) {
-        if self.highest.is_empty() {
-            return;
-        }
         let contestant = self.who.contestant();
         let name = contestant.name();
-        let note = format!("{}; {} wrong answers", contestant.note(), self.wrong);
-        let rates = self.highest.clone();
-        Figure::new(format!("DORA, highest loss-free rate: {name}"), "exchanges/s", rates)
-            .note(note)
+        let is_server = contestant.exchange() == Act::Exchange;
+        let (what, unit, of) = if is_server {
+            ("DORA", "exchanges/s", "; of clients that hold a lease and have forgotten it")
+        } else {
+            ("one packet and back", "packets/s", "")
+        };
+        let ours = self.turns.iter().flatten().filter(|turn| turn.highest.is_ours).count();
+        let ours = match ours {
+            0 => String::new(),
+            ours => format!("; in {ours} of {} runs the generator's limit", self.turns.len()),
+        };
+        Figure::new(format!("{what}, highest loss-free rate: {name}"), unit, self.highest())
+            .note(format!("{}{of}{ours}", contestant.note()))
             .say();
-        let note = "at half the highest rate, from when the DISCOVER was meant to leave";
-        Figure::new(format!("DORA, p99: {name}"), "µs", self.whole_p99.clone()).note(note).say();
-        if self.renewals.is_empty() {
+        let p99 = self.each(|turn| Some(turn.half.latency_us(0.99)));
+        let lost = self.lost(|turn| Some(&turn.half));
+        let note = format!(
+            "at half the highest rate, from when the first packet was meant to leave; {lost} given up, \
+             which count as long as they were waited for"
+        );
+        Figure::new(format!("{what}, p99: {name}"), "µs", p99).note(note).say();
+        if !is_server {
             return;
         }
-        let note = format!("renewals by unicast, {WINDOW} under way");
-        Figure::new(format!("REQUEST to ACK: {name}"), "packets/s", self.renewals.clone())
-            .note(note)
+        let rates = self.each(|turn| turn.renewals.as_ref().map(|outcome| outcome.rate));
+        let lost = self.lost(|turn| turn.renewals.as_ref());
+        Figure::new(format!("REQUEST to ACK: {name}"), "packets/s", rates)
+            .note(format!("renewals by unicast, {WINDOW} under way, {lost} lost"))
+            .say();
+        let rates = self.each(|turn| turn.newcomers.as_ref().map(|outcome| outcome.rate));
+        let lost = self.lost(|turn| turn.newcomers.as_ref());
+        Figure::new(format!("DORA of new clients: {name}"), "exchanges/s", rates)
+            .note(format!("each gets another address, {WINDOW} under way, {lost} lost"))
             .say();
     }
 }
 
-fn say_ratios(showings: &[Showing], flushes: Vec<f64>) {
+fn say_ratios(showings: &[Showing], flushes: &[Option<f64>]) {
     let find = |who| showings.iter().find(|showing| showing.who == who);
-    let over = |mine: &[f64], other: &[f64]| -> Vec<f64> {
-        mine.iter().zip(other).map(|(mine, other)| mine / other).collect()
-    };
-    if let (Some(tandem), Some(kea)) = (find(Who::Tandem), find(Who::Kea)) {
-        Figure::new(
-            "durable DORA, highest loss-free rate / Kea's",
-            "×",
-            over(&tandem.highest, &kea.highest),
-        )
-        .at_least(OVER_KEA)
-        .note("Kea does not flush; Tandem, native, one worker, does")
-        .say();
+    let over = |mine, other| Some(ratios(&find(mine)?.highest(), &find(other)?.highest()));
+    if let Some(ratio) = over(Who::Tandem, Who::Kea) {
+        Figure::new("durable DORA, highest loss-free rate / Kea's", "×", ratio)
+            .at_least(OVER_KEA)
+            .note("Kea does not flush; Tandem, native, one worker, does")
+            .say();
     }
-    if let (Some(unflushed), Some(kea)) = (find(Who::TandemUnflushed), find(Who::Kea)) {
-        Figure::new(
-            "DORA, NOT FLUSHED, highest loss-free rate / Kea's",
-            "×",
-            over(&unflushed.highest, &kea.highest),
-        )
-        .note("like for like: neither flushes")
-        .say();
+    if let Some(ratio) = over(Who::TandemUnflushed, Who::Kea) {
+        Figure::new("DORA, NOT FLUSHED, highest loss-free rate / Kea's", "×", ratio)
+            .note("like for like: neither flushes")
+            .say();
     }
-    if let (Some(tandem), Some(dhcpd)) = (find(Who::Tandem), find(Who::Dhcpd)) {
-        Figure::new(
-            "durable DORA, highest loss-free rate / dhcpd's",
-            "×",
-            over(&tandem.highest, &dhcpd.highest),
-        )
-        .note("both flush")
-        .say();
+    if let Some(ratio) = over(Who::Tandem, Who::Dhcpd) {
+        Figure::new("durable DORA, highest loss-free rate / dhcpd's", "×", ratio)
+            .note("both flush")
+            .say();
     }
     if let Some(tandem) = find(Who::Tandem) {
+        let ack_us = |turn: &Turn| Some(turn.half.ack.value_at_quantile(0.99) as f64 / 1e3);
         Figure::new(
             "durable ACK, p99 at half the highest rate / fdatasync's p99",
             "×",
-            over(&tandem.ack_p99, &flushes),
+            ratios(&tandem.each(ack_us), flushes),
         )
         .at_most(OVER_FLUSH)
         .say();
-        Figure::new("fdatasync of 4 KiB, p99", "µs", flushes)
-            .note("one after the other, nothing else to do")
-            .say();
     }
+    Figure::new("fdatasync of 4 KiB, p99", "µs", flushes.iter().copied())
+        .note("one after the other, nothing else to do")
+        .say();
 }

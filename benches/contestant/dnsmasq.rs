@@ -24,7 +24,7 @@ impl Contestant for Dnsmasq {
             format!("{} {} {} * *\n", lease.until, lease.mac, lease.address)
         })?;
         let path = |name: &str| ground.directory.join(name).display().to_string();
-        let mut command = ground.host().command("dnsmasq");
+        let mut command = ground.pinned("dnsmasq");
         command.args(["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-ping"]);
         command.args(["--user=root", "--interface=eth0", "--bind-interfaces", "--quiet-dhcp"]);
         command.args(["--dhcp-authoritative", "--dhcp-option=6,10.0.0.53,10.0.0.54"]);

@@ -11,7 +11,7 @@ use crate::state;
 /// Its lease file.
 const LEASES: &str = "leases.csv";
 
-/// It and its settings, which are the fastest that answer each client with a lease of its full time.
+/// It and its settings, the fastest of those tried that answer each client with a lease of its full time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kea;
 
@@ -42,6 +42,12 @@ impl Contestant for Kea {
     }
 }
 
+/// As many threads as it takes by itself; a queue that has room for more than its 64 is loss-free at
+/// some 40 % more.
+pub(crate) fn multi_threading() -> Value {
+    json!({ "enable-multi-threading": true, "packet-queue-size": 1_024 })
+}
+
 /// The server's part of the configuration.
 fn dhcp4(ground: &Ground<'_>) -> Value {
     let (first, last) = ground.pool();
@@ -49,7 +55,7 @@ fn dhcp4(ground: &Ground<'_>) -> Value {
     let socket = if ground.access == Access::Direct { "raw" } else { "udp" };
     json!({
         "interfaces-config": { "interfaces": ["eth0"], "dhcp-socket-type": socket },
-        "multi-threading": { "enable-multi-threading": true },
+        "multi-threading": multi_threading(),
         "lease-database": {
             "type": "memfile",
             "persist": true,

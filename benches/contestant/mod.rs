@@ -6,6 +6,8 @@ mod kea;
 mod reflector;
 mod tandem;
 
+pub(crate) use dhcpd::GROUP_COMMIT;
+pub(crate) use kea::multi_threading;
 pub(crate) use reflector::Reflector;
 pub(crate) use tandem::Tandem;
 
@@ -19,7 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use dhcp_user::wire::MacAddr;
-use tandem_tests::lab::{Namespace, Process, Server};
+use tandem_tests::lab::{LargeBuffers, Namespace, Process, Server};
 
 use crate::load::{Access, Act, Generator};
 use crate::rig::{Rig, SERVER_CORE};
@@ -136,6 +138,14 @@ impl Ground<'_> {
         self.rig.host()
     }
 
+    /// A command on its host for a server of one thread, which has a core without the generator, as
+    /// Tandem's worker has.
+    fn pinned(&self, program: &str) -> Command {
+        let mut command = self.host().command("taskset");
+        command.args(["--cpu-list", &SERVER_CORE.to_string(), program]);
+        command
+    }
+
     /// Writes a line or more for each lease to a file of its directory; its path.
     fn write_leases(
         &self,
@@ -174,6 +184,7 @@ impl Ground<'_> {
 }
 
 /// Starts a contestant and waits until it answers a client that has nothing; with how long that took.
+/// Its sockets have as much room as the host allows, as Tandem's.
 ///
 /// # Errors
 /// If it does not; with what it said.
@@ -182,6 +193,7 @@ pub(crate) fn start(
     ground: &Ground<'_>,
     generator: &mut Generator,
 ) -> Result<(Box<dyn Running>, Duration)> {
+    let _room = LargeBuffers::begin();
     let server = contestant.start(ground)?;
     let took = await_answer(contestant, ground, generator);
     let took = took.with_context(|| format!("{}\n{}", contestant.name(), server.log()))?;

@@ -42,7 +42,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
 }
 
 fn say_each(name: &str, took: &[f64], leases: u32) {
-    let rates = took.iter().map(|seconds| f64::from(leases) / seconds).collect();
+    let rates = took.iter().map(|seconds| f64::from(leases) / seconds);
     Figure::new(name, "leases/s", rates).say();
 }
 

@@ -92,7 +92,7 @@ fn say(name: &str, took: &[Duration]) -> Result<()> {
         at(0.9),
         took.len()
     );
-    let values = took.iter().map(|took| took.as_secs_f64() * 1e3).collect();
+    let values = took.iter().map(|took| took.as_secs_f64() * 1e3);
     Figure::new(name, "ms", values).note(note).say();
     Ok(())
 }

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::seq::SliceRandom as _;
 
 use super::plan::Act;
-use crate::state::{self, POOL};
+use crate::state::{self, NEWCOMER, POOL, STRANGERS};
 
 /// The clients of a run, and of those that follow it against the same server.
 ///
@@ -70,6 +70,17 @@ impl Clients {
         clients
     }
 
+    /// All that are numbered from [`state::STRANGERS`] on, who have nothing and come first, beside
+    /// those of [`holding`](Self::holding).
+    pub(crate) fn strangers(holding: u32) -> Self {
+        Self { fresh: STRANGERS..NEWCOMER, ..Self::holding(holding) }
+    }
+
+    /// How many have a lease, and nothing under way.
+    pub(crate) fn count_holding(&self) -> usize {
+        self.holding.len()
+    }
+
     /// How many addresses there are.
     pub(super) fn addresses(&self) -> usize {
         self.holders.len()
@@ -94,13 +105,20 @@ impl Clients {
 
     /// Whether the client was given this address and nobody else has it: then it holds it now.
     pub(super) fn hold(&mut self, held: Held) -> bool {
-        let Some(holder) = self.holder(held.address) else { return false };
-        if *holder != 0 && *holder != held.client + 1 {
+        if !self.may_hold(held.client, held.address) {
             return false;
         }
-        *holder = held.client + 1;
+        if let Some(holder) = self.holder(held.address) {
+            *holder = held.client + 1;
+        }
         self.holding.push_back(held);
         true
+    }
+
+    /// Whether the address is one of the pool's, and no other client's.
+    pub(super) fn may_hold(&self, client: u32, address: Ipv4Addr) -> bool {
+        let holder = self.number(address).map(|number| self.holders[number]);
+        holder.is_some_and(|holder| holder == 0 || holder == client + 1)
     }
 
     /// It holds its address as before.
@@ -138,8 +156,17 @@ mod tests {
         assert!(clients.hold(of(0)));
         assert!(!clients.hold(of(1)));
         assert!(clients.hold(of(0)), "told again");
+        assert!(!clients.may_hold(1, POOL.0), "nor may it be offered");
         clients.give_back(of(0));
         assert!(clients.hold(of(1)));
+    }
+
+    #[test]
+    fn what_the_snapshot_gave_is_nobody_elses() {
+        let clients = Clients::strangers(2);
+        assert!(clients.may_hold(1, state::address(1)));
+        assert!(!clients.may_hold(STRANGERS, state::address(1)));
+        assert!(clients.may_hold(STRANGERS, state::address(2)));
     }
 
     #[test]

@@ -32,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const A_MINUTE: Duration = Duration::from_secs(60);
 /// Packets that may be on their way out at a time.
 const FRAMES: usize = 4096;
+/// Whoever has not begun at the end of a run, and should have for so long, is overdue.
+const OVERDUE: Duration = Duration::from_millis(10);
 /// Nobody sleeps longer at a time.
 const NAP_NS: u64 = 1_000_000;
 
@@ -149,7 +151,7 @@ impl Generator {
         let mut flooded = 0;
         let mut begun: Option<(Instant, u64)> = None;
         let patience_ns = PATIENCE.as_nanos() as u64;
-        run.outcome.rate = loop {
+        loop {
             let now = Instant::now();
             let now_ns = (now - start).as_nanos() as u64;
             match begun {
@@ -158,11 +160,16 @@ impl Generator {
                     begun = Some((now, run.done));
                 }
                 Some((since, done)) if now - since >= plan.measured => {
-                    break (run.done - done) as f64 / (now - since).as_secs_f64();
+                    let seconds = (now - since).as_secs_f64();
+                    run.outcome.seconds = seconds;
+                    run.outcome.rate = (run.done - done) as f64 / seconds;
+                    let overdue = (now - start).saturating_sub(OVERDUE);
+                    run.outcome.overdue = pace.overdue(overdue.as_nanos() as u64);
+                    break;
                 }
                 _ => {}
             }
-            self.give_up(run, now_ns.saturating_sub(patience_ns));
+            self.give_up(run, now_ns, now_ns.saturating_sub(patience_ns));
             self.end.reap(&mut self.frames);
             self.begin_due(run, &mut pace, now_ns, || plan.mix.act(random.random_range(0..shares)));
             if let Some(flood) = &mut flood {
@@ -179,7 +186,7 @@ impl Generator {
                     self.end.wait(nap_ns);
                 }
             }
-        };
+        }
         run.outcome.flooded = f64::from(flooded) / start.elapsed().as_secs_f64();
         // What is under way comes in, or is lost.
         let late = Instant::now();
@@ -190,7 +197,7 @@ impl Generator {
                 self.end.wait(NAP_NS);
             }
         }
-        self.give_up(run, u64::MAX);
+        self.give_up(run, start.elapsed().as_nanos() as u64, u64::MAX);
         while !self.leaving.is_empty() && late.elapsed() < 2 * PATIENCE {
             self.end.send(&mut self.leaving);
         }
@@ -245,7 +252,7 @@ impl Generator {
         if act == Act::Release {
             // The server may take it from the moment that it is under way.
             run.clients.give_back(held);
-            run.done += 1;
+            run.outcome.released += 1;
             self.ask(run, stage, 0, &exchange);
         } else if let Some(xid) = self.under_way.begin(now_ns, exchange) {
             self.ask(run, stage, xid, &exchange);
@@ -285,10 +292,9 @@ impl Generator {
     }
 
     /// Ends what has waited since `before_ns`.
-    fn give_up(&mut self, run: &mut Run<'_>, before_ns: u64) {
+    fn give_up(&mut self, run: &mut Run<'_>, now_ns: u64, before_ns: u64) {
         while let Some(exchange) = self.under_way.give_up(before_ns) {
-            run.outcome.lost += 1;
-            run.is_over(&exchange);
+            run.is_lost(&exchange, now_ns);
         }
     }
 }
@@ -385,11 +391,27 @@ impl<'c> Run<'c> {
         }
     }
 
-    /// Whether no other client was offered this address in this run.
+    /// Whether no other client has this address, or was offered it in this run.
     fn is_offered_once(&mut self, address: Ipv4Addr, client: u32) -> bool {
         let Some(number) = self.clients.number(address) else { return false };
+        if !self.clients.may_hold(client, address) {
+            return false;
+        }
         let before = std::mem::replace(&mut self.offered[number], client + 1);
         before == 0 || before == client + 1
+    }
+
+    /// It was given up: it counts as one that has waited for as long as anybody is waited for, at
+    /// the least.
+    fn is_lost(&mut self, exchange: &Exchange, now_ns: u64) {
+        let Exchange { is_requested, begun_ns, intended_ns, .. } = *exchange;
+        self.outcome.lost += 1;
+        let until = |since_ns| now_ns.max(since_ns + PATIENCE.as_nanos() as u64);
+        let outcome = &mut self.outcome;
+        let times = if is_requested { &mut outcome.ack } else { &mut outcome.offer };
+        record(times, until(intended_ns), intended_ns);
+        record(&mut outcome.latency, until(begun_ns), begun_ns);
+        self.is_over(exchange);
     }
 
     /// Nothing changed for the client, and its turn comes again.

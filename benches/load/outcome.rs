@@ -1,5 +1,6 @@
 //! What came of a run.
 
+use anyhow::{Result, ensure};
 use hdrhistogram::Histogram;
 
 /// The longest time that is told from a longer one: a minute.
@@ -10,8 +11,12 @@ const LONGEST_NS: u64 = 60_000_000_000;
 pub(crate) struct Outcome {
     /// Acts that ended well, a second.
     pub(crate) rate: f64,
+    /// Seconds for which it was measured.
+    pub(crate) seconds: f64,
     /// Begun while it was measured, by clients whose turn had come.
     pub(crate) begun: u64,
+    /// RELEASEs sent while it was measured, which nobody answers: they are in no rate.
+    pub(crate) released: u64,
     /// Acts that ended for want of an answer.
     pub(crate) lost: u64,
     /// Answers that must not be.
@@ -20,9 +25,12 @@ pub(crate) struct Outcome {
     pub(crate) refused: u64,
     /// Not begun although it was time: every client, or every transaction number, was under way.
     pub(crate) left_out: u64,
+    /// Not begun although it was time: we were too slow.
+    pub(crate) overdue: u64,
     /// DISCOVERs of the client that floods, a second.
     pub(crate) flooded: f64,
-    /// Whole acts, from the time at which they were meant to begin, in nanoseconds.
+    /// Whole acts, from the time at which they were meant to begin, in nanoseconds. One that is given
+    /// up is in it with the time that it has waited, here and in the two that follow.
     pub(crate) latency: Histogram<u64>,
     /// DISCOVER to OFFER, from the time at which the DISCOVER was meant to leave.
     pub(crate) offer: Histogram<u64>,
@@ -60,11 +68,14 @@ impl Outcome {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("three digits");
         Self {
             rate: 0.0,
+            seconds: 0.0,
             begun: 0,
+            released: 0,
             lost: 0,
             wrong: Wrong::default(),
             refused: 0,
             left_out: 0,
+            overdue: 0,
             flooded: 0.0,
             latency: histogram(),
             offer: histogram(),
@@ -75,20 +86,34 @@ impl Outcome {
 
     /// From here on it counts.
     pub(super) fn begin_measuring(&mut self) {
-        self.begun = 0;
+        (self.begun, self.released) = (0, 0);
         for times in [&mut self.latency, &mut self.offer, &mut self.ack, &mut self.own_delay] {
             times.reset();
         }
     }
 
+    /// The same, unless somebody was told what must not be.
+    ///
+    /// # Errors
+    /// If there is one wrong answer: a server that gives these is not measured.
+    pub(crate) fn trusted(self) -> Result<Self> {
+        ensure!(self.wrong.sum() == 0, "wrong answers: {:?}", self.wrong);
+        Ok(self)
+    }
+
     /// How many did not get what they asked for.
     pub(crate) fn failed(&self) -> u64 {
-        self.lost + self.wrong.sum() + self.refused + self.left_out
+        self.lost + self.wrong.sum() + self.refused + self.left_out + self.overdue
     }
 
     /// Whether everybody got it.
     pub(crate) fn is_clean(&self) -> bool {
         self.failed() == 0
+    }
+
+    /// Acts begun a second: the rate that was asked for, unless we were too slow for it.
+    pub(crate) fn offered(&self) -> f64 {
+        self.begun as f64 / self.seconds
     }
 
     /// A quantile of whole acts, in microseconds.

@@ -35,6 +35,13 @@ impl Pace {
         Some(intended_ns as u64)
     }
 
+    /// How many more are due by `at_ns`, who then come no more.
+    pub(super) fn overdue(mut self, at_ns: u64) -> u64 {
+        // Who waits for another one to be done is not late.
+        let due = std::iter::from_fn(|| self.due(at_ns, usize::MAX));
+        due.count() as u64
+    }
+
     /// When to look again; `None` where only an answer can make a client due.
     pub(super) fn next_ns(&self) -> Option<u64> {
         (!matches!(self.arrival, Arrival::Window(_))).then_some(self.next_ns as u64)
@@ -61,6 +68,14 @@ mod tests {
         let mut pace = Pace::new(Arrival::Random(1_000.0));
         let came = std::iter::from_fn(|| pace.due(100_000_000_000, 0)).count();
         assert!((98_000..102_000).contains(&came), "{came}");
+    }
+
+    #[test]
+    fn who_has_not_come_although_it_was_time_is_overdue() {
+        let mut pace = Pace::new(Arrival::Even(1_000.0));
+        assert_eq!(pace.due(0, 0), Some(0));
+        assert_eq!(pace.overdue(3_500_000), 3);
+        assert_eq!(Pace::new(Arrival::Window(2)).overdue(3_500_000), 0);
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn say(directory: &Path) -> Result<()> {
         let benchmark: Benchmark = serde_json::from_str(&read("benchmark.json")?)?;
         let sample: Sample = serde_json::from_str(&read("sample.json")?)?;
         let each = sample.times.iter().zip(&sample.iters).map(|(time, count)| time / count);
-        Figure::new(benchmark.full_id, "ns", each.collect()).say();
+        Figure::new(benchmark.full_id, "ns", each).say();
     }
     Ok(())
 }

@@ -7,6 +7,9 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -17,6 +20,9 @@ use crate::load::{Access, Fields, Stage, Target, Template};
 const FOLDER: &str = "/proc/thread-self/net/pktgen";
 /// The module's first thread.
 const THREAD: &str = "kpktgend_0";
+
+/// Between two looks at whether it has ended.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Floods, and prints what the module counted.
 pub(super) fn flood(load: &Arguments, target: &Target) -> Result<()> {
@@ -33,12 +39,11 @@ pub(super) fn flood(load: &Arguments, target: &Target) -> Result<()> {
     let mut octets = vec![0; 1514];
     let len =
         Template::new(Stage::Discover, Access::Direct, *target).fill(&mut octets, Fields::of(0));
-    // A rate says how many there will be; without one the time is the module's, to send as many.
-    let count = (load.seconds * load.rate.unwrap_or(1e6)).ceil();
     write(THREAD, "rem_device_all")?;
     write(THREAD, &format!("add_device {interface}"))?;
     let settings = [
-        format!("count {count}"),
+        // Until it is stopped.
+        "count 0".to_owned(),
         // Without the checksum, which the module counts apart.
         format!("pkt_size {len}"),
         format!("dst_mac {}", target.mac),
@@ -52,13 +57,34 @@ pub(super) fn flood(load: &Arguments, target: &Target) -> Result<()> {
         load.rate.map_or_else(|| "delay 0".to_owned(), |rate| format!("ratep {rate:.0}")),
     ];
     settings.iter().try_for_each(|setting| write(interface, setting))?;
-    // Returns when all are sent.
-    let flooded = write("pgctrl", "start");
+    let is_over = AtomicBool::new(false);
+    let flooded = thread::scope(|scope| {
+        // In this network namespace too, as it begins here.
+        scope.spawn(|| stop(load.seconds, &is_over));
+        // Returns when it was stopped.
+        let flooded = write("pgctrl", "start");
+        is_over.store(true, Relaxed);
+        flooded
+    });
     let said = fs::read_to_string(Path::new(FOLDER).join(interface))?;
     write(THREAD, "rem_device_all")?;
     flooded?;
     println!("{}", said.trim());
     Ok(())
+}
+
+/// Stops it after so many seconds, and again until it has noticed.
+fn stop(seconds: f64, is_over: &AtomicBool) {
+    let mut wait = Duration::from_secs_f64(seconds);
+    let start = Instant::now();
+    while !is_over.load(Relaxed) {
+        thread::sleep(wait.saturating_sub(start.elapsed()).min(LOOK));
+        if start.elapsed() >= wait {
+            // What it says is in what the module counted.
+            let _ = write("pgctrl", "stop");
+            wait += LOOK;
+        }
+    }
 }
 
 fn write(file: &str, line: &str) -> Result<()> {

@@ -18,6 +18,9 @@ use crate::load::{Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, P
 use crate::rig::{Rig, TARGET};
 use crate::state::POOL;
 
+/// Time for clients that are given a lease before all else, until one looks how many have one.
+const LEASING: Duration = Duration::from_secs(1);
+
 /// What is asked of it.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -54,10 +57,10 @@ pub(crate) struct Arguments {
     /// Share of DISCOVERs whose clients do not go on
     #[arg(long, default_value_t = 0)]
     discovers: u32,
-    /// Share of renewals, by unicast
+    /// Share of renewals, by unicast; first each client is given a lease
     #[arg(long, default_value_t = 0)]
     renewals: u32,
-    /// Share of RELEASEs
+    /// Share of RELEASEs, which nobody answers: they are counted apart; first as with renewals
     #[arg(long, default_value_t = 0)]
     releases: u32,
 
@@ -182,6 +185,26 @@ impl Arguments {
         }
     }
 
+    /// Gives each client a lease, which counts for nothing: who renews or releases must have one.
+    fn lease_to_all(&self, generator: &mut Generator, clients: &mut Clients) -> Result<()> {
+        let mut holding = clients.count_holding();
+        while holding < self.clients as usize {
+            let plan = Plan {
+                mix: Mix::only(Act::Exchange),
+                access: self.access(),
+                arrival: Arrival::Window(self.window),
+                warm_up: Duration::ZERO,
+                measured: LEASING,
+                flood: None,
+            };
+            generator.run(&plan, clients)?;
+            let before = std::mem::replace(&mut holding, clients.count_holding());
+            ensure!(holding > before, "no more than {holding} clients are given a lease");
+            eprintln!("{holding} of {} clients have a lease", self.clients);
+        }
+        Ok(())
+    }
+
     fn drive(&self, generator: &mut Generator) -> Result<Vec<Step>> {
         let mut clients = Clients::of_pool(0..self.clients, self.pool.unwrap_or(POOL));
         let mix = if self.interface.is_none() && self.against == Who::Reflector {
@@ -190,6 +213,9 @@ impl Arguments {
             Mix::new([self.discovers, self.exchanges, self.renewals, self.releases])
         };
         ensure!(mix.sum() > 0, "all shares are zero");
+        if self.renewals > 0 || self.releases > 0 {
+            self.lease_to_all(generator, &mut clients)?;
+        }
         let steps = self.arrivals().into_iter().map(|arrival| {
             let plan = Plan {
                 mix,

@@ -13,13 +13,16 @@ const QUANTILES: [(&str, f64); 5] =
 /// A line for each rate.
 pub(super) fn table(steps: &[Step]) {
     println!(
-        "{:>22} {:>11} {:>9} {:>7} {:>7} {:>8} | whole, µs: {:>7} {:>7} {:>8} {:>8} {:>8} | own p99",
+        "{:>22} {:>11} {:>11} {:>11} {:>9} {:>7} {:>7} {:>8} {:>8} | whole, µs: {:>7} {:>7} {:>8} {:>8} {:>8} | own p99",
         "arrival",
+        "begun/s",
         "done/s",
+        "released/s",
         "lost",
         "wrong",
         "refused",
         "left out",
+        "overdue",
         "p50",
         "p90",
         "p99",
@@ -29,13 +32,16 @@ pub(super) fn table(steps: &[Step]) {
     for Step { arrival, outcome } in steps {
         let us = |quantile| outcome.latency_us(quantile);
         println!(
-            "{:>22} {:>11.0} {:>9} {:>7} {:>7} {:>8} |            {:>7.0} {:>7.0} {:>8.0} {:>8.0} {:>8.0} | {:.0}",
+            "{:>22} {:>11.0} {:>11.0} {:>11.0} {:>9} {:>7} {:>7} {:>8} {:>8} |            {:>7.0} {:>7.0} {:>8.0} {:>8.0} {:>8.0} | {:.0}",
             words(*arrival),
+            outcome.offered(),
             outcome.rate,
+            outcome.released as f64 / outcome.seconds,
             outcome.lost,
             outcome.wrong.sum(),
             outcome.refused,
             outcome.left_out,
+            outcome.overdue,
             us(0.5),
             us(0.9),
             us(0.99),
@@ -64,11 +70,14 @@ fn object(step: &Step) -> Value {
             Arrival::Even(rate) => json!({ "even": rate }),
             Arrival::Random(rate) => json!({ "random": rate }),
         },
+        "begun-per-second": outcome.offered(),
         "done-per-second": outcome.rate,
         "begun": outcome.begun,
+        "released": outcome.released,
         "lost": outcome.lost,
         "refused": outcome.refused,
         "left-out": outcome.left_out,
+        "overdue": outcome.overdue,
         "wrong": {
             "client": wrong.client,
             "address": wrong.address,

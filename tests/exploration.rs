@@ -192,7 +192,9 @@ impl Pair {
         match step {
             Step::Deliver(side) => match self.queues[side].pop_front() {
                 Some(Arrived::V4(packet)) => self.tell(side, Event::Received(&packet), table),
-                Some(Arrived::V6(packet)) => self.tell(side, Event::Received6(&packet), table),
+                Some(Arrived::V6(packet)) => {
+                    self.tell(side, Event::Received6(&packet, self.now), table)
+                }
                 None => {}
             },
             Step::Connect => self.connect(table),

@@ -147,9 +147,9 @@ impl Endpoint {
         self.awake = now;
         match event {
             Event::LinkUp(greeted) => self.on_link_up(now, &greeted, table, actions),
-            Event::Received(packet) => self.on_letter(now, &packet.into(), table, actions),
-            Event::Received6(packet) => {
-                self.on_letter(now, &Letter::of_v6(now, packet), table, actions);
+            Event::Received(packet) => self.on_letter(now, now, &packet.into(), table, actions),
+            Event::Received6(packet, read) => {
+                self.on_letter(now, read, &Letter::of_v6(read, packet), table, actions);
             }
             Event::LinkLost(lost) => {
                 if let (Lost::Malformed(what), Some(_)) = (lost, &self.session) {

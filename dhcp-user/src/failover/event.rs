@@ -14,8 +14,9 @@ pub enum Event<'a> {
     LinkUp(Greeted),
     /// A message came on that connection: any but CONNECT and CONNECTACK.
     Received(&'a Packet),
-    /// The same in a relationship of DHCPv6.
-    Received6(&'a failover6::Packet),
+    /// The same in a relationship of DHCPv6, and when it was read: not handled, which may be later (RFC 8156
+    /// §7.1).
+    Received6(&'a failover6::Packet, Stamp),
     /// The connection is gone.
     LinkLost(Lost),
     /// All workers, and whoever ends leases, go by the last [`Action::Publish`], and the table has all

@@ -66,25 +66,27 @@ impl Endpoint {
         }
     }
 
-    /// What the partner says, whichever protocol it came in.
+    /// What the partner says, whichever protocol it came in. What waited here for long after it was `read`
+    /// tells nothing of the partner's clock.
     pub(super) fn on_letter(
         &mut self,
         now: Stamp,
+        read: Stamp,
         letter: &Letter<'_>,
         table: &Table,
         actions: &mut Vec<Action>,
     ) {
         let Some(session) = &mut self.session else { return };
         session.received = now;
-        if session.skew.forbids(now, letter.sent) {
-            let ahead = ahead(now, letter.sent);
+        if session.skew.forbids(read, letter.sent) {
+            let ahead = ahead(read, letter.sent);
             actions.push(Action::Alarm(Alarm::Skew(ahead)));
             let text = format!("clock skew {ahead}s");
             let why = Rejection { reason: Reject::TimeMismatch, text };
             self.close(now, Some(why), table, actions);
             return;
         }
-        if let Some(ahead) = session.skew.observe(now, letter.sent) {
+        if let Some(ahead) = session.skew.observe(read, letter.sent) {
             actions.push(Action::Alarm(Alarm::Skew(ahead)));
         }
         let is_heard = session.is_heard;

@@ -104,7 +104,8 @@ fn of_client(pair: &Pair, who: u8, leases: Vec<Lease>) -> ClientBinding {
 fn arrives(pair: &mut Pair, side: usize, binding: failover6::Binding) -> Answer {
     let message = Message::BindingUpdate(Box::new(binding));
     let packet = Packet { xid: 9_999, sent: Some(pair.now), message };
-    pair.happens(side, Event::Received6(&packet));
+    let now = pair.now;
+    pair.happens(side, Event::Received6(&packet, now));
     answer(pair, side)
 }
 
@@ -325,7 +326,8 @@ fn a20_a_refusal_is_understood_at_each_of_the_three_places() {
         }
         let message = Message::BindingReply(Box::new(answer));
         let packet = Packet { xid, sent: Some(pair.now), message };
-        pair.happens(0, Event::Received6(&packet));
+        let now = pair.now;
+        pair.happens(0, Event::Received6(&packet, now));
         assert_eq!(told(&pair, 0, ip6(1)), Some(Told::Unsent), "{place}");
         let is_said = |alarm: &Alarm| matches!(alarm, Alarm::Refused(_));
         assert!(pair.sides[0].alarms.iter().any(is_said), "{place}");
@@ -465,7 +467,8 @@ fn each_request_has_an_answer_of_its_own() {
     pair.lease6(0, ip6(1), 1).unwrap();
     for (xid, message) in [(70, Message::UpdateRequest), (71, Message::UpdateRequestAll)] {
         let packet = Packet { xid, sent: Some(pair.now), message };
-        pair.happens(0, Event::Received6(&packet));
+        let now = pair.now;
+        pair.happens(0, Event::Received6(&packet, now));
     }
     pair.settle();
     let done: Vec<_> = pair.sides[0]

@@ -51,7 +51,8 @@ fn has_sent(pair: &Pair, side: usize, message: &Message) -> bool {
 /// Something that no endpoint of ours says arrives.
 fn arrives(pair: &mut Pair, side: usize, message: Message) {
     let packet = Packet { xid: 99, sent: Some(pair.now), message };
-    pair.happens(side, Event::Received6(&packet));
+    let now = pair.now;
+    pair.happens(side, Event::Received6(&packet, now));
     pair.settle();
 }
 
@@ -408,9 +409,13 @@ fn a_clock_that_runs_away_costs_the_link() {
         sent: Some(Stamp(START.0 + 120 + apart)),
         message: Message::Contact,
     };
-    pair.happens(0, Event::Received6(&packet(5)));
+    let now = pair.now;
+    pair.happens(0, Event::Received6(&packet(5), now));
     assert_eq!(pair.states(), [N, N]);
-    pair.happens(0, Event::Received6(&packet(6)));
+    // It was read before, and waited here.
+    pair.happens(0, Event::Received6(&packet(6), now.after(Seconds(6))));
+    assert_eq!(pair.states(), [N, N]);
+    pair.happens(0, Event::Received6(&packet(6), now));
     pair.settle();
     assert_eq!(pair.states(), [CI, CI]);
     assert!(pair.sides[0].alarms.contains(&Alarm::Skew(6)));

@@ -342,7 +342,7 @@ impl Pair {
         let Some(arrival) = self.sides[side].inbox.pop_front() else { return };
         match arrival {
             Arrival::Message(packet) => self.happens(side, Event::Received(&packet)),
-            Arrival::Message6(packet) => self.happens(side, Event::Received6(&packet)),
+            Arrival::Message6(packet) => self.happens(side, Event::Received6(&packet, self.now)),
             Arrival::End => {
                 self.sides[1 - side].inbox.clear();
                 self.is_linked = false;

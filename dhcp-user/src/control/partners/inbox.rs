@@ -10,6 +10,7 @@ use tokio::time::{Duration, Instant};
 
 use crate::failover::link::{Arrived, LinkEvent};
 use crate::failover::{Command, Greeted, Lost};
+use crate::wire::Stamp;
 
 /// A tick that comes so late shows that we did not run for a while.
 const LATE: Duration = Duration::from_secs(1);
@@ -29,7 +30,8 @@ pub(super) struct Inbox {
 #[derive(Debug)]
 pub(super) enum Input {
     Up(Greeted),
-    Packet(Arrived),
+    /// And when it was read.
+    Packet(Stamp, Arrived),
     Lost(Lost),
     Followed,
     Tick,
@@ -65,7 +67,8 @@ impl Inbox {
             LinkEvent::Up(greeted) => self.inputs.push_back(Input::Up(greeted)),
             LinkEvent::Packets(_) if self.is_deaf => {}
             LinkEvent::Packets(packets) => {
-                self.inputs.extend(packets.into_iter().map(Input::Packet));
+                self.inputs
+                    .extend(packets.into_iter().map(|(read, packet)| Input::Packet(read, packet)));
             }
             LinkEvent::Lost(lost) => self.inputs.push_back(Input::Lost(lost)),
         }
@@ -107,7 +110,7 @@ impl Inbox {
         let end = self.inputs.iter().position(|it| matches!(it, Input::Up(_) | Input::Lost(_)));
         self.is_deaf = end.is_none();
         let behind = self.inputs.split_off(end.unwrap_or(self.inputs.len()));
-        self.inputs.retain(|input| !matches!(input, Input::Packet(_)));
+        self.inputs.retain(|input| !matches!(input, Input::Packet(..)));
         self.inputs.extend(behind);
     }
 }
@@ -115,18 +118,17 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Stamp;
     use crate::wire::failover::{Message, Packet};
 
     fn said(xid: u32) -> LinkEvent {
         let packet = Packet { time: Stamp(1), xid, message: Message::Contact };
-        LinkEvent::Packets(vec![Arrived::V4(packet)])
+        LinkEvent::Packets(vec![(Stamp(1), Arrived::V4(packet))])
     }
 
     /// The number of a message, nothing for a tick.
     fn order(inbox: &mut Inbox) -> Vec<Option<u32>> {
         let number = |input| match input {
-            Input::Packet(packet) => Some(packet.xid()),
+            Input::Packet(_, packet) => Some(packet.xid()),
             _ => None,
         };
         std::iter::from_fn(|| inbox.pop()).map(number).collect()

@@ -145,12 +145,12 @@ impl Relationship {
             return false;
         }
         let records = match self.inbox.first() {
-            Some(Input::Packet(Arrived::V4(packet))) => match &packet.message {
+            Some(Input::Packet(_, Arrived::V4(packet))) => match &packet.message {
                 Message::BindingUpdate(updates) => 2 * updates.len(),
                 Message::BindingAck(answers) => 2 * answers.len(),
                 _ => 2,
             },
-            Some(Input::Packet(Arrived::V6(packet))) => match &packet.message {
+            Some(Input::Packet(_, Arrived::V6(packet))) => match &packet.message {
                 failover6::Message::BindingUpdate(binding) => 2 * binding.leases().max(1),
                 failover6::Message::BindingReply(answer) => 2 * answer.outcomes().count().max(1),
                 _ => 2,
@@ -180,8 +180,8 @@ impl Relationship {
                 self.look_at = Some(Instant::now());
                 Event::LinkUp(greeted.clone())
             }
-            Input::Packet(Arrived::V4(packet)) => Event::Received(packet),
-            Input::Packet(Arrived::V6(packet)) => Event::Received6(packet),
+            Input::Packet(_, Arrived::V4(packet)) => Event::Received(packet),
+            Input::Packet(read, Arrived::V6(packet)) => Event::Received6(packet, *read),
             Input::Lost(lost) => {
                 self.agenda.forget_link();
                 Event::LinkLost(lost.clone())

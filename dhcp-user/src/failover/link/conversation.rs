@@ -17,10 +17,11 @@ use super::outbox::{Next, Outbox};
 use super::settings::{Clock, Counts, Settings, count};
 use super::stream::Stream;
 use crate::failover::Lost;
+use crate::wire::Stamp;
 
 /// How long what was to be said last may take to be written, and the partner to close.
 const GOODBYE: Duration = Duration::from_secs(1);
-/// Messages handed over at once, so that answers begin while more is read.
+/// Messages handed over at once, so that answers begin while more is read; and kept while nobody takes them.
 const BATCH: usize = 256;
 
 /// What became of a link.
@@ -80,11 +81,13 @@ impl Conversation<'_> {
         was_refused: &mut bool,
     ) -> End {
         let mut batch = Vec::new();
+        // What is in the inbox by now was written before.
+        let mut at = (self.clock)();
         let fault = loop {
             match inbox.take() {
                 Ok(Some(packet)) => {
                     *was_refused |= packet.is_disconnect();
-                    batch.push(packet);
+                    batch.push((at, packet));
                     if batch.len() < BATCH {
                         continue;
                     }
@@ -92,25 +95,36 @@ impl Conversation<'_> {
                 Ok(None) => {}
                 Err(fault) => break fault,
             }
-            if batch.is_empty() {
-                if let Err(fault) = inbox.fill(input).await {
-                    break fault;
+            // While nobody takes it there is more to be read, or it would seem to have been on its way for
+            // so long (RFC 8156 §7.1).
+            let has_room = batch.len() < BATCH;
+            tokio::select! {
+                biased;
+                Ok(place) = self.events.reserve(), if !batch.is_empty() => {
+                    self.hand_over(place, &mut batch);
                 }
-            } else {
-                self.hand_over(&mut batch).await;
+                filled = inbox.fill(input), if has_room => {
+                    at = (self.clock)();
+                    if let Err(fault) = filled {
+                        break fault;
+                    }
+                }
+                // Nobody there any more: then this task is about to end too.
+                else => break Fault::Closed,
             }
         };
         // What was understood before is still meant.
-        self.hand_over(&mut batch).await;
+        if !batch.is_empty()
+            && let Ok(place) = self.events.reserve().await
+        {
+            self.hand_over(place, &mut batch);
+        }
         End::Read(fault)
     }
 
-    async fn hand_over(&self, batch: &mut Vec<Arrived>) {
-        if !batch.is_empty() {
-            self.counts.received.fetch_add(batch.len() as u64, Relaxed);
-            // Nobody there any more: then this task is about to end too.
-            let _ = self.events.send(Told::Packets(std::mem::take(batch))).await;
-        }
+    fn hand_over(&self, place: mpsc::Permit<'_, Told>, batch: &mut Vec<(Stamp, Arrived)>) {
+        self.counts.received.fetch_add(batch.len() as u64, Relaxed);
+        place.send(Told::Packets(std::mem::take(batch)));
     }
 
     /// Writes what comes into the outbox; ends when that is closed and empty, or the partner does not
@@ -182,6 +196,7 @@ pub(super) async fn part(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::AtomicU32;
 
     use tokio::io::{DuplexStream, duplex};
     use tokio::time::Instant;
@@ -203,6 +218,10 @@ mod tests {
 
     /// On a connection that takes `room` octets that nobody reads.
     fn up(secret: Option<crate::config::model::Secret>, room: usize) -> Up {
+        up_by(clock(), secret, room)
+    }
+
+    fn up_by(clock: Clock, secret: Option<crate::config::model::Secret>, room: usize) -> Up {
         let [mut settings, _] = both();
         settings.secret = secret;
         let (ours, partner) = duplex(room);
@@ -217,7 +236,7 @@ mod tests {
                 scribe: Scribe::new(Dialect::Dhcpd, own.secret.clone()),
             };
             let (settings, outbox) = (&own, &*inside);
-            let (clock, counts, events) = (&clock(), &counts, &events_to);
+            let (clock, counts, events) = (&clock, &counts, &events_to);
             Conversation { settings, clock, counts, outbox, events }.run(connection).await
         });
         Up { settings, outbox, events, partner, parting }
@@ -237,7 +256,7 @@ mod tests {
 
     async fn hear(events: &mut mpsc::Receiver<Told>) -> Vec<u32> {
         match events.recv().await {
-            Some(Told::Packets(packets)) => packets.iter().map(Arrived::xid).collect(),
+            Some(Told::Packets(packets)) => packets.iter().map(|(_, it)| it.xid()).collect(),
             other => panic!("{other:?}"),
         }
     }
@@ -298,6 +317,25 @@ mod tests {
         let mut contact = [0; 12];
         up.partner.read_exact(&mut contact).await.unwrap();
         assert_eq!(contact[8..], 7_u32.to_be_bytes());
+    }
+
+    /// RFC 8156 §7.1: a message is as old as it was when it was read, however long nobody takes it.
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_while_nobody_takes_it_is_read_and_stamped_all_the_same() {
+        let time = Arc::new(AtomicU32::new(100));
+        let clock = Arc::clone(&time);
+        let mut up = up_by(Arc::new(move || Stamp(clock.load(Relaxed))), None, 256);
+        for xid in 1..=8 {
+            up.partner.write_all(&octets(&[(xid, Message::Contact)], None)).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        time.store(160, Relaxed);
+        let mut heard = Vec::new();
+        while heard.len() < 8 {
+            let Some(Told::Packets(packets)) = up.events.recv().await else { panic!("{heard:?}") };
+            heard.extend(packets.iter().map(|(read, packet)| (read.0, packet.xid())));
+        }
+        assert_eq!(heard, (1..=8).map(|xid| (100, xid)).collect::<Vec<_>>());
     }
 
     #[tokio::test]

@@ -33,7 +33,7 @@ pub enum LinkEvent {
     /// There is one.
     Up(Greeted),
     /// The partner said this, in this order; never CONNECT or CONNECTACK.
-    Packets(Vec<Arrived>),
+    Packets(Vec<(Stamp, Arrived)>),
     /// There is none any more.
     Lost(Lost),
 }
@@ -57,7 +57,7 @@ pub struct Link {
 #[derive(Debug)]
 pub(super) enum Told {
     Up(Greeted, Arc<Outbox>),
-    Packets(Vec<Arrived>),
+    Packets(Vec<(Stamp, Arrived)>),
     Lost(Lost),
 }
 

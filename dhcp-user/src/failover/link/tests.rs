@@ -31,7 +31,7 @@ async fn hear(link: &mut Link, count: usize) -> Vec<(u32, Message)> {
     let mut heard = Vec::new();
     while heard.len() < count {
         let LinkEvent::Packets(packets) = link.next().await else { panic!("after {heard:?}") };
-        heard.extend(packets.into_iter().map(|arrived| match arrived {
+        heard.extend(packets.into_iter().map(|(_, arrived)| match arrived {
             Arrived::V4(packet) => (packet.xid, packet.message),
             Arrived::V6(packet) => panic!("{packet:?}"),
         }));

@@ -23,7 +23,7 @@ async fn up(link: &mut Link) -> Greeted {
 /// The next message.
 async fn hear(link: &mut Link) -> Arrived {
     let LinkEvent::Packets(packets) = link.next().await else { panic!("no message") };
-    let [packet] = <[_; 1]>::try_from(packets).expect("one message");
+    let [(_, packet)] = <[_; 1]>::try_from(packets).expect("one message");
     packet
 }
 

@@ -29,8 +29,8 @@ use crate::server::{Probe, ProbeOutcome, Services, Worlds};
 use crate::wire::Stamp;
 use crate::wire::frame::VlanTags;
 
-/// Records that one request may make: what it is given, and what it gives up. One of DHCPv6 with dozens of
-/// associations may make more; what finds no room then is not told to the client.
+/// Records that one request may make: what it is given, and what it gives up. One of DHCPv6 with many
+/// associations may make more while the others of a batch have their room.
 const RECORDS_A_REQUEST: usize = 4;
 /// Longest sleep in nanoseconds: what nobody rings for is looked at then.
 const SLEEP_NS: u64 = 1_000_000_000;
@@ -199,6 +199,8 @@ impl Worker {
         }
         let link = self.links[self.ports[port].interface].1;
         let frame = &mut self.ports[port].octets_mut(&mut packet.frame)[packet.offset..];
+        let spare = self.appender.room().saturating_sub(RECORDS_A_REQUEST * BATCH);
+        self.scratch.allow(spare.max(RECORDS_A_REQUEST));
         let outcome = self.scratch.answer(worlds, link, heard, frame, packet.len);
         let journalled = self.journal();
         match outcome {

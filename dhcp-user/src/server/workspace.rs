@@ -13,9 +13,14 @@ pub struct Workspace {
     /// The client as it is to be stored.
     pub(super) described: ClientBuilder,
     pub(super) changes: Vec<Change>,
+    /// Changes that one request may make.
+    pub(super) most_changes: usize,
     /// Who journals the changes.
     pub(super) writer: WriterId,
 }
+
+/// Changes that one request may make at the most: as many leases as any router has.
+const MOST_CHANGES: usize = 16;
 
 /// What is leased, and to whom it is bound from now on.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,7 +35,12 @@ impl Workspace {
     /// Space for one worker, which journals what its requests change as `writer`.
     #[must_use]
     pub fn new(writer: WriterId) -> Self {
-        Self { writer, ..Self::default() }
+        Self { writer, most_changes: MOST_CHANGES, ..Self::default() }
+    }
+
+    /// Lets the next requests make so many changes each, if that is not more than any may.
+    pub fn allow(&mut self, changes: usize) {
+        self.most_changes = changes.min(MOST_CHANGES);
     }
 
     /// Forgets what the last request changed: the caller turned the next one away by itself.

@@ -95,6 +95,11 @@ impl Scratch {
         self.foresight.fetch(worlds.ipv4.table, guard);
     }
 
+    /// Lets each request make so many changes.
+    pub(super) fn allow(&mut self, changes: usize) {
+        self.work.allow(changes);
+    }
+
     /// What the last answer changed and must be journalled.
     pub(super) fn changes(&self) -> &[Change] {
         self.work.changes()

@@ -77,7 +77,7 @@ pub(in crate::server) fn answer(
     work: &mut Workspace,
     reply: &mut [u8],
 ) -> Answer {
-    let Workspace { scratch, members, described, changes, writer } = work;
+    let Workspace { scratch, members, described, changes, writer, .. } = work;
     changes.clear();
     let Ok(message) = Message::parse(octets, scratch) else {
         return Answer::Drop(DropReason::Malformed);

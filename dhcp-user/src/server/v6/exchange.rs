@@ -49,11 +49,20 @@ pub(super) struct Exchange<'a> {
 pub(super) struct Output<'a> {
     /// What must be journalled.
     pub(super) changes: &'a mut Vec<Change>,
+    /// How much of that one message may make.
+    pub(super) most_changes: usize,
     /// Where the client is put down as it is to be stored.
     pub(super) described: &'a mut ClientBuilder,
     pub(super) draw: &'a mut dyn FnMut() -> u128,
     /// The buffer for a reply.
     pub(super) reply: &'a mut [u8],
+}
+
+impl Output<'_> {
+    /// Whether so many more changes may be made.
+    pub(super) fn may_change(&self, count: usize) -> bool {
+        self.changes.len() + count <= self.most_changes
+    }
 }
 
 /// See [`World::answer`].
@@ -65,7 +74,7 @@ pub(super) fn answer(
     work: &mut Workspace,
     reply: &mut [u8],
 ) -> Result<Reply, DropReason> {
-    let Workspace { members, described, changes, writer, .. } = work;
+    let Workspace { members, described, changes, most_changes, writer, .. } = work;
     changes.clear();
     let World { now, service, table, limits, views } = world;
     let hop_limit = service.settings.hop_limit;
@@ -99,7 +108,7 @@ pub(super) fn answer(
         members,
         reservation: service.reservations.of(speaker.known(), place.network),
     };
-    let output = &mut Output { changes, described, draw, reply };
+    let output = &mut Output { changes, most_changes: *most_changes, described, draw, reply };
     exchange.admit_to_link()?;
     if verdict == Verdict::UseMulticast {
         return super::reply::use_multicast(&exchange, output);

@@ -4,17 +4,23 @@ use super::Reply;
 use super::candidate::{Candidate, hints};
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::reply::{Content, Outcome, reply};
+use super::room::Room;
 use crate::lease::Resource;
 use crate::server::DropReason;
 use crate::server::standing::Standing;
 use crate::wire::dhcpv6::{Ia, MessageType, StatusCode};
 
 pub(super) fn renew(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<Reply, DropReason> {
-    let ias = exchange.ias().map(|ia| {
-        let extended = extend(exchange, ia, output)?;
-        Ok(extended.unwrap_or_else(|| Outcome::failed(ia, StatusCode::NO_BINDING)))
-    });
-    let ias = ias.collect::<Result<_, DropReason>>()?;
+    let (mut room, mut ias) = (Room::of(exchange, output)?, Vec::new());
+    for ia in exchange.ias() {
+        match extend(exchange, ia, &mut room, output)? {
+            Extended::Leases(extended) => ias.push(extended),
+            Extended::Unknown if room.take_refusal() => {
+                ias.push(Outcome::failed(ia, StatusCode::NO_BINDING));
+            }
+            Extended::Unknown | Extended::NoRoom => {}
+        }
+    }
     reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
 }
 
@@ -23,14 +29,15 @@ pub(super) fn rebind(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
-    let mut ias = Vec::new();
+    let (mut room, mut ias) = (Room::of(exchange, output)?, Vec::new());
     for ia in exchange.ias() {
-        match extend(exchange, ia, output)? {
-            Some(extended) => ias.push(extended),
+        match extend(exchange, ia, &mut room, output)? {
+            Extended::Leases(extended) => ias.push(extended),
+            Extended::NoRoom => {}
             // What is not of this link is no good to it, whoever gave it.
-            None => {
+            Extended::Unknown => {
                 let gone: Vec<_> = off_link(exchange, &ia).collect();
-                if !gone.is_empty() {
+                if !gone.is_empty() && room.take_association(gone.iter().copied()) {
                     ias.push(Outcome { ia, leases: Vec::new(), gone, status: None });
                 }
             }
@@ -42,13 +49,23 @@ pub(super) fn rebind(
     reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
 }
 
-/// More time for all that the association has; `None` if it has nothing here.
+/// What became of an association that is to go on.
+enum Extended<'a> {
+    Leases(Outcome<'a>),
+    /// It has nothing here.
+    Unknown,
+    /// Nothing can be said of it: the client asks again for what it hears nothing of (RFC 8415 §18.2.10.1).
+    NoRoom,
+}
+
+/// More time for all that the association has.
 fn extend<'a>(
     exchange: &Exchange<'a>,
     ia: Ia<'a>,
+    room: &mut Room,
     output: &mut Output<'_>,
-) -> Result<Option<Outcome<'a>>, DropReason> {
-    let key = exchange.key_of(&ia);
+) -> Result<Extended<'a>, DropReason> {
+    let (key, mut has_room) = (exchange.key_of(&ia), false);
     'attempts: for _ in 0..ATTEMPTS {
         let mut having: Vec<Candidate<'a>> = exchange.known(&key);
         having.retain(|candidate| {
@@ -79,6 +96,16 @@ fn extend<'a>(
             let names = |resource| hints(&ia).any(|hint| hint.resource == resource);
             having.retain(|candidate| names(candidate.resource));
         }
+        if having.is_empty() {
+            return Ok(Extended::Unknown);
+        }
+        let had = |resource| having.iter().any(|candidate| candidate.resource == resource);
+        let others = hints(&ia).map(|hint| hint.resource).filter(|it| !had(*it));
+        let told = having.iter().map(|candidate| candidate.resource).chain(others);
+        has_room = has_room || room.take_association(told);
+        if !has_room || !output.may_change(having.len()) {
+            return Ok(Extended::NoRoom);
+        }
         let mut leases = Vec::new();
         for candidate in &having {
             let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
@@ -91,11 +118,11 @@ fn extend<'a>(
             }
         }
         if leases.is_empty() {
-            return Ok(None);
+            return Ok(Extended::Unknown);
         }
         let is_extended = |resource| leases.iter().any(|told| told.candidate.resource == resource);
         let gone = hints(&ia).map(|hint| hint.resource).filter(|it| !is_extended(*it)).collect();
-        return Ok(Some(Outcome { ia, leases, gone, status: None }));
+        return Ok(Extended::Leases(Outcome { ia, leases, gone, status: None }));
     }
     Err(DropReason::Contended)
 }
@@ -160,6 +187,39 @@ mod tests {
         assert_eq!(heard.leases().into_iter().map(|(it, _)| it).collect::<Vec<_>>(), named);
         let thief = server.hear(&client(2).na(1, &named[..1]).kind(Renew).naming_server());
         assert_eq!(thief.ia_status(IaKind::Addresses), Some(StatusCode::NO_BINDING));
+    }
+
+    /// Who names all that is free gets no more than it would be given.
+    #[test]
+    fn of_an_association_that_nobody_knows_one_lease_is_believed() {
+        let mut server = Server::small("", "");
+        let named: Vec<Resource> =
+            (0x10..0x20).map(|n| ip(&format!("2001:db8:1::{n:x}")).into()).collect();
+        let heard = server.hear(&client(1).na(1, &named).kind(Rebind));
+        assert_eq!(heard.changes.len(), 1);
+        assert_eq!(heard.leases().iter().filter(|(_, times)| *times != GONE).count(), 1);
+    }
+
+    /// RFC 8415 §18.2.10.1: the client asks again for what it hears nothing of.
+    #[test]
+    fn associations_of_which_the_reply_has_no_room_are_left_as_they_are() {
+        let large = r#"
+            [[subnet6]]
+            subnet = "2001:db8:2::/64"
+            pools = ["2001:db8:2::100-2001:db8:2::1ff"]
+        "#;
+        let mut server = Server::small("", large);
+        let away = |packet: super::super::testing::Packet| packet.through("2001:db8:2::1", &[]);
+        let mut all = client(1);
+        for first in [1, 16, 31] {
+            let some = (first..first + 15).fold(client(1), |packet, iaid| packet.na(iaid, &[]));
+            let leased = server.lease(&away(some));
+            all = (first..).zip(leased).fold(all, |packet, (iaid, it)| packet.na(iaid, &[it]));
+        }
+        server.pass(1_000);
+        let heard = server.hear(&away(all).kind(Renew).naming_server());
+        let told = heard.message(|message| message.ias().count());
+        assert_eq!((told, heard.leases().len(), heard.changes.len()), (16, 16, 16));
     }
 
     #[test]

@@ -42,6 +42,10 @@ fn give_back<'a>(
                 let Some(held) = exchange.held(hint.resource, &key) else { continue 'hints };
                 is_known = true;
                 exchange.admit_to(exchange.view(held.site))?;
+                if !output.may_change(1) {
+                    // It runs out, or its client gives it up again.
+                    continue 'hints;
+                }
                 if change(exchange, &held, output).is_ok() {
                     continue 'hints;
                 }

@@ -15,6 +15,7 @@ mod own;
 mod partner_tests;
 mod reply;
 mod reservation;
+mod room;
 mod service;
 #[cfg(test)]
 mod testing;

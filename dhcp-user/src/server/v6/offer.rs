@@ -5,6 +5,7 @@ use super::candidate::hints;
 use super::exchange::{ATTEMPTS, Exchange, Output};
 use super::grant::Told;
 use super::reply::{Content, Outcome, reply};
+use super::room::Room;
 use crate::lease::Resource;
 use crate::server::DropReason;
 use crate::wire::dhcpv6::{Ia, IaKind, MessageType, StatusCode};
@@ -24,9 +25,10 @@ pub(super) fn solicit(
     let is_rapid = exchange.message.has_rapid_commit()
         && exchange.link_layers().parameter(|p| p.rapid_commit).unwrap_or(false);
     let promise = if is_rapid { Promise::Grant } else { Promise::Offer };
+    let mut room = Room::for_all(exchange, output)?;
     let ias: Vec<_> = exchange
         .ias()
-        .map(|ia| provide(exchange, ia, promise, output))
+        .map(|ia| provide(exchange, ia, promise, &mut room, output))
         .collect::<Result<_, _>>()?;
     let kind = if is_rapid { MessageType::Reply } else { MessageType::Advertise };
     reply(exchange, &Content { ias, is_rapid, ..Content::of(kind) }, output)
@@ -36,6 +38,7 @@ pub(super) fn request(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
+    let mut room = Room::for_all(exchange, output)?;
     let ias = exchange.ias().map(|ia| {
         let is_off_link = |resource: Resource| match resource {
             Resource::Ipv6(it) => !exchange.service.topology.is_on_link(exchange.place, it),
@@ -44,7 +47,7 @@ pub(super) fn request(
         if hints(&ia).any(|hint| is_off_link(hint.resource)) {
             return Ok(Outcome::failed(ia, StatusCode::NOT_ON_LINK));
         }
-        provide(exchange, ia, Promise::Grant, output)
+        provide(exchange, ia, Promise::Grant, &mut room, output)
     });
     let ias = ias.collect::<Result<_, _>>()?;
     reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
@@ -55,11 +58,18 @@ fn provide<'a>(
     exchange: &Exchange<'a>,
     ia: Ia<'a>,
     promise: Promise,
+    room: &mut Room,
     output: &mut Output<'_>,
 ) -> Result<Outcome<'a>, DropReason> {
-    let key = exchange.key_of(&ia);
+    let (key, mut has_room) = (exchange.key_of(&ia), false);
     'attempts: for _ in 0..ATTEMPTS {
         let candidates = exchange.choose(&ia, &key, output);
+        let may_change = promise == Promise::Offer || output.may_change(candidates.len());
+        has_room = has_room || room.take_leases(candidates.iter().map(|it| it.resource));
+        if !has_room || !may_change {
+            candidates.iter().for_each(|candidate| exchange.pass_over(candidate));
+            return Ok(Outcome::failed(ia, none_available(ia.kind())));
+        }
         let mut leases: Vec<Told<'a>> = Vec::with_capacity(candidates.len());
         for candidate in &candidates {
             let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
@@ -145,6 +155,36 @@ mod tests {
         apart.dedup();
         assert_eq!(apart.len(), 6);
         assert_eq!(server.lease(&all), first);
+    }
+
+    /// What it cannot be told it must not have; and what there is room for is for others, too.
+    #[test]
+    fn a_client_with_dozens_of_associations_gets_what_its_reply_can_tell() {
+        let large = r#"
+            [[subnet6]]
+            subnet = "2001:db8:2::/64"
+            pools = ["2001:db8:2::100-2001:db8:2::1ff"]
+        "#;
+        let many = (1..=40).fold(client(1), |packet, iaid| packet.na(iaid, &[]));
+        let many = many.through("2001:db8:2::1", &[]);
+        for kind in [Solicit, Request] {
+            let mut server = Server::small("", large);
+            let packet = many.clone().kind(kind);
+            let packet = if kind == Request { packet.naming_server() } else { packet };
+            let heard = server.hear(&packet);
+            let told = heard.leases().len();
+            assert!((8..40).contains(&told), "{kind}: {told}");
+            let refused =
+                heard.message(|message| message.ias().filter(|ia| ia.status().is_some()).count());
+            assert_eq!(told + refused, 40, "{kind}");
+            if kind == Request {
+                assert_eq!(heard.changes.len(), told);
+            }
+        }
+        let mut server = Server::small("", large);
+        let few = (1..=20).fold(client(1), |packet, iaid| packet.na(iaid, &[]));
+        let few = few.through("2001:db8:2::1", &[]).kind(Request).naming_server();
+        assert_eq!(server.hear(&few).changes.len(), 16);
     }
 
     /// The second is as if it were not there.

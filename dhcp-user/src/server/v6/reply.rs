@@ -84,6 +84,24 @@ pub(super) fn reply(
     write(exchange, content, &layers, output).map_err(|Full| DropReason::ReplyTooLong)
 }
 
+/// Octets that a message has for associations, beside what it cannot do without.
+///
+/// # Errors
+/// `ReplyTooLong` if it has no room for that.
+pub(super) fn room(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<usize, DropReason> {
+    let (id, len) = (exchange.message.transaction_id(), output.reply.len());
+    // All that any message may have of it.
+    let content = Content { is_rapid: true, ..Content::of(MessageType::Advertise) };
+    let begun = |output: &mut Output<'_>| {
+        let relays = &exchange.datagram.relays;
+        let mut writer = Writer::reply(output.reply, relays, content.kind, id)?;
+        essential(exchange, &content, writer.options())?;
+        writer.options().push_u8(code::PREFERENCE, 0)?;
+        Ok(len - writer.finish())
+    };
+    begun(output).map_err(|Full| DropReason::ReplyTooLong)
+}
+
 /// Tells the client to send it to all servers, and nothing else (RFC 8415 §18.3.2).
 pub(super) fn use_multicast(
     exchange: &Exchange<'_>,

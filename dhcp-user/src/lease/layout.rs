@@ -309,7 +309,7 @@ impl Layout {
     }
 
     /// How many of a sparse pool were ever spoken of.
-    pub(super) fn given(&self, pool: PoolId) -> u32 {
+    pub(crate) fn given(&self, pool: PoolId) -> u32 {
         self.plan.as_ref().map_or(0, |plan| plan.given(pool))
     }
 

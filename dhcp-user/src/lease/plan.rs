@@ -23,7 +23,7 @@ const GRANULE: u128 = 1 << 16;
 /// Numbers of what no configuration covers: more leases than memory holds.
 const ORPHANS: u32 = 1 << 28;
 /// Numbers of a sparse pool: as many leases and memories of leases as it can have.
-const MOST_SPARSE: u64 = 1 << 24;
+const MOST_SPARSE: u64 = if cfg!(test) { 1 << 14 } else { 1 << 24 };
 const LEAST_SPARSE: u64 = 1 << 12;
 /// Numbers for what is in a subnet and in no pool, at the least.
 const LEAST_REST: usize = 1 << 12;

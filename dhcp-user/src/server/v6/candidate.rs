@@ -185,7 +185,12 @@ impl<'a> Exchange<'a> {
         output: &mut Output<'_>,
     ) -> Option<Candidate<'a>> {
         if pool.allocator == Allocator::Hash {
-            return self.compute(pool, key);
+            let computed = self.compute(pool, key);
+            let is_alone = self.view_of(self.service.topology.subnet(pool.subnet)).mclt.is_none();
+            // With a partner, where all numbers are given out, what is free again is all that there is.
+            if computed.is_some() || is_alone {
+                return computed;
+            }
         }
         for _ in 0..CANDIDATES_PER_POOL {
             let (table, now, guard) = (self.table, self.now, self.guard);
@@ -436,6 +441,24 @@ mod tests {
         let heard = server.hear(&client(1).na(1, &[]));
         assert_eq!(heard.ia_status(IaKind::Addresses), Some(StatusCode::NO_ADDRS_AVAIL));
         assert_eq!(server.lease(&client(2).na(1, &[])).len(), 1);
+    }
+
+    /// Each is written down, for as long as the server runs.
+    #[test]
+    fn who_declines_under_ever_new_names_fills_no_memory() {
+        let [mut server, ..] = servers();
+        let mut written = 0;
+        for n in 1..=6 {
+            for _ in 0..COUNTERS {
+                let Some((address, _)) = server.hear(&client(n).na(1, &[])).leases().pop() else {
+                    break;
+                };
+                let heard = server.hear(&asking(n, &[address], Decline));
+                assert_eq!(heard.status(), Some(StatusCode::SUCCESS));
+                written += heard.changes.len();
+            }
+        }
+        assert_eq!(written, 64);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::Service;
 use super::candidate::{Candidate, Hint, Seat};
 use super::exchange::{Exchange, Output};
 use super::identity::IaKey;
-use crate::lease::{Binding, BindingStatus, Seen};
+use crate::lease::{Binding, BindingStatus, ResourceId, Seen};
 use crate::server::account::{self, Account, NotSwapped, Places};
 use crate::server::standing::Standing;
 use crate::server::term::Term;
@@ -25,6 +25,10 @@ pub(super) struct Told<'a> {
     pub(super) preferred: Seconds,
     pub(super) valid: Seconds,
 }
+
+/// Addresses of one pool without leases that are set aside, at the most, as long as the server runs: whoever
+/// changes its name may decline as many as it likes.
+const MOST_EXCEPTIONS: u32 = if cfg!(test) { 1 << 6 } else { 1 << 16 };
 
 impl<'a> Exchange<'a> {
     /// For how long the association would have it.
@@ -132,7 +136,7 @@ impl<'a> Exchange<'a> {
             Seat::Slot(..) => candidate.seat,
             // This is the exception of which something is written down.
             Seat::Computed => {
-                let id = self.table.place(candidate.resource).ok_or(Lost)?;
+                let Some(id) = self.exception(candidate) else { return Ok(()) };
                 Seat::Slot(id, self.table.seen(id, self.guard).ok_or(Lost)?)
             }
         };
@@ -148,6 +152,15 @@ impl<'a> Exchange<'a> {
         let now = self.swap(candidate, new, Places::default())?;
         record(candidate, now, output);
         Ok(())
+    }
+
+    /// The number of a computed address of which something is to be written down; `None` if that is too
+    /// much already.
+    fn exception(&self, candidate: &Candidate<'a>) -> Option<ResourceId> {
+        let found = self.table.find(candidate.resource);
+        let pool = candidate.site.pool?;
+        let has_room = self.table.layout().given(pool.id) < MOST_EXCEPTIONS;
+        found.or_else(|| has_room.then(|| self.table.place(candidate.resource))?)
     }
 
     fn name_client(&self, new: &mut Binding, key: &IaKey, output: &mut Output<'_>) {

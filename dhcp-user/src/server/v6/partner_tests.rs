@@ -210,25 +210,31 @@ fn a_server_may_be_the_primary_here_and_the_secondary_there() {
     assert!(server.now > Stamp::ZERO);
 }
 
+/// A server of a large pool on `eth0`, shared with a partner whose half is odd.
+fn large(allocator: &str) -> Server {
+    let large = format!(
+        r#"
+        [dhcpv6]
+        secret = "correct horse battery staple"
+        [[interface]]
+        name = "eth0"
+        [[subnet6]]
+        subnet = "2001:db8:1::/64"
+        interfaces = ["eth0"]
+        pools = [{{ range = "2001:db8:1::/64", allocator = "{allocator}" }}]
+        "#
+    );
+    let mut server = Server::new(&format!("{large}{SHARED}"));
+    let view = View { owner: Owner::Secondary, mclt: Some(MCLT), ..View::ALONE };
+    server.views = Views(vec![view]);
+    server
+}
+
 /// The numbers of a large pool are given for good: what clients name must leave the partner its own.
 #[test]
 fn what_is_the_partners_has_no_number_because_a_client_names_it() {
     for allocator in ["random", "hash"] {
-        let large = format!(
-            r#"
-            [dhcpv6]
-            secret = "correct horse battery staple"
-            [[interface]]
-            name = "eth0"
-            [[subnet6]]
-            subnet = "2001:db8:1::/64"
-            interfaces = ["eth0"]
-            pools = [{{ range = "2001:db8:1::/64", allocator = "{allocator}" }}]
-            "#
-        );
-        let mut server = Server::new(&format!("{large}{SHARED}"));
-        let view = View { owner: Owner::Secondary, mclt: Some(MCLT), ..View::ALONE };
-        server.views = Views(vec![view]);
+        let mut server = large(allocator);
         let theirs = [ip("2001:db8:1::1:1"), ip("2001:db8:1::1:3")].map(Resource::from);
         let heard = drops(&mut server, &client(1).na(1, &theirs).kind(Rebind));
         assert_eq!(heard, Some(DropReason::UnknownClient));
@@ -236,5 +242,19 @@ fn what_is_the_partners_has_no_number_because_a_client_names_it() {
         let ours = [ip("2001:db8:1::1:2"), ip("2001:db8:1::1:4")].map(Resource::from);
         let heard = server.hear(&client(1).na(1, &ours).kind(Rebind));
         assert_eq!(heard.changes.len(), 1, "one of an association");
+    }
+}
+
+/// Whoever asks under ever new names uses up the numbers of what clients' names lead to, and not the pool.
+#[test]
+fn a_pool_whose_numbers_are_given_out_gives_what_is_free_again() {
+    for allocator in ["random", "hash"] {
+        let mut server = large(allocator);
+        let asking = |n: u16| client(n).na(1, &[]).kind(Solicit);
+        let refused = (1..=20_000).find(|n| server.hear(&asking(*n)).leases().is_empty());
+        assert!(refused.is_some_and(|n| n > 8_000), "{refused:?} found none");
+        server.pass(3_600);
+        let heard = server.hear(&asking(30_000));
+        assert_eq!(heard.leases().len(), 1, "{allocator}: the offers came to nothing");
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn answer(
         source_port: SERVER_PORT,
         destination_port: request.source_port,
     };
-    let end = frame.len().min(ETHERNET_HEADER_LEN + request.tags.len() + MTU);
+    let end = frame.len().min(ETHERNET_HEADER_LEN + request.tags.len() + longest(from));
     let Some(reply) = frame.get_mut(envelope.headers_len()..end) else {
         return Outcome::Drop(Count::DroppedUnsent);
     };
@@ -65,10 +65,27 @@ pub(super) fn answer(
     }
 }
 
+/// What an IPv6 packet to there may have, in octets: beyond the link, what every path carries. Nobody here
+/// would hear that it is too big (RFC 8200 §5).
+fn longest(to: Ipv6Addr) -> usize {
+    if to.is_unicast_link_local() { MTU } else { 1_280 }
+}
+
 fn sent_as(kind: MessageType) -> Count {
     match kind {
         MessageType::Advertise => Count::SentAdvertise,
         MessageType::Reply => Count::SentReply,
         _ => Count::SentOther,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_the_link_is_no_longer_than_every_path_carries() {
+        assert_eq!(longest("fe80::1".parse().unwrap()), 1_500);
+        assert_eq!(longest("2001:db8::1".parse().unwrap()), 1_280);
     }
 }

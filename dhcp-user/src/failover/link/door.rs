@@ -27,7 +27,7 @@ const BREATH: Duration = Duration::from_secs(1);
 /// Connections at a time whose protocol is not known yet; a further one is closed.
 const UNKNOWN_MAX: usize = 8;
 /// How long a caller that is to speak first may take to begin.
-const SHY: Duration = Duration::from_secs(1);
+const SHY: Duration = Duration::from_secs(3);
 /// How long a connection may take to show its protocol.
 const LISTENING: Duration = Duration::from_secs(10);
 /// How soon one that has shown less than that is looked at again.
@@ -41,6 +41,8 @@ pub(super) struct Guest {
     pub(super) from: IpAddr,
     /// What it speaks.
     pub(super) protocol: Protocol,
+    /// Whether it waits to be spoken to, whoever called: we are the primary in DHCPv4.
+    pub(super) is_shy: bool,
     /// Its relationship. What does not fit is closed.
     pub(super) to: mpsc::Sender<TcpStream>,
     pub(super) counts: Arc<Counts>,
@@ -88,12 +90,17 @@ pub(super) async fn keep(local: SocketAddr, guests: Vec<Guest>) {
 }
 
 /// Hands a connection over to the guest whose protocol its first message is of; what is read of it
-/// stays to be read. Whoever calls and says nothing waits to be spoken to: in DHCPv4 either server calls
-/// and the primary speaks first, in DHCPv6 the primary does both.
+/// stays to be read. Whoever calls and says nothing waits to be spoken to, or is slow: in DHCPv4 either server
+/// calls and the primary speaks first, in DHCPv6 the primary does both.
 async fn tell_apart(stream: TcpStream, from: IpAddr, guests: &[Guest]) {
     let mut first = [0; 3];
+    let may_be_shy = guests.iter().any(|guest| guest.from == from && guest.is_shy);
     let speaks = loop {
-        let Ok(read) = timeout(SHY, stream.peek(&mut first)).await else { break Protocol::Dhcpv4 };
+        let read = match timeout(SHY, stream.peek(&mut first)).await {
+            Ok(read) => read,
+            Err(_) if may_be_shy => break Protocol::Dhcpv4,
+            Err(_) => continue,
+        };
         match read {
             Ok(len @ 1..) => match failover6::Protocol::of_first(&first[..len]) {
                 Ok(Some(failover6::Protocol::V4)) => break Protocol::Dhcpv4,
@@ -163,5 +170,47 @@ impl Strangers {
         self.said = Some(Instant::now());
         let before = std::mem::take(&mut self.unsaid);
         warn!(%local, %from, before, "a connection from an address that is no partner's, closed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    /// Whether a caller that says `said` after so long is taken for one of DHCPv4, and of DHCPv6.
+    async fn taken(is_shy: bool, after: Duration, said: &[u8]) -> [bool; 2] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut caller = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, from) = listener.accept().await.unwrap();
+        let (to, mut at) = mpsc::channel(1);
+        let (to6, mut at6) = mpsc::channel(1);
+        let guest = |protocol, is_shy, to| Guest {
+            from: from.ip(),
+            protocol,
+            is_shy,
+            to,
+            counts: Arc::default(),
+        };
+        let guests = [guest(Protocol::Dhcpv4, is_shy, to), guest(Protocol::Dhcpv6, false, to6)];
+        let telling = timeout(LISTENING, tell_apart(stream, from.ip(), &guests));
+        let saying = async {
+            sleep(after).await;
+            caller.write_all(said).await.unwrap();
+        };
+        let _ = tokio::join!(telling, saying);
+        [at.try_recv().is_ok(), at6.try_recv().is_ok()]
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_is_of_dhcpv4_only_if_we_are_to_speak_first_there() {
+        let [soon, late] = [2, 20].map(Duration::from_secs);
+        assert_eq!(taken(true, late, &[]).await, [true, false]);
+        assert_eq!(taken(false, late, &[]).await, [false, false]);
+        let connect6 = [0, 60, 31];
+        for is_shy in [true, false] {
+            assert_eq!(taken(is_shy, soon, &connect6).await, [false, true], "slow, not shy");
+        }
     }
 }

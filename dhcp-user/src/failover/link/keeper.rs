@@ -23,7 +23,7 @@ use super::outbox::Outbox;
 use super::settings::{Clock, Counts, Settings, count};
 use super::stream::watch;
 use crate::config::model::Protocol;
-use crate::failover::{Dialect, Greeted, Lost, Refusal, Side};
+use crate::failover::{Dialect, Greeted, Lost, Refusal, Role, Side};
 use crate::wire::Stamp;
 use crate::wire::failover::Rejection;
 
@@ -82,7 +82,10 @@ impl Link {
             let counts = Arc::new(Counts::default());
             let from = settings.peer.ip().to_canonical();
             let protocol = settings.endpoint.terms.protocol;
-            let guest = Guest { from, protocol, to: arriving_to, counts: Arc::clone(&counts) };
+            let is_shy =
+                (protocol, settings.endpoint.terms.role) == (Protocol::Dhcpv4, Role::Primary);
+            let guest =
+                Guest { from, protocol, is_shy, to: arriving_to, counts: Arc::clone(&counts) };
             let listens = settings.listens();
             match doors.iter_mut().find(|(local, _)| *local == settings.local) {
                 // Whoever comes all the same is nobody's partner there.

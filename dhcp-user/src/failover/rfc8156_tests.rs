@@ -13,7 +13,7 @@ use crate::lease::Answers;
 use crate::wire::dhcpv6::StatusCode;
 use crate::wire::failover::{Reject, State};
 use crate::wire::failover6::{
-    Answered, Binding, ClientBinding, Ia, Lease, Message, Packet, Resource, StateReport,
+    Answer, Answered, Binding, ClientBinding, Ia, Lease, Message, Packet, Resource, StateReport,
 };
 use crate::wire::{Seconds, Stamp};
 
@@ -444,9 +444,8 @@ fn who_breaks_the_protocol_loses_the_link() {
     assert!(matches!(pair.sides[0].alarms.last(), Some(Alarm::Misbehaved(_))), "ahead of STATE");
 }
 
-/// RFC 8156 §7.5.2: a lease that this endpoint does not share.
-#[test]
-fn a_binding_of_nobodys_is_refused_lease_by_lease() {
+/// What is answered to so many leases of nobody's.
+fn answer_to_nobodys(count: usize) -> Answer {
     let mut pair = in_normal();
     let lease = Lease {
         resource: Resource::Address("2001:db8::1".parse().unwrap()),
@@ -474,23 +473,43 @@ fn a_binding_of_nobodys_is_refused_lease_by_lease() {
             t1: Seconds(1),
             t2: Seconds(2),
             refusal: None,
-            leases: vec![lease],
+            leases: vec![lease; count],
         }],
     };
     let update = Message::BindingUpdate(Box::new(Binding::Client(client)));
     arrives(&mut pair, 1, update);
     let answer = pair.sides[1].sent6.iter().find_map(|(xid, sent)| match sent {
-        Message::BindingReply(answer) if *xid == 99 => Some((*xid, answer.clone())),
+        Message::BindingReply(answer) if *xid == 99 => Some(answer.clone()),
         _ => None,
     });
-    let (xid, answer) = answer.expect("a BNDREPLY");
-    assert_eq!((xid, &answer.refusal), (99, &None));
+    assert_eq!(pair.states(), [N, N]);
+    *answer.expect("a BNDREPLY")
+}
+
+/// A BNDREPLY that is too long would not be sent, and its update come again for ever.
+#[test]
+fn what_is_said_of_many_leases_fits_in_a_message() {
+    for (count, is_explained) in [(2, true), (17, false), (900, false), (901, true)] {
+        let answer = answer_to_nobodys(count);
+        assert_eq!(answer.refusal.is_some(), count > 900);
+        let refusals = answer.outcomes().filter_map(|(_, refusal)| refusal);
+        let mut refusals = refusals.chain(&answer.refusal);
+        assert!(refusals.all(|it| it.text.is_empty() != is_explained), "{count}");
+        let message = Message::BindingReply(Box::new(answer.clone()));
+        Packet { xid: 1, sent: Some(START), message }.encode(&mut Vec::new()).unwrap();
+    }
+}
+
+/// RFC 8156 §7.5.2: a lease that this endpoint does not share.
+#[test]
+fn a_binding_of_nobodys_is_refused_lease_by_lease() {
+    let answer = answer_to_nobodys(1);
+    assert_eq!(answer.refusal, None);
     let Answered::Client { ias, .. } = answer.of else { panic!() };
     let answer = &ias[0].leases[0];
     let status = answer.refusal.as_ref().map(|refusal| refusal.status);
     assert_eq!(status, Some(StatusCode::CONFIGURATION_CONFLICT));
     assert_eq!(answer.partner_lifetime, Some(Stamp(START.0 + 9)));
-    assert_eq!(pair.states(), [N, N]);
 }
 
 /// RFC 8156 §5.3.10: a server that stops says so.

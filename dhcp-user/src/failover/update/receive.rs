@@ -17,6 +17,8 @@ const UNKNOWN: Refusal = (Reject::UnknownAddress, "it is not of this relationshi
 
 /// Refusals of one message that are explained in words; a BNDACK of more would not hold them.
 const EXPLAINED_MAX: usize = 16;
+/// Leases of one BNDUPD, at the most: the answer of more may be too long for a message, and says so.
+const LEASES_MAX: usize = 900;
 
 impl Updates {
     /// BNDUPD: swaps what is taken, and BNDACK.
@@ -64,13 +66,23 @@ impl Updates {
         let _guard = at.table.pin();
         let mut answer = binding.accepted();
         answer.refusal = flaw(binding).map(|(reason, text)| speech::refusal(reason, text));
+        let is_long = binding.leases() > EXPLAINED_MAX;
         match (&mut answer.of, binding) {
-            _ if answer.refusal.is_some() => self.counters.rejected += 1,
+            (of, _) if answer.refusal.is_some() => {
+                self.counters.rejected += 1;
+                if let Answered::Client { ias, .. } = of
+                    && binding.leases() > LEASES_MAX
+                {
+                    ias.clear();
+                }
+            }
             (Answered::Client { ias, .. }, failover6::Binding::Client(said)) => {
                 for (answers, ia) in ias.iter_mut().zip(&said.ias) {
                     let holder = said.client.map(|duid| (Association::new(ia, duid), said));
                     for (answer, lease) in answers.leases.iter_mut().zip(&ia.leases) {
-                        answer.refusal = self.on_lease(at, said.base, holder, lease, actions);
+                        let refusal = self.on_lease(at, said.base, holder, lease, actions);
+                        answer.refusal =
+                            refusal.map(|it| if is_long { it.unexplained() } else { it });
                     }
                 }
             }
@@ -337,6 +349,9 @@ fn flaw(binding: &failover6::Binding) -> Option<Refusal> {
     };
     if vpn.is_some() {
         return Some((Reject::UnknownAddress, "there is no such VPN here"));
+    }
+    if binding.leases() > LEASES_MAX {
+        return Some((Reject::Unspecified, "more leases than one answer can speak of"));
     }
     (base.is_none() || !is_whole)
         .then_some((Reject::MissingInformation, "CLIENTID, LQ_BASE_TIME or the IA is missing"))

@@ -59,6 +59,14 @@ pub struct Refusal {
     pub text: String,
 }
 
+impl Refusal {
+    /// The same without words.
+    #[must_use]
+    pub fn unexplained(self) -> Self {
+        Self { text: String::new(), ..self }
+    }
+}
+
 /// F_PROTOCOL_VERSION (RFC 8156 §5.5.12).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Version {

@@ -417,7 +417,9 @@ impl<'c> Run<'c> {
     /// Nothing changed for the client, and its turn comes again.
     fn is_over(&mut self, exchange: &Exchange) {
         let Exchange { act, client, address, server, .. } = *exchange;
-        if act == Act::Renew {
+        // Whoever holds a lease and only asks is behind all others again: a few who ask in turn would
+        // find all that the server knows of them in its caches, and its guard against them.
+        if act != Act::Exchange && !address.is_unspecified() {
             self.clients.keep(Held { client, address, server });
         } else {
             self.clients.rest(client);

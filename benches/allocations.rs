@@ -21,45 +21,49 @@ const PACKETS: u32 = 200_000;
 /// Records that wait for one flush.
 const BATCH: u32 = 256;
 const LIMIT: f64 = 0.0;
-/// What is kept of a client is allocated once, when it is new.
-const NEW: f64 = 1.0;
 
 /// Counts with what the allocator says of all allocations so far, and prints it.
 pub(crate) fn measure(arguments: &Arguments, allocations: fn() -> usize) -> Result<()> {
     let mut server = Server::new(LEASES);
-    let discover = (Stage::Discover, "DISCOVER", LIMIT);
-    let request = (Stage::Request, "REQUEST", LIMIT);
+    let discover = (Stage::Discover, "DISCOVER");
+    let request = (Stage::Request, "REQUEST");
+    let steady = (Some(LIMIT), "from a request's octets to the reply's");
+    let new = (None, "both messages together: what the client said of itself, and its binding");
     let holder = |number| number % LEASES;
     let relays = Access::Relays(16);
-    for (who, access, client, stages) in [
-        ("holder of a lease", Access::Direct, &holder as &dyn Fn(u32) -> u32, &[discover][..]),
-        ("renewing", Access::Direct, &holder, &[(Stage::Renew, "REQUEST", LIMIT)]),
-        ("holder of a lease, behind a relay", relays, &holder, &[discover, request]),
+    for (who, (limit, note), access, client, stages) in [
+        (
+            "holder of a lease",
+            steady,
+            Access::Direct,
+            &holder as &dyn Fn(u32) -> u32,
+            &[discover][..],
+        ),
+        ("renewing", steady, Access::Direct, &holder, &[(Stage::Renew, "REQUEST")]),
+        ("holder of a lease, behind a relay", steady, relays, &holder, &[discover, request]),
         (
             "new client, behind a relay",
+            new,
             relays,
             &|number| STRANGERS + number,
-            &[(Stage::Discover, "DISCOVER", NEW), request],
+            &[discover, request],
         ),
     ] {
-        let templates = stages.iter().map(|(stage, ..)| Template::new(*stage, access, TARGET));
+        let templates = stages.iter().map(|(stage, _)| Template::new(*stage, access, TARGET));
         let counted = count(&mut server, &templates.collect::<Vec<_>>(), client, allocations)?;
-        for ((_, message, limit), counted) in stages.iter().zip(counted) {
-            let note = "from a request's octets to the reply's";
-            say(&format!("{message}, {who}"), counted, *limit, note);
+        for ((_, message), counted) in stages.iter().zip(counted) {
+            say(&format!("{message}, {who}"), counted, limit, note);
         }
     }
     let counted = journal(arguments, allocations)?;
-    say("a record, from the worker to the disk", counted, LIMIT, "both threads");
+    say("a record, from the worker to the disk", counted, Some(LIMIT), "both threads");
     Ok(())
 }
 
-fn say(name: &str, counted: usize, limit: f64, note: &str) {
+fn say(name: &str, counted: usize, limit: Option<f64>, note: &str) {
     let each = counted as f64 / f64::from(PACKETS);
-    Figure::new(format!("heap allocations: {name}"), "a packet", [each])
-        .at_most(limit)
-        .note(note)
-        .say();
+    let figure = Figure::new(format!("heap allocations: {name}"), "a packet", [each]).note(note);
+    limit.into_iter().fold(figure, Figure::at_most).say();
 }
 
 /// Of each message of an exchange, with as many of them before to warm up.

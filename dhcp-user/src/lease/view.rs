@@ -137,6 +137,8 @@ impl View {
         if known == Stamp::NEVER {
             return desired;
         }
+        // In PARTNER-DOWN too, where RFC 8156 §8.4.1 has no such bound: a server that lost its disk then and
+        // has a partner that comes back would know nothing of what it granted.
         desired.min(Seconds(known.since(now).0.saturating_add(mclt.0)))
     }
 

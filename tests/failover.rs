@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::Value;
 use tandem_tests::lab::{
     self, Host, Load, Make, Mix, Namespace, Pair, Peer, Protocol, Relationship, Tally, Wiretap,
     until,
@@ -312,4 +313,61 @@ fn an_orderly_stop_is_told() {
             duo.both_agree();
         }
     });
+}
+
+/// Two relationships of one pair, and the wire of one of them fails: the other goes on as before.
+#[test]
+fn a_pair_of_both_protocols_loses_one_link_and_the_other_stays() {
+    if !lab::available("a dual-stack pair") {
+        return;
+    }
+    let pair = Pair::new("dual");
+    pair.speak_ipv6();
+    let of_ipv4 = quick();
+    let of_ipv6 = Relationship {
+        protocol: Protocol::Dhcpv6,
+        name: "lab6",
+        primary: Host::B,
+        mclt_s: MCLT6_S,
+        ..quick()
+    };
+    let mut peers = Host::BOTH.map(|host| {
+        let mut peer = Peer::with(&pair, host, Make::Tandem, &of_ipv4, &of_ipv6.beside(host));
+        peer.start(&pair);
+        peer
+    });
+    let mut expect = |what: &str, wanted: [&str; 2]| {
+        for peer in &mut peers {
+            until(&format!("{:?} {what}: {wanted:?}", peer.host), PATIENCE, || {
+                let said: Value =
+                    serde_json::from_str(&peer.tandem(&["failover", "status", "--json"]))
+                        .expect("the status is JSON");
+                let state = |name: &str| {
+                    let all = said.as_array()?;
+                    all.iter().find(|it| it["name"] == name)?["state"].as_str()
+                };
+                [state(of_ipv4.name), state(of_ipv6.name)] == wanted.map(Some)
+            });
+        }
+    };
+    expect("has met its partner", ["normal", "normal"]);
+    // Without its addresses the wire carries nothing of that protocol.
+    let change = |what: &str, of: &dyn Fn(Host) -> String| {
+        for host in Host::BOTH {
+            let mut arguments = vec!["addr", what];
+            let address = of(host);
+            arguments.extend([&address, "dev", "eth1"]);
+            pair.host(host).ip(&arguments);
+        }
+    };
+    let of_ipv4 = |host: Host| format!("{}/24", host.failover_address());
+    let of_ipv6 = |host: Host| format!("{}/64", host.failover_ipv6());
+    change("del", &of_ipv6);
+    expect("has lost the one of DHCPv6", ["normal", "communications-interrupted"]);
+    change("add", &of_ipv6);
+    expect("has met it again", ["normal", "normal"]);
+    change("del", &of_ipv4);
+    expect("has lost the one of DHCPv4", ["communications-interrupted", "normal"]);
+    change("add", &of_ipv4);
+    expect("has met both", ["normal", "normal"]);
 }

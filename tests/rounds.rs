@@ -5,14 +5,15 @@
 //! quiet, so has either server whatever either has acknowledged, a dhcpd too.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tandem_tests::lab::{
-    self, Client, Fault, Host, Kind, Load, Make, Mix, Namespace, Pair, Peer, Perfdhcp,
-    Relationship, RunningPerfdhcp, Wiretap, Witness,
+    self, Client, Client6, Fault, Host, Kind, Kind6, Load, Make, Mix, Namespace, Pair, Peer,
+    Perfdhcp, Protocol, Relationship, RunningPerfdhcp, Wiretap, Witness,
 };
 
 const ROUNDS: u32 = 100;
@@ -25,6 +26,8 @@ const PERFDHCP_RATE: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The shortest that may be configured; what is silent for longer is given up.
 const RECEIVE_TIMER_S: u32 = 3;
+/// The same of DHCPv6.
+const KEEPALIVE_S: u32 = 4;
 const MIX: Mix = Mix { renewals: 70, releases: 10 };
 const NO_RELEASES: Mix = Mix { releases: 0, ..MIX };
 
@@ -53,7 +56,7 @@ impl Trouble {
     /// Most are over before the other server has noticed, if it can be by silence alone.
     fn lasts(self, random: &mut StdRng) -> Duration {
         let is_silent = matches!(self, Self::Hung(_) | Self::Cut);
-        let timer_ms = u64::from(RECEIVE_TIMER_S) * 1_000;
+        let timer_ms = u64::from(KEEPALIVE_S) * 1_000;
         Duration::from_millis(if is_silent && random.random_ratio(1, 4) {
             random.random_range(timer_ms..timer_ms + 2_000)
         } else {
@@ -86,28 +89,40 @@ struct Town {
     name: &'static str,
     makes: [Make; 2],
     peers: [Peer; 2],
+    relationship: Relationship,
     load: Load,
-    /// One for each server, as it knows no pairs.
+    /// Of DHCPv4, one for each server, as it knows no pairs.
     perfdhcp: Vec<RunningPerfdhcp>,
-    real: [Client; 3],
+    real: Vec<Client>,
+    real6: Vec<Client6>,
+    /// Of DHCPv4.
     witness: Witness,
     wire: Wiretap,
-    _hosts: Vec<Namespace>,
+    hosts: Vec<Namespace>,
     pair: Pair,
 }
 
 impl Town {
-    fn new(name: &'static str, makes: [Make; 2], seed: u64) -> Self {
+    fn new(name: &'static str, protocol: Protocol, makes: [Make; 2], seed: u64) -> Self {
         let pair = Pair::new(name);
         let relationship = Relationship {
+            protocol,
             last: [10, 77, 7, 255].into(),
             lease_s: 300,
-            mclt_s: 30,
-            receive_timer_s: RECEIVE_TIMER_S,
+            // Each the shortest that the protocol lets one have.
+            mclt_s: if protocol == Protocol::Dhcpv4 { 30 } else { 60 },
+            receive_timer_s: if protocol == Protocol::Dhcpv4 {
+                RECEIVE_TIMER_S
+            } else {
+                KEEPALIVE_S
+            },
             // dhcpd's default. With fewer it tells more slowly than it grants, while the disk is slow.
             max_unacked: 100,
             ..Relationship::default()
         };
+        if protocol == Protocol::Dhcpv6 {
+            pair.speak_ipv6();
+        }
         let witness = Witness::start(&pair.site);
         let wire = Wiretap::start(&pair);
         let peers = Host::BOTH.map(|host| {
@@ -119,8 +134,34 @@ impl Town {
             .iter()
             .map(|address| pair.site.host("relay", address))
             .collect();
-        let servers = Host::BOTH.map(Host::address);
-        let load = Load::new(&hosts[2], [10, 77, 0, 9].into(), &servers, CLIENTS, seed).paced(RATE);
+        if let IpAddr::V6(relay) = relationship.relay() {
+            hosts[2].add_ipv6(relay, "eth0");
+        }
+        let servers = Host::BOTH.map(|host| relationship.server(host));
+        let load = Load::new(&hosts[2], relationship.relay(), &servers, CLIENTS, seed).paced(RATE);
+        let mut town = Self {
+            name,
+            makes,
+            peers,
+            relationship,
+            load,
+            perfdhcp: Vec::new(),
+            real: Vec::new(),
+            real6: Vec::new(),
+            witness,
+            wire,
+            hosts,
+            pair,
+        };
+        match protocol {
+            Protocol::Dhcpv4 => town.populate(),
+            Protocol::Dhcpv6 => town.populate6(),
+        }
+        town
+    }
+
+    fn populate(&mut self) {
+        let Self { pair, hosts, .. } = self;
         let perfdhcp = Host::BOTH.map(|host| {
             let relay = format!("10.77.0.{}", 7 + host as u8);
             let run = Perfdhcp {
@@ -138,18 +179,16 @@ impl Town {
             client.start();
             client
         });
-        Self {
-            name,
-            makes,
-            peers,
-            load,
-            perfdhcp: perfdhcp.into(),
-            real,
-            witness,
-            wire,
-            _hosts: hosts,
-            pair,
-        }
+        (self.perfdhcp, self.real) = (perfdhcp.into(), real.into());
+    }
+
+    fn populate6(&mut self) {
+        let started = |kind| {
+            let mut client = Client6::new(&self.pair.site, kind, &format!("{kind:?}"));
+            client.start();
+            client
+        };
+        self.real6 = [Kind6::Dhclient, Kind6::Dhcpcd].map(started).into();
     }
 
     fn rounds(&mut self, seed: u64) {
@@ -182,13 +221,13 @@ impl Town {
     fn tandem_knows_its_own(&self, what: &str) {
         for peer in self.peers.iter().filter(|peer| self.makes[peer.host as usize] == Make::Tandem)
         {
-            let server = peer.host.address();
+            let server = self.relationship.server(peer.host);
             // What ends this moment may have ended there, where seconds are whole.
             let soon = SystemTime::now() + Duration::from_secs(2);
             let faults = self.load.ledger.faults(soon, &peer.leases());
             let own: Vec<&Fault> = faults
                 .iter()
-                .filter(|fault| self.load.granted_by(fault.client) == Some(server.into()))
+                .filter(|fault| self.load.granted_by(fault.client) == Some(server))
                 .collect();
             assert!(own.is_empty(), "{what}: {:?} has forgotten: {own:#?}", peer.host);
         }
@@ -228,6 +267,13 @@ impl Town {
             let addresses: BTreeSet<_> = events.iter().filter_map(|event| event.address).collect();
             assert_eq!(addresses.len(), 1, "{}: one address throughout: {events:?}", self.name);
         }
+        for client in &self.real6 {
+            let events = client.events();
+            let addresses: BTreeSet<_> = events.iter().filter_map(|event| event.address).collect();
+            assert_eq!(addresses.len(), 1, "{}: one address throughout: {events:?}", self.name);
+            let prefixes: BTreeSet<_> = events.iter().filter_map(|it| it.prefix.as_ref()).collect();
+            assert_eq!(prefixes.len(), 1, "{}: one prefix throughout: {events:?}", self.name);
+        }
         self.witness.look().unwrap_or_else(|found| panic!("{}: {found}", self.name));
         let perfdhcp = self.witness.acknowledged(&Perfdhcp::HARDWARE);
         eprintln!(
@@ -236,7 +282,8 @@ impl Town {
             self.load.ledger.len(),
             self.perfdhcp.into_iter().map(RunningPerfdhcp::finish).collect::<Vec<_>>(),
         );
-        assert!(self.load.ledger.len() > 100 && perfdhcp > 100, "the load is no load");
+        assert!(self.load.ledger.len() > 100, "the load is no load");
+        assert!(perfdhcp > 100 || self.relationship.protocol == Protocol::Dhcpv6, "no perfdhcp");
         let ours = self.makes.iter().position(|make| *make == Make::Tandem).map(|n| Host::BOTH[n]);
         if self.makes.contains(&Make::Dhcpd) {
             drop(self.wire.finish(ours.expect("one of them is ours")));
@@ -244,8 +291,8 @@ impl Town {
     }
 }
 
-/// Two Tandems, and a Tandem as either half of a pair with dhcpd, beside each other: most of it is
-/// waiting.
+/// Two Tandems, of either protocol, and a Tandem as either half of a pair with dhcpd, beside each other: most
+/// of it is waiting.
 #[test]
 fn a_hundred_troubles_cost_no_lease() {
     if !lab::available("100 rounds of troubles") {
@@ -253,14 +300,15 @@ fn a_hundred_troubles_cost_no_lease() {
     }
     let seed = lab::seed();
     let pairs = [
-        ("tandem-tandem", [Make::Tandem, Make::Tandem]),
-        ("tandem-dhcpd", [Make::Tandem, Make::Dhcpd]),
-        ("dhcpd-tandem", [Make::Dhcpd, Make::Tandem]),
+        ("tandem-tandem", Protocol::Dhcpv4, [Make::Tandem, Make::Tandem]),
+        ("tandem-dhcpd", Protocol::Dhcpv4, [Make::Tandem, Make::Dhcpd]),
+        ("dhcpd-tandem", Protocol::Dhcpv4, [Make::Dhcpd, Make::Tandem]),
+        ("tandem-tandem-v6", Protocol::Dhcpv6, [Make::Tandem, Make::Tandem]),
     ];
     thread::scope(|scope| {
-        for (name, makes) in pairs {
+        for (name, protocol, makes) in pairs {
             let run = move || {
-                let mut town = Town::new(name, makes, seed);
+                let mut town = Town::new(name, protocol, makes, seed);
                 town.rounds(seed);
                 town.ends_well();
             };

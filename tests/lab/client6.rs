@@ -148,6 +148,17 @@ impl Client6 {
         self.write_script(if refuse { 3 } else { 0 });
     }
 
+    /// A dhclient that does not run any more begins anew when it starts, and is who it was.
+    ///
+    /// # Panics
+    /// If it has left no file with its DUID.
+    pub fn forget_leases(&self) {
+        let file = self.directory.join("leases");
+        let leases = fs::read_to_string(&file).expect("its lease file");
+        let duid = leases.lines().find(|line| line.starts_with("default-duid"));
+        fs::write(file, format!("{}\n", duid.expect("its DUID"))).expect("the file is written");
+    }
+
     /// What the program has printed.
     #[must_use]
     pub fn output(&self) -> String {

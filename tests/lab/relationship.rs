@@ -13,6 +13,9 @@ pub enum Protocol {
     Dhcpv6,
 }
 
+/// What a Tandem serves.
+const INTERFACE: &str = "\n[[interface]]\nname = \"eth0\"\n";
+
 /// One relationship over the pair's network.
 #[derive(Clone, Copy, Debug)]
 pub struct Relationship {
@@ -121,6 +124,12 @@ subnet 10.77.0.0 netmask 255.255.0.0 {{
     /// The configuration of a Tandem on `host`, but for its state directory.
     #[must_use]
     pub fn tandem(&self, host: Host) -> String {
+        INTERFACE.to_owned() + &self.beside(host)
+    }
+
+    /// The same of a relationship that is a server's second one, of the other protocol.
+    #[must_use]
+    pub fn beside(&self, host: Host) -> String {
         match self.protocol {
             Protocol::Dhcpv4 => self.tandem_v4(host),
             Protocol::Dhcpv6 => self.tandem_v6(host),
@@ -135,9 +144,6 @@ subnet 10.77.0.0 netmask 255.255.0.0 {{
         let prefix_len = 56 - (last + 1).ilog2();
         format!(
             r#"
-[[interface]]
-name = "eth0"
-
 [[subnet6]]
 subnet = "2001:db8:77::/64"
 pools = ["2001:db8:77::1:0-2001:db8:77::1:{last:x}"]
@@ -168,9 +174,6 @@ insecure = true
         };
         format!(
             r#"
-[[interface]]
-name = "eth0"
-
 [[subnet4]]
 subnet = "10.77.0.0/16"
 pools = ["{first}-{last}"]

@@ -21,6 +21,9 @@ use self::v6::V6;
 use super::ledger::{Grant, Ledger, Mac};
 use super::namespace::Namespace;
 
+/// How long a client of a pair that has given its lease back stays away: times are whole seconds, and within one
+/// the server that has yet to hear of it cannot tell what came first.
+const REST: Duration = Duration::from_secs(2);
 /// How long an exchange waits for its next answer before the client gives it up.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -66,6 +69,8 @@ pub struct Load {
     trying: HashMap<Mac, Instant>,
     /// Clients that were not answered in time once: what they got then they do not know of.
     unheard: HashSet<Mac>,
+    /// Since when a client holds nothing.
+    released: HashMap<Mac, Instant>,
     /// Who gave a client its lease last.
     granted_by: HashMap<Mac, Server>,
     next_xid: u32,
@@ -114,6 +119,7 @@ impl Load {
             busy: HashSet::new(),
             trying: HashMap::new(),
             unheard: HashSet::new(),
+            released: HashMap::new(),
             granted_by: HashMap::new(),
             next_xid: 1,
             pause: Duration::ZERO,
@@ -170,7 +176,8 @@ impl Load {
     fn begin(&mut self, mix: Mix, tally: &mut Tally) -> bool {
         let client = loop {
             let client = mac(self.random.random_range(0..self.clients));
-            if !self.busy.contains(&client) {
+            let rests = self.released.get(&client).is_some_and(|since| since.elapsed() < REST);
+            if !rests && !self.busy.contains(&client) {
                 break client;
             }
         };
@@ -192,6 +199,9 @@ impl Load {
         }
         // From the moment it is under way the server may take it.
         self.ledger.release(client);
+        if self.servers.len() > 1 {
+            self.released.insert(client, Instant::now());
+        }
         tally.released += 1;
         true
     }

@@ -2,6 +2,7 @@
 
 use crate::failover::{Greeting, Greeting6, Said};
 use crate::wire::Stamp;
+use crate::wire::dhcpv6::StatusCode;
 use crate::wire::failover::{Message, Packet};
 use crate::wire::failover6;
 
@@ -52,11 +53,24 @@ impl Arrived {
         }
     }
 
-    /// Whether the partner closes the connection.
-    pub(super) fn is_disconnect(&self) -> bool {
+    /// Whether the partner closes the connection for a reason that will be there the next time, too. In
+    /// DHCPv6, where nobody but the primary connects, one that stops or has heard nothing for long is to
+    /// be met again soon: it is those that refuse for good to whom one comes more rarely (RFC 8156 §6.1).
+    pub(super) fn refuses_us(&self) -> bool {
         match self {
             Self::V4(packet) => matches!(packet.message, Message::Disconnect(_)),
-            Self::V6(packet) => matches!(packet.message, failover6::Message::Disconnect(_)),
+            Self::V6(packet) => match &packet.message {
+                failover6::Message::Disconnect(Some(why)) => matches!(
+                    why.status,
+                    StatusCode::NOT_CONFIGURED
+                        | StatusCode::NOT_ALLOWED
+                        | StatusCode::NOT_SUPPORTED
+                        | StatusCode::TLS_CONNECTION_REFUSED
+                        | StatusCode::CONFIGURATION_CONFLICT
+                        | StatusCode::EXCESSIVE_TIME_SKEW
+                ),
+                _ => false,
+            },
         }
     }
 }
@@ -102,5 +116,25 @@ where
             Self::Done(said, greeted) => Said::Done(either(said), greeted),
             Self::Refuse(said, why) => Said::Refuse(either(said), why),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A secondary that was stopped, or whose primary hung, waits for nobody but that.
+    #[test]
+    fn a_partner_of_dhcpv6_that_went_is_met_again_soon_and_one_that_refuses_is_not() {
+        let refuses = |status: Option<StatusCode>| {
+            let why = status.map(|status| failover6::Refusal { status, text: String::new() });
+            let message = failover6::Message::Disconnect(why);
+            Arrived::V6(failover6::Packet { xid: 1, sent: None, message }).refuses_us()
+        };
+        assert!(!refuses(None));
+        assert!(!refuses(Some(StatusCode::UNSPEC_FAIL)));
+        assert!(!refuses(Some(StatusCode::SERVER_SHUTTING_DOWN)));
+        assert!(refuses(Some(StatusCode::CONFIGURATION_CONFLICT)));
+        assert!(refuses(Some(StatusCode::EXCESSIVE_TIME_SKEW)));
     }
 }

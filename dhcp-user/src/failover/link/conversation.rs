@@ -86,7 +86,7 @@ impl Conversation<'_> {
         let fault = loop {
             match inbox.take() {
                 Ok(Some(packet)) => {
-                    *was_refused |= packet.is_disconnect();
+                    *was_refused |= packet.refuses_us();
                     batch.push((at, packet));
                     if batch.len() < BATCH {
                         continue;

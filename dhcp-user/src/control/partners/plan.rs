@@ -9,6 +9,7 @@ use crate::config::model::{Network, Prefix, Protocol, Relationship, Subnet};
 use crate::failover::link::{self, Tls, TlsError};
 use crate::failover::{self, Settings};
 use crate::lease::{PoolId, Tables};
+use crate::wire::Ipv6Prefix;
 
 /// Why a relationship cannot be begun.
 #[derive(Debug)]
@@ -26,6 +27,13 @@ pub enum PlanError {
         relationship: String,
         /// Why, and what to do.
         why: String,
+    },
+    /// It shares a pool of prefixes of which a part is leased by how the pool was cut before.
+    Cut {
+        /// Whose.
+        relationship: String,
+        /// The pool.
+        pool: Ipv6Prefix,
     },
     /// What the journal has of the relationship cannot be read.
     Note {
@@ -64,6 +72,24 @@ pub(super) fn endpoint(config: &Config, tables: &Tables, place: usize) -> Settin
         }
     };
     failover::Settings::of(relationship, &config.identity, pools, addresses)
+}
+
+/// Whether all that is leased of the shared pools of prefixes is what they delegate now: of anything else the
+/// partner would not be told, and might delegate a part of it.
+///
+/// # Errors
+/// `Cut` if something is not.
+pub(super) fn check_cut(config: &Config, tables: &Tables, place: usize) -> Result<(), PlanError> {
+    let guard = tables.ipv6.pin();
+    let pools = shared(&config.networks6, place).flat_map(|subnet| &subnet.prefix_pools);
+    let mut pools = pools.map(|pool| Ipv6Prefix::containing(pool.prefix.address, pool.prefix.len));
+    match pools.find(|pool| tables.ipv6.is_entangled(*pool, &guard)) {
+        Some(pool) => {
+            let relationship = config.failover[place].terms.name.clone();
+            Err(PlanError::Cut { relationship, pool })
+        }
+        None => Ok(()),
+    }
 }
 
 /// The subnets that are shared in the relationship at `place`.
@@ -106,6 +132,11 @@ impl fmt::Display for PlanError {
             Self::Role { relationship, why } => {
                 write!(f, "failover relationship {relationship}: {why}")
             }
+            Self::Cut { relationship, pool } => write!(
+                f,
+                "failover relationship {relationship}: prefixes of {pool} are leased that its pool does \
+                 not delegate any more: write the `delegate` that it had until they are over"
+            ),
             Self::Note { relationship, why } => {
                 write!(f, "what the journal knows of failover relationship {relationship}: {why}")
             }
@@ -114,3 +145,52 @@ impl fmt::Display for PlanError {
 }
 
 impl std::error::Error for PlanError {}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
+
+    use super::*;
+    use crate::lease::{Binding, BindingStatus, Layouts};
+    use crate::wire::Stamp;
+
+    fn config(delegate: u8) -> Config {
+        let toml = format!(
+            r#"
+            [[subnet6]]
+            subnet = "2001:db8:1::/64"
+            prefix-pools = [{{ prefix = "2001:db8:8000::/48", delegate = {delegate} }}]
+            [[failover]]
+            name = "fo6"
+            role = "primary"
+            local = "2001:db8::1"
+            peer = "2001:db8::2"
+            subnets = ["2001:db8:1::/64"]
+            insecure = true
+            "#
+        );
+        let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
+        Config::parse(&toml, Path::new("test.toml"), &read)
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    }
+
+    #[test]
+    fn a_shared_pool_is_not_cut_otherwise_while_prefixes_of_it_are_leased() {
+        for (delegate, status, is_refused) in [
+            (56, BindingStatus::Active, false),
+            (60, BindingStatus::Active, true),
+            (60, BindingStatus::Released, true),
+            (60, BindingStatus::Free, false),
+        ] {
+            let config = config(delegate);
+            let tables = Tables::new(Layouts::of(&config).unwrap());
+            let leased = Ipv6Prefix::new("2001:db8:8000:500::".parse().unwrap(), 56).unwrap();
+            let id = tables.ipv6.place_leased(leased.into()).unwrap();
+            let binding = Binding { version: 1, ..Binding::new(status, Stamp(1)) };
+            tables.ipv6.restore(id, binding);
+            let checked = check_cut(&config, &tables, 0);
+            assert_eq!(checked.is_err(), is_refused, "{delegate}, {status:?}");
+        }
+    }
+}

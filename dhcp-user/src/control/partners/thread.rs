@@ -105,6 +105,7 @@ impl Prepared {
         }
         let mut begun = Vec::new();
         for (place, relationship) in config.failover.iter().enumerate() {
+            plan::check_cut(config, tables, place)?;
             let settings = plan::endpoint(config, tables, place);
             let link = plan::link(relationship, settings.clone())?;
             let note = notes.get(&note_name(&relationship.terms.name));

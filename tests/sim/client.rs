@@ -1,28 +1,17 @@
-//! A client: RFC 2131 §4.4, with a slow clock and wishes of its own.
+//! A client: RFC 2131 §4.4 or RFC 8415 §18.2, with a slow clock and wishes of its own.
 //!
-//! It says what it wants done as [`Intent`]s and hears what came of them; packets and their ways
-//! are the world's.
+//! It says what it wants done as [`Words`] and hears what came of them; packets and their ways
+//! are the world's. What both protocols have in common it does alike.
 
-use std::net::Ipv4Addr;
-
-use dhcp_user::wire::dhcpv4::MessageType;
+use dhcp_user::config::model::Protocol;
+use dhcp_user::lease::Resource;
 
 use super::clock::{MINUTE, Millis, SECOND};
-use super::packet::{Heard, Words};
+use super::packet::{Act, Heard, Kind, Words};
 use super::random::Random;
-use super::scenario::{ClientPlan, Side};
+use super::scenario::{ClientPlan, Scenario, Side};
 
-/// What a client does with its packets.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Intent {
-    pub(super) words: Words,
-    /// `None`: to both, by the relay.
-    pub(super) to: Option<Side>,
-    /// From its own address, past the relay.
-    pub(super) unicast: bool,
-}
-
-/// RFC 2131 figure 5, less what does not wait.
+/// RFC 2131 figure 5, less what does not wait. In DHCPv6 Confirm is what a client reboots by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stage {
     Off,
@@ -38,14 +27,17 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) plan: ClientPlan,
+    pub(super) protocol: Protocol,
+    /// Whether its protocol is spoken on the other network, too.
+    roams: bool,
     pub(super) network: usize,
     pub(super) stage: Stage,
-    /// What it has, or had last.
-    pub(super) address: Option<Ipv4Addr>,
+    /// What it has, or had last, and until when: true times.
+    pub(super) leases: Vec<(Resource, Millis)>,
     /// Whom it has it from.
     server: Side,
-    /// True times.
-    pub(super) ends: Millis,
+    /// When the first of it ends.
+    ends: Millis,
     renews: Millis,
     rebinds: Millis,
     /// What it does next of its own accord, and when.
@@ -69,6 +61,8 @@ pub(super) enum Outcome {
     Ignored,
     Offered,
     Bound,
+    /// It goes on with what it had.
+    Stays,
     Refused,
 }
 
@@ -87,11 +81,14 @@ pub(super) enum Turn {
 }
 
 impl Client {
-    pub(super) fn new(seed: u64, plan: &ClientPlan) -> Self {
+    pub(super) fn new(scenario: &Scenario, plan: &ClientPlan) -> Self {
+        let protocol = scenario.protocols[plan.network];
         Self {
+            protocol,
+            roams: scenario.protocols.iter().all(|other| *other == protocol),
             network: plan.network,
             stage: Stage::Off,
-            address: None,
+            leases: Vec::new(),
             server: 0,
             ends: 0,
             renews: 0,
@@ -104,7 +101,7 @@ impl Client {
             reboots: 0,
             next: plan.from,
             unanswered: None,
-            random: Random::new(seed, 1_000 + u64::from(plan.number)),
+            random: Random::new(scenario.seed, 1_000 + u64::from(plan.number)),
             plan: plan.clone(),
         }
     }
@@ -115,7 +112,7 @@ impl Client {
     }
 
     /// Its timer has run down.
-    pub(super) fn turn(&mut self, now: Millis, is_quiet: bool, say: &mut Vec<Intent>) -> Turn {
+    pub(super) fn turn(&mut self, now: Millis, is_quiet: bool, say: &mut Vec<Words>) -> Turn {
         if self.is_bound() && now >= self.ends {
             self.restart(now);
             self.ask(now, say);
@@ -127,9 +124,10 @@ impl Client {
         match self.stage {
             Stage::Off => {
                 self.bored = now;
-                match self.address {
-                    Some(_) if self.random.chance(700) => self.reboot(now),
-                    _ => self.restart(now),
+                if !self.leases.is_empty() && self.random.chance(700) {
+                    self.reboot(now);
+                } else {
+                    self.restart(now);
                 }
                 self.ask(now, say);
                 Turn::Asks
@@ -165,30 +163,31 @@ impl Client {
     pub(super) fn hear(
         &mut self,
         now: Millis,
-        heard: Heard,
+        heard: &Heard,
         from: Side,
-        say: &mut Vec<Intent>,
+        say: &mut Vec<Words>,
     ) -> Outcome {
         if heard.xid != self.xid || matches!(self.stage, Stage::Off | Stage::Bound) {
             return Outcome::Ignored;
         }
         match (heard.kind, self.stage) {
-            (MessageType::Offer, Stage::Selecting) => {
+            (Kind::Offer, Stage::Selecting) => {
                 self.stage = Stage::Requesting { from };
-                self.address = Some(heard.address);
+                self.leases = heard.leases.iter().map(|(resource, _)| (*resource, now)).collect();
                 self.tries = 0;
                 self.ask(now, say);
                 Outcome::Offered
             }
-            (MessageType::Ack, Stage::Requesting { .. } | Stage::Rebooting)
-            | (MessageType::Ack, Stage::Renewing | Stage::Rebinding)
-                if self.address == Some(heard.address) =>
-            {
+            (Kind::Grant, stage) if self.may_take(heard, stage) => {
                 self.bind(now, heard, from);
                 Outcome::Bound
             }
-            (MessageType::Nak, stage) if stage != Stage::Selecting => {
-                self.address = None;
+            (Kind::Stay, Stage::Rebooting) => {
+                self.stay(now);
+                Outcome::Stays
+            }
+            (Kind::Refusal, stage) if stage != Stage::Selecting => {
+                self.leases.clear();
                 if matches!(stage, Stage::Requesting { .. }) {
                     self.restart_asking(now);
                 } else {
@@ -201,16 +200,40 @@ impl Client {
         }
     }
 
-    fn bind(&mut self, now: Millis, heard: Heard, from: Side) {
+    /// Whether it may bind what is granted at this stage: at once, only if it asked for that.
+    fn may_take(&self, heard: &Heard, stage: Stage) -> bool {
+        match self.protocol {
+            Protocol::Dhcpv6 => stage != Stage::Selecting || self.plan.is_hasty,
+            Protocol::Dhcpv4 => {
+                let is_its = |it| self.leases.iter().any(|(its, _)| *its == it);
+                stage != Stage::Selecting && heard.granted().all(is_its)
+            }
+        }
+    }
+
+    fn bind(&mut self, now: Millis, heard: &Heard, from: Side) {
         let span = |seconds: u32| {
             let millis = u64::from(seconds) * SECOND;
             millis + millis * self.plan.slow.unsigned_abs() / 1_000_000
         };
         // RFC 2131 §4.4.1: from when the request was sent.
-        self.ends = self.sent + span(heard.lease);
-        self.renews = self.sent + span(heard.renew);
-        self.rebinds = self.sent + span(heard.rebind);
+        let sent = self.sent;
+        if matches!(self.stage, Stage::Selecting | Stage::Requesting { .. }) {
+            self.leases.clear();
+        }
+        // What is not spoken of stays as it is, and what lasts for no time is gone.
+        self.leases.retain(|(had, _)| heard.leases.iter().all(|(told, _)| told != had));
+        let told = heard.leases.iter().filter(|(_, seconds)| *seconds > 0);
+        self.leases.extend(told.map(|(resource, seconds)| (*resource, sent + span(*seconds))));
+        self.ends = self.leases.iter().map(|(_, ends)| *ends).min().unwrap_or(now);
+        self.renews = sent + span(heard.renew);
+        self.rebinds = sent + span(heard.rebind);
         self.server = from;
+        self.stay(now);
+    }
+
+    /// It has what it has.
+    fn stay(&mut self, now: Millis) {
         self.stage = Stage::Bound;
         self.unanswered = None;
         if self.bored <= now {
@@ -223,7 +246,7 @@ impl Client {
         self.next = self.renews.min(self.bored.max(now + SECOND)).min(self.ends).max(now + 1);
     }
 
-    fn whim(&mut self, now: Millis, say: &mut Vec<Intent>) -> Turn {
+    fn whim(&mut self, now: Millis, say: &mut Vec<Words>) -> Turn {
         self.bored = now + self.random.between(MINUTE, 2 * self.plan.patience);
         match self.random.below(100) {
             0..25 => {
@@ -231,14 +254,12 @@ impl Client {
                 self.sleep(now);
                 Turn::Releases
             }
-            25..30 => {
-                let words = Words {
-                    asked: self.address,
-                    server: Some(self.server),
-                    ..Words::new(MessageType::Decline, self.fresh(), 0)
-                };
-                say.push(Intent { words, to: None, unicast: false });
-                self.address = None;
+            25..30 if self.addresses().next().is_some() => {
+                // Of a prefix nobody finds out that it is in use (RFC 8415 §18.2.8).
+                let leases = self.addresses().collect();
+                let act = Act::Decline(self.server);
+                say.push(Words { act, xid: self.fresh(), secs: 0, leases });
+                self.leases.clear();
                 self.restart(now);
                 self.next = now + 10 * SECOND;
                 Turn::Declines
@@ -247,7 +268,7 @@ impl Client {
                 self.sleep(now);
                 Turn::Dies
             }
-            50..60 => {
+            50..60 if self.roams => {
                 self.network = 1 - self.network;
                 self.reboot(now);
                 self.ask(now, say);
@@ -261,13 +282,22 @@ impl Client {
         }
     }
 
-    fn release(&mut self, say: &mut Vec<Intent>) {
-        let words = Words {
-            ciaddr: self.address,
-            server: Some(self.server),
-            ..Words::new(MessageType::Release, self.fresh(), 0)
-        };
-        say.push(Intent { words, to: Some(self.server), unicast: true });
+    fn release(&mut self, say: &mut Vec<Words>) {
+        let (act, leases) = (Act::Release(self.server), self.resources());
+        say.push(Words { act, xid: self.fresh(), secs: 0, leases });
+        // It may ask for them again.
+        self.leases.iter_mut().for_each(|(_, ends)| *ends = 0);
+    }
+
+    /// What it has, or had last.
+    pub(super) fn resources(&self) -> Vec<Resource> {
+        self.leases.iter().map(|(resource, _)| *resource).collect()
+    }
+
+    /// The addresses among that.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = Resource> {
+        let resources = self.leases.iter().map(|(resource, _)| *resource);
+        resources.filter(|resource| !matches!(resource, Resource::Prefix(_)))
     }
 
     fn sleep(&mut self, now: Millis) {
@@ -291,6 +321,11 @@ impl Client {
 
     fn reboot(&mut self, now: Millis) {
         self.reboots += 1;
+        let is_over = |(_, ends): &(Resource, Millis)| *ends <= now + SECOND;
+        // A client of DHCPv4 asks for what it had, however long ago.
+        if self.protocol == Protocol::Dhcpv6 && self.leases.iter().any(is_over) {
+            return self.restart(now);
+        }
         self.begin(now, Stage::Rebooting);
     }
 
@@ -303,24 +338,21 @@ impl Client {
     }
 
     fn fresh(&mut self) -> u32 {
-        self.random.next() as u32
+        // In DHCPv6 it has 24 bits.
+        self.random.next() as u32 & 0x00ff_ffff
     }
 
-    fn ask(&mut self, now: Millis, say: &mut Vec<Intent>) {
+    fn ask(&mut self, now: Millis, say: &mut Vec<Words>) {
         let secs = u16::try_from((now - self.began) / SECOND).unwrap_or(u16::MAX);
-        let words = |kind| Words::new(kind, self.xid, secs);
-        let request = words(MessageType::Request);
-        let (words, to, unicast) = match self.stage {
-            Stage::Selecting => (words(MessageType::Discover), None, false),
-            Stage::Requesting { from } => {
-                (Words { asked: self.address, server: Some(from), ..request }, None, false)
-            }
-            Stage::Rebooting => (Words { asked: self.address, ..request }, None, false),
-            Stage::Renewing => (Words { ciaddr: self.address, ..request }, Some(self.server), true),
-            Stage::Rebinding => (Words { ciaddr: self.address, ..request }, None, false),
+        let act = match self.stage {
+            Stage::Selecting => Act::Select,
+            Stage::Requesting { from } => Act::Request(from),
+            Stage::Rebooting => Act::Reboot,
+            Stage::Renewing => Act::Renew(self.server),
+            Stage::Rebinding => Act::Rebind,
             Stage::Off | Stage::Bound => return,
         };
-        say.push(Intent { words, to, unicast });
+        say.push(Words { act, xid: self.xid, secs, leases: self.resources() });
         self.sent = now;
         // RFC 2131 §4.1: 4, 8, 16 ... and up to a second either way.
         let patience = (4_000 << self.tries.min(4)) - 1_000 + self.random.below(2_000);

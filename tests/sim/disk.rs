@@ -1,10 +1,9 @@
 //! A disk: what is appended is durable once the flush that takes it up has come back.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use dhcp_user::failover::Saved;
-use dhcp_user::lease::Binding;
+use dhcp_user::lease::{Binding, Resource};
 use dhcp_user::wire::failover::State;
 
 use super::random::Random;
@@ -17,7 +16,7 @@ pub(super) type Sequence = u64;
 #[derive(Debug, Default)]
 pub(super) struct Disk {
     /// What a restart finds.
-    pub(super) bindings: BTreeMap<Ipv4Addr, Binding>,
+    pub(super) bindings: BTreeMap<Resource, Binding>,
     /// The endpoints' own states, by relationship.
     pub(super) saved: [Option<Saved>; 2],
     /// All that it was since the last restart: one flush may take up several.
@@ -33,7 +32,7 @@ pub(super) struct Disk {
 
 #[derive(Clone, Debug)]
 pub(super) enum Record {
-    Binding(Ipv4Addr, Binding),
+    Binding(Resource, Binding),
     Saved(Relationship, Saved),
 }
 
@@ -92,10 +91,10 @@ impl Disk {
 
     fn keep(&mut self, record: Record) {
         match record {
-            Record::Binding(address, binding) => {
-                let held = self.bindings.get(&address);
+            Record::Binding(resource, binding) => {
+                let held = self.bindings.get(&resource);
                 if held.is_none_or(|held| binding.is_newer_than(held)) {
-                    self.bindings.insert(address, binding);
+                    self.bindings.insert(resource, binding);
                 }
             }
             Record::Saved(relationship, saved) => {

@@ -1,14 +1,14 @@
 //! The end of a scenario: nothing is wrong any more, and both servers must agree about everything.
 
-use std::net::Ipv4Addr;
+use std::collections::BTreeSet;
 
-use dhcp_user::lease::{Binding, BindingStatus};
+use dhcp_user::config::model::Protocol;
+use dhcp_user::lease::{Binding, BindingStatus, ItemKind, Resource};
 
 use super::clock::{HOUR, MINUTE, Millis, SECOND};
 use super::observer::whose;
-use super::packet::pool_begin;
-use super::scenario::reserved_address;
-use super::server::Server;
+use super::places::{address, prefix};
+use super::server::{Core, Server};
 use super::words::binding;
 use super::world::World;
 
@@ -76,35 +76,30 @@ impl World<'_> {
     }
 
     /// The first thing that the servers do not agree about.
-    fn difference(&self) -> Option<(Option<Ipv4Addr>, String)> {
-        for (network, size) in self.scenario.pools.iter().enumerate() {
-            let first = pool_begin(network).to_bits();
-            let reserved = self.scenario.clients.iter().filter(|it| it.network == network);
-            let reserved = reserved.filter_map(|it| reserved_address(self.scenario, it));
-            let pool = (first..first + size).map(Ipv4Addr::from_bits);
-            for (address, is_reserved) in
-                pool.map(|it| (it, false)).chain(reserved.map(|it| (it, true)))
-            {
-                let both = [0, 1].map(|side: usize| self.servers[side].binding(address));
-                // Either may give it to its one client, and each shows it as it likes.
-                let is_available =
-                    |it: &Option<Binding>| it.as_ref().is_none_or(Binding::is_available);
-                if is_reserved && both.iter().all(is_available) {
-                    continue;
-                }
-                if let Some(what) = self.differ(&both) {
-                    let [primary, secondary] = both.each_ref().map(|it| binding(it.as_ref()));
-                    let text = format!(
-                        "{address}: {what}\n  primary   {primary}\n  secondary {secondary}"
-                    );
-                    return Some((Some(address), text));
-                }
+    fn difference(&self) -> Option<(Option<Resource>, String)> {
+        let cores = self.servers.iter().filter_map(|server| server.core.as_ref());
+        let resources: BTreeSet<_> = cores.flat_map(Core::resources).collect();
+        let reserved = self.scenario.clients.iter();
+        let reserved: BTreeSet<_> =
+            reserved.filter_map(|it| self.scenario.reserved_address(it)).collect();
+        for resource in resources {
+            let both = [0, 1].map(|side: usize| self.servers[side].binding(resource));
+            // Either may give it to its one client, and each shows it as it likes.
+            let is_available = |it: &Option<Binding>| it.as_ref().is_none_or(Binding::is_available);
+            if reserved.contains(&resource) && both.iter().all(is_available) {
+                continue;
             }
-            if let Some(what) = self.is_unbalanced(network) {
-                return Some((None, format!("network {network}: {what}")));
+            if let Some(what) = self.differ(&both) {
+                let [primary, secondary] = both.each_ref().map(|it| binding(it.as_ref()));
+                let text =
+                    format!("{resource}: {what}\n  primary   {primary}\n  secondary {secondary}");
+                return Some((Some(resource), text));
             }
         }
-        None
+        let networks = 0..self.scenario.pools.len();
+        let unbalanced = |network| Some((network, self.is_unbalanced(network)?));
+        let (network, what) = networks.into_iter().find_map(unbalanced)?;
+        Some((None, format!("network {network}: {what}")))
     }
 
     fn differ(&self, both: &[Option<Binding>; 2]) -> Option<&'static str> {
@@ -148,10 +143,14 @@ impl World<'_> {
         None
     }
 
-    /// In NORMAL neither server is left without addresses while the other has some.
+    /// In NORMAL neither server is left without what is shared out while the other has some: addresses
+    /// in DHCPv4, prefixes in DHCPv6.
     fn is_unbalanced(&self, network: usize) -> Option<String> {
-        let pool = dhcp_user::lease::PoolId(pool_begin(network).into());
-        let counts = self.servers[0].core.as_ref()?.table.counts(pool);
+        let first = match self.scenario.protocols[network] {
+            Protocol::Dhcpv4 => address(Protocol::Dhcpv4, network, 0),
+            Protocol::Dhcpv6 => prefix(network, 0),
+        };
+        let counts = self.servers[0].core.as_ref()?.counts(first)?;
         let (free, backup) = (counts.free.cast_signed(), counts.backup.cast_signed());
         let all = free + backup;
         let percent = i64::from(self.servers[0].settings(0).terms.max_misbalance);
@@ -165,7 +164,12 @@ impl World<'_> {
 fn is_alike(one: &Binding, other: &Binding) -> bool {
     let sorted = |binding: &Binding| {
         let client = binding.client.as_ref()?;
-        let mut items: Vec<_> = client.items().map(|(kind, data)| (kind, data.to_vec())).collect();
+        let is_v6 = matches!(client.key().kind, ItemKind::IaAddresses | ItemKind::IaPrefixes);
+        // RFC 8156 has no room for classes.
+        let is_told =
+            |kind| !(is_v6 && matches!(kind, ItemKind::VendorClass | ItemKind::UserClass));
+        let items = client.items().filter(|(kind, _)| is_told(*kind));
+        let mut items: Vec<_> = items.map(|(kind, data)| (kind, data.to_vec())).collect();
         items.sort();
         Some((client.key().kind, items))
     };

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use dhcp_user::failover::{Dialect, Greeting};
+use dhcp_user::failover::Dialect;
+use dhcp_user::failover::link::Opening;
 
 use super::clock::{Millis, SECOND};
 use super::random::Random;
@@ -25,7 +26,7 @@ pub(super) enum Item {
 #[derive(Debug)]
 pub(super) enum End {
     /// It greets, since then.
-    Greeting(Box<Greeting>, Millis),
+    Greeting(Box<Opening>, Millis),
     /// It is the link.
     Link(Dialect),
 }
@@ -117,7 +118,7 @@ impl Link {
         now: Millis,
         relationship: Relationship,
         by: Side,
-        ends: [Greeting; 2],
+        ends: [Opening; 2],
     ) -> Option<u64> {
         if !self.is_whole() {
             return None;

@@ -3,12 +3,14 @@
 //! to the next.
 //!
 //! ```text
-//! scenario    what a seed stands for            client      RFC 2131, and whims
+//! scenario    what a seed stands for            client      what it does, and whims
 //! world       events, one after the other       packet      what clients say and hear
-//! troubles    incidents begin and end           link        failover connections
-//! words       what a trace says                 wire        greetings and messages on them
-//! said        names, classes, option 82         configuration  of each server
-//! server      a core and its driver             disk        durable after a while
+//! troubles    incidents begin and end             dhcpv4, dhcpv6   in these words
+//! words       what a trace says                 link        failover connections
+//! said        names, classes, relays            wire        greetings and messages on them
+//! places      addresses of everything           telling     what those mean, in either protocol
+//! server      a core and its driver             configuration  of each server
+//!                                               disk        durable after a while
 //! observer    which promise was broken          overheard   what messages tell of it
 //! ending      quiet: both must agree            subscribers what limits count
 //! service     who is kept waiting               sabotage    deliberate faults
@@ -19,12 +21,15 @@
 mod client;
 mod clock;
 mod configuration;
+mod dhcpv4;
+mod dhcpv6;
 mod disk;
 mod ending;
 mod link;
 mod observer;
 mod overheard;
 mod packet;
+mod places;
 mod random;
 mod sabotage;
 mod said;
@@ -34,6 +39,7 @@ mod server;
 mod service;
 mod shrink;
 mod subscribers;
+mod telling;
 mod troubles;
 mod wire;
 mod words;
@@ -107,8 +113,9 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
         format!("  primary    {}", small.servers[0]),
         format!("  secondary  {}", small.servers[1]),
         format!(
-            "  {} relationships, mclt {} s, receive-timer {} s, split {}, addresses of each network \
+            "  {:?}, {} relationships, mclt {} s, receive-timer {} s, split {}, addresses of each network \
              {:?}, limits {:?}; of a thousand packets {} are lost and {} doubled",
+            small.protocols,
             small.relationships,
             small.mclt,
             small.receive_timer,

@@ -5,16 +5,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::net::Ipv4Addr;
 
-use dhcp_user::lease::{Binding, BindingStatus, ClientKey, ItemKind};
+use dhcp_user::config::model::Protocol;
+use dhcp_user::lease::{Binding, BindingStatus, ClientKey, ItemKind, Resource};
 use dhcp_user::wire::Stamp;
-use dhcp_user::wire::failover::{State, Update};
+use dhcp_user::wire::failover::State;
 
 use super::clock::{Clock, Millis, SECOND};
-use super::packet::hardware;
+use super::places::{hardware, network_of, overlap};
 use super::scenario::{Relationship, Scenario, Side, Time};
 use super::server::{Reply, Server};
+use super::telling::Told;
 
 /// What two clocks that are kept by NTP, whole seconds, slow packets and a disk that holds a reply
 /// back may add up to.
@@ -30,7 +31,7 @@ pub struct Failure {
     /// In words.
     pub text: String,
     /// Which address it is about, if it is about one, and which client.
-    pub about: (Option<Ipv4Addr>, Option<u16>),
+    pub about: (Option<Resource>, Option<u16>),
 }
 
 impl fmt::Display for Failure {
@@ -52,26 +53,28 @@ pub(super) struct Claim {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// The partner's BNDACK for this potential expiration has arrived; by the server's own clock.
-    pub(super) acknowledged: HashMap<Ipv4Addr, Stamp>,
+    pub(super) acknowledged: HashMap<Resource, Stamp>,
     /// The partner's BNDUPD with this one has arrived; as the server's clock has it.
-    pub(super) announced: HashMap<Ipv4Addr, Stamp>,
+    pub(super) announced: HashMap<Resource, Stamp>,
     /// What was announced when the partner said that the lease is over.
-    pub(super) before_end: HashMap<Ipv4Addr, Stamp>,
+    pub(super) before_end: HashMap<Resource, Stamp>,
     /// BNDUPDs under way on the connection, by xid.
-    pub(super) under_way: HashMap<u32, Vec<Update>>,
+    pub(super) under_way: HashMap<u32, Vec<Told>>,
     /// What the accept table says of a BNDUPD that has come, by xid and address.
-    pub(super) expected: HashMap<(u32, Ipv4Addr), bool>,
+    pub(super) expected: HashMap<(u32, Resource), bool>,
     /// What the partner asked for: clients that held an address at that time.
-    pub(super) asked_for: BTreeMap<Ipv4Addr, (u16, Stamp)>,
+    pub(super) asked_for: BTreeMap<Resource, (u16, Stamp)>,
 }
 
 /// Sees everything.
 #[derive(Debug)]
 pub(super) struct Observer {
-    pub(super) claims: HashMap<Ipv4Addr, Vec<Claim>>,
+    pub(super) claims: HashMap<Resource, Vec<Claim>>,
     /// By relationship and side.
     pub(super) known: [[Known; 2]; 2],
     pub(super) clocks: [Clock; 2],
+    /// Of each network.
+    protocols: [Protocol; 2],
     pub(super) mclt: u32,
     /// How long a server may stand still and go on as if nothing had been.
     patience: Millis,
@@ -100,6 +103,7 @@ impl Observer {
             claims: HashMap::new(),
             known: Default::default(),
             clocks,
+            protocols: scenario.protocols,
             mclt: scenario.mclt,
             patience: u64::from(scenario.receive_timer + 11) * SECOND,
             is_exact: clocks.iter().all(|clock| *clock == Clock::default()),
@@ -125,7 +129,7 @@ impl Observer {
         &mut self,
         promise: &'static str,
         at: Millis,
-        about: (Ipv4Addr, Option<u16>),
+        about: (Resource, Option<u16>),
         text: String,
     ) {
         if self.failure.is_none() {
@@ -156,41 +160,48 @@ impl Observer {
 
     /// A reply leaves a server: what it tells must be durable, and not promise too much.
     pub(super) fn replies(&mut self, now: Millis, server: &Server, reply: &Reply) {
-        let Some((address, lease)) = &reply.lease else { return };
+        for (resource, lease) in &reply.leases {
+            self.tells(now, server, reply, *resource, lease);
+        }
+    }
+
+    fn tells(
+        &mut self,
+        now: Millis,
+        server: &Server,
+        reply: &Reply,
+        resource: Resource,
+        lease: &Binding,
+    ) {
         let side = server.side;
-        let relationship = server.relationship(*address);
+        let relationship = server.relationship(resource);
+        let about = (resource, Some(reply.client));
         self.served[relationship][side] = Some(now);
         if self.overslept[relationship][side] {
-            let text = format!("{} tells client {} of {address}", name(side), reply.client);
-            let about = (*address, Some(reply.client));
+            let text = format!("{} tells client {} of {resource}", name(side), reply.client);
             self.fail_about("listen before serving after a sleep", now, about, text);
         }
-        let durable = server.disk.bindings.get(address);
+        let durable = server.disk.bindings.get(&resource);
         let is_kept = durable.is_some_and(|durable| {
             let same = whose(durable) == whose(lease) && durable.expires >= lease.expires;
             same || durable.is_newer_than(lease)
         });
         if !is_kept {
             let text = format!(
-                "{} told client {} of {address} until {}, and a crash now would forget it",
+                "{} told client {} of {resource} until {}, and a crash now would forget it",
                 name(side),
                 reply.client,
                 lease.expires.0
             );
-            self.fail_about("durable before the ACK", now, (*address, Some(reply.client)), text);
+            self.fail_about("durable before the ACK", now, about, text);
         }
         if whose(lease) != Some(reply.client) {
             let text =
-                format!("{address} is told to {} and bound to {:?}", reply.client, whose(lease));
-            self.fail_about(
-                "the binding names its client",
-                now,
-                (*address, Some(reply.client)),
-                text,
-            );
+                format!("{resource} is told to {} and bound to {:?}", reply.client, whose(lease));
+            self.fail_about("the binding names its client", now, about, text);
         }
         if !reply.is_alone {
-            self.check_lead(now, (relationship, side), *address, lease.expires, reply);
+            self.check_lead(now, (relationship, side), resource, lease.expires, reply);
         }
     }
 
@@ -199,12 +210,12 @@ impl Observer {
         &mut self,
         now: Millis,
         (relationship, side): (Relationship, Side),
-        address: Ipv4Addr,
+        address: Resource,
         expires: Stamp,
         reply: &Reply,
     ) {
         let known = &self.known[relationship][side];
-        let of = |map: &HashMap<Ipv4Addr, Stamp>| map.get(&address).copied().unwrap_or(Stamp::ZERO);
+        let of = |map: &HashMap<Resource, Stamp>| map.get(&address).copied().unwrap_or(Stamp::ZERO);
         let (acknowledged, announced) = (of(&known.acknowledged), of(&known.announced));
         let base = reply.decided.max(acknowledged).max(announced);
         // Two clocks are compared by messages, which a bad network holds up for a while.
@@ -234,7 +245,7 @@ impl Observer {
         &mut self,
         now: Millis,
         client: u16,
-        address: Ipv4Addr,
+        address: Resource,
         until: Millis,
         by: Side,
     ) {
@@ -244,10 +255,11 @@ impl Observer {
         }
         let claims = self.claims.entry(address).or_default();
         claims.retain(|claim| claim.until > now && claim.client != client);
-        let new = Claim { client, until, told: now, by };
-        let others: Vec<_> =
-            claims.iter().filter(|claim| claim.until > now + SLACK).copied().collect();
-        claims.push(new);
+        claims.push(Claim { client, until, told: now, by });
+        let others: Vec<_> = self
+            .claims_on(address)
+            .filter(|it| it.client != client && it.until > now + SLACK)
+            .collect();
         for other in others {
             if self.is_excused(other.told) || self.is_excused(now) {
                 continue;
@@ -265,8 +277,19 @@ impl Observer {
         }
     }
 
+    /// Who may use it, or a part of it.
+    fn claims_on(&self, resource: Resource) -> impl Iterator<Item = Claim> {
+        let (of_all, of_it) = match resource {
+            Resource::Prefix(_) => (Some(&self.claims), None),
+            _ => (None, self.claims.get(&resource)),
+        };
+        let of_all = of_all.into_iter().flatten();
+        let of_all = of_all.filter(move |(other, _)| overlap(**other, resource));
+        of_all.flat_map(|(_, claims)| claims).chain(of_it.into_iter().flatten()).copied()
+    }
+
     /// A client gives its address back, or finds it in use.
-    pub(super) fn leaves(&mut self, client: u16, address: Ipv4Addr) {
+    pub(super) fn leaves(&mut self, client: u16, address: Resource) {
         if let Some(claims) = self.claims.get_mut(&address) {
             claims.retain(|claim| claim.client != client);
         }
@@ -278,7 +301,7 @@ impl Observer {
         &mut self,
         side: Side,
         now: Millis,
-        kept: impl Fn(Ipv4Addr, u16) -> Option<Millis>,
+        kept: impl Fn(Resource, u16) -> Option<Millis>,
     ) {
         self.lost_disk[side] = Some(now);
         for (address, claims) in &mut self.claims {
@@ -298,7 +321,7 @@ impl Observer {
     }
 
     /// An operator frees an address, whoever has it.
-    pub(super) fn frees(&mut self, address: Ipv4Addr) {
+    pub(super) fn frees(&mut self, address: Resource) {
         self.claims.remove(&address);
     }
 
@@ -334,9 +357,20 @@ impl Observer {
         }
     }
 
-    /// A time of the other server's, as this one's clock has it.
-    pub(super) fn as_clock_of(&self, now: Millis, side: Side, theirs: Stamp) -> Stamp {
-        if theirs == Stamp::ZERO || theirs == Stamp::NEVER {
+    pub(super) fn protocol(&self, resource: Resource) -> Protocol {
+        self.protocols[network_of(resource)]
+    }
+
+    /// A time that the other server told of this, as this one takes it: in DHCPv6 all clocks are one
+    /// (RFC 8156 §7.1).
+    pub(super) fn as_clock_of(
+        &self,
+        now: Millis,
+        side: Side,
+        (resource, theirs): (Resource, Stamp),
+    ) -> Stamp {
+        let is_one = self.protocol(resource) == Protocol::Dhcpv6;
+        if is_one || theirs == Stamp::ZERO || theirs == Stamp::NEVER {
             return theirs;
         }
         // The clocks of a pair differ by what they were set to, and a little more with time.
@@ -375,16 +409,16 @@ pub(super) fn held(
     server: &Server,
     relationship: Relationship,
     all: bool,
-) -> BTreeMap<Ipv4Addr, (u16, Stamp)> {
+) -> BTreeMap<Resource, (u16, Stamp)> {
     let mut held = BTreeMap::new();
     let Some(core) = &server.core else { return held };
-    core.table.for_each(|resource, binding| {
+    core.for_each(|resource, binding| {
         let is_owed = all || binding.told != dhcp_user::lease::Told::Acknowledged;
         if let Some(client) = whose(binding).filter(|_| is_owed)
             && binding.status == BindingStatus::Active
-            && server.relationship(resource.ipv4()) == relationship
+            && server.relationship(resource) == relationship
         {
-            held.insert(resource.ipv4(), (client, binding.expires));
+            held.insert(resource, (client, binding.expires));
         }
     });
     held
@@ -403,20 +437,19 @@ pub(super) fn name(side: Side) -> &'static str {
 /// The number of the client that a binding names.
 pub(super) fn whose(binding: &Binding) -> Option<u16> {
     let client = binding.client.as_ref()?;
-    let hardware = match client.key() {
-        ClientKey { kind: ItemKind::Hardware, octets } => octets,
+    let named = match client.key() {
+        ClientKey {
+            kind: ItemKind::Hardware | ItemKind::IaAddresses | ItemKind::IaPrefixes,
+            octets,
+        } => octets,
         _ => client.item(ItemKind::Hardware)?,
     };
-    number_of(hardware)
+    number_of(named)
 }
 
-/// The number of the client that an update names.
-pub(super) fn client_of(update: &Update) -> Option<u16> {
-    number_of(update.hardware.as_deref()?)
-}
-
-fn number_of(typed: &[u8]) -> Option<u16> {
-    let [.., high, low] = typed else { return None };
+/// The number of the client whose hardware address these octets end with: alone, or in a DUID.
+pub(super) fn number_of(octets: &[u8]) -> Option<u16> {
+    let [.., high, low] = octets else { return None };
     let number = u16::from_be_bytes([*high, *low]);
-    typed.ends_with(&hardware(number)).then_some(number)
+    octets.ends_with(&hardware(number)).then_some(number)
 }

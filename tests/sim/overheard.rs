@@ -1,13 +1,14 @@
 //! What the observer makes of what the servers say to each other.
 
-use dhcp_user::lease::BindingStatus;
+use dhcp_user::config::model::Protocol;
+use dhcp_user::lease::{BindingStatus, Resource};
 use dhcp_user::wire::Stamp;
-use dhcp_user::wire::failover::{Message, Update};
 
 use super::clock::Millis;
-use super::observer::{Observer, client_of, held, name, whose};
+use super::observer::{Observer, held, name, whose};
 use super::scenario::{Relationship, Side};
 use super::server::Server;
+use super::telling::{Telling, Told};
 
 impl Observer {
     /// A message leaves a server: what it tells must be durable.
@@ -17,62 +18,64 @@ impl Observer {
         server: &Server,
         relationship: Relationship,
         xid: u32,
-        message: &Message,
+        message: &Telling,
     ) {
         let side = server.side;
         match message {
-            Message::State(report)
-                if !report.is_startup
-                    && !server.disk.states[relationship].contains(&report.state) =>
+            Telling::State { state, is_startup: false, .. }
+                if !server.disk.states[relationship].contains(state) =>
             {
                 let saved = server.disk.saved[relationship].map(|saved| saved.state);
-                let text =
-                    format!("{} says {}; on its disk is {saved:?}", name(side), report.state);
+                let text = format!("{} says {state}; on its disk is {saved:?}", name(side));
                 self.fail("durable before the STATE", now, text);
             }
-            Message::BindingUpdate(updates) => {
+            Telling::Updates(updates) => {
                 self.updates += updates.len() as u64;
                 for update in updates {
                     self.check_update(now, server, update);
                 }
                 self.known[relationship][side].under_way.insert(xid, updates.clone());
             }
-            Message::BindingAck(answers) => {
-                for answer in answers {
-                    let taken = answer.rejection.is_none();
-                    let theirs = &self.known[relationship][1 - side].under_way;
-                    let update = theirs.get(&xid).and_then(|updates| {
-                        updates.iter().find(|update| update.address == answer.address)
-                    });
-                    if let Some(update) = update.filter(|_| taken).cloned() {
-                        self.check_taken(now, server, &update);
-                        self.taken(relationship, side, &update);
-                    }
-                    let expected = &mut self.known[relationship][side].expected;
-                    let expected = expected.remove(&(xid, answer.address));
-                    if expected.is_some_and(|expected| expected != taken) {
-                        let text = format!(
-                            "{} {} {}, which another client has by its own records",
-                            name(side),
-                            if taken { "takes" } else { "refuses" },
-                            answer.address
-                        );
-                        self.fail_about(
-                            "of two clients the primary's has the address",
-                            now,
-                            (answer.address, None),
-                            text,
-                        );
-                    }
+            Telling::Answers(answers) => {
+                for (resource, why) in answers {
+                    self.answers(now, server, relationship, xid, (*resource, why.is_none()));
                 }
             }
             _ => {}
         }
     }
 
+    /// An update is answered: one that is taken must be durable.
+    fn answers(
+        &mut self,
+        now: Millis,
+        server: &Server,
+        relationship: Relationship,
+        xid: u32,
+        (resource, taken): (Resource, bool),
+    ) {
+        let side = server.side;
+        let theirs = self.known[relationship][1 - side].under_way.get(&xid);
+        let update = theirs.and_then(|updates| updates.iter().find(|it| it.resource == resource));
+        if let Some(update) = update.filter(|_| taken).cloned() {
+            self.check_taken(now, server, &update);
+            self.taken(relationship, side, &update);
+        }
+        let expected = self.known[relationship][side].expected.remove(&(xid, resource));
+        if expected.is_some_and(|expected| expected != taken) {
+            let text = format!(
+                "{} {} {resource}, which another client has by its own records",
+                name(side),
+                if taken { "takes" } else { "refuses" },
+            );
+            let promise = "of two clients the primary's has the address";
+            self.fail_about(promise, now, (resource, None), text);
+        }
+    }
+
     /// What is told of a binding must outlast a crash.
-    fn check_update(&mut self, now: Millis, server: &Server, update: &Update) {
-        let durable = server.disk.bindings.get(&update.address);
+    fn check_update(&mut self, now: Millis, server: &Server, update: &Told) {
+        let durable = server.disk.bindings.get(&update.resource);
         let status = durable.map_or(BindingStatus::Free, |durable| durable.status);
         let is_kept = match update.status {
             // A server that has not used an address has no record of it.
@@ -89,7 +92,7 @@ impl Observer {
             other => {
                 other == status
                     || server
-                        .binding(update.address)
+                        .binding(update.resource)
                         .is_some_and(|binding| binding.status != other && durable.is_some())
             }
         };
@@ -98,27 +101,28 @@ impl Observer {
                 "{} tells the partner {:?} of {}; its disk has {status:?}",
                 name(server.side),
                 update.status,
-                update.address
+                update.resource
             );
             self.fail_about(
                 "durable before the BNDUPD",
                 now,
-                (update.address, client_of(update)),
+                (update.resource, update.client),
                 text,
             );
         }
     }
 
     /// What is acknowledged must outlast a crash.
-    fn check_taken(&mut self, now: Millis, server: &Server, update: &Update) {
+    fn check_taken(&mut self, now: Millis, server: &Server, update: &Told) {
         let side = server.side;
-        let durable = server.disk.bindings.get(&update.address);
-        let announced = self.as_clock_of(now, side, update.potential.unwrap_or(Stamp::ZERO));
+        let durable = server.disk.bindings.get(&update.resource);
+        let told = (update.resource, update.potential.unwrap_or(Stamp::ZERO));
+        let announced = self.as_clock_of(now, side, told);
         let tolerance = if self.is_exact { 0 } else { 20 };
         let is_kept = match update.status {
             BindingStatus::Active => durable.is_some_and(|durable| {
                 durable.status != BindingStatus::Active
-                    || whose(durable) == client_of(update)
+                    || whose(durable) == update.client
                         && durable.received_potential.0.saturating_add(tolerance) >= announced.0
             }),
             BindingStatus::Free
@@ -127,7 +131,7 @@ impl Observer {
             | BindingStatus::Reset => true,
             other => durable.is_some_and(|durable| {
                 durable.status == other
-                    || server.binding(update.address).is_some_and(|it| it.status != other)
+                    || server.binding(update.resource).is_some_and(|it| it.status != other)
             }),
         };
         if !is_kept {
@@ -135,7 +139,7 @@ impl Observer {
                 "{} takes {:?} of {} until {}; its disk has {:?}",
                 name(side),
                 update.status,
-                update.address,
+                update.resource,
                 announced.0,
                 durable.map(|durable| (
                     durable.status,
@@ -146,7 +150,7 @@ impl Observer {
             self.fail_about(
                 "durable before the BNDACK",
                 now,
-                (update.address, client_of(update)),
+                (update.resource, update.client),
                 text,
             );
         }
@@ -160,30 +164,29 @@ impl Observer {
         relationship: Relationship,
         to: Side,
         xid: u32,
-        message: &Message,
+        message: &Telling,
     ) {
         let server = &servers[to];
         match message {
-            Message::BindingUpdate(updates) => {
+            Telling::Updates(updates) => {
                 for update in updates {
                     self.expect(now, server, relationship, xid, update);
                 }
             }
-            Message::BindingAck(answers) => {
+            Telling::Answers(answers) => {
                 let under_way = &mut self.known[relationship][to].under_way;
                 let updates = under_way.remove(&xid).unwrap_or_default();
                 for update in updates {
-                    let answer = answers.iter().find(|answer| answer.address == update.address);
-                    if answer.is_some_and(|answer| answer.rejection.is_none()) {
+                    let answer = answers.iter().find(|(it, _)| *it == update.resource);
+                    if answer.is_some_and(|(_, why)| why.is_none()) {
                         self.acknowledged(relationship, to, &update);
                     }
                 }
             }
-            Message::UpdateRequest | Message::UpdateRequestAll => {
-                let all = *message == Message::UpdateRequestAll;
-                self.known[relationship][1 - to].asked_for = held(server, relationship, all);
+            Telling::Request { all } => {
+                self.known[relationship][1 - to].asked_for = held(server, relationship, *all);
             }
-            Message::UpdateDone => self.check_done(now, servers, relationship, to),
+            Telling::UpdateDone => self.check_done(now, servers, relationship, to),
             _ => {}
         }
     }
@@ -195,60 +198,71 @@ impl Observer {
         server: &Server,
         relationship: Relationship,
         xid: u32,
-        update: &Update,
+        update: &Told,
     ) {
         let side = server.side;
-        let own = server.binding(update.address);
+        let own = server.binding(update.resource);
         let stamp = self.clocks[side].at(now);
         // draft-12 §7.1.3, rule 5.
         let rival = own.filter(|own| {
             own.status == BindingStatus::Active
                 && update.status == BindingStatus::Active
                 && own.expires > stamp.after(dhcp_user::wire::Seconds(30))
-                && whose(own) != client_of(update)
+                && whose(own) != update.client
         });
         // Two updates of one address that cross are another matter (spec §6.3).
         let mut under_way = self.known[relationship][side].under_way.values().flatten();
-        let crosses = under_way.any(|own| own.address == update.address);
+        let crosses = under_way.any(|own| own.resource == update.resource);
         let rival = rival.filter(|_| !crosses);
-        if rival.is_some() {
-            let is_secondary = side != relationship;
+        let is_secondary = side != relationship;
+        let taken = rival.and_then(|own| match self.protocol(update.resource) {
+            Protocol::Dhcpv4 => Some(is_secondary),
+            Protocol::Dhcpv6 if is_secondary => Some(true),
+            // RFC 8156 §7.5.4: unless it was heard since; about the moment itself nothing is said.
+            Protocol::Dhcpv6 => match update.cltt?.0.checked_sub(own.starts.0) {
+                None | Some(0..4) => Some(false),
+                Some(4..8) => None,
+                Some(_) => Some(true),
+            },
+        });
+        if let Some(taken) = taken {
             let expected = &mut self.known[relationship][side].expected;
-            expected.insert((xid, update.address), is_secondary);
+            expected.insert((xid, update.resource), taken);
         }
-        let announced = self.as_clock_of(now, side, update.potential.unwrap_or(Stamp::ZERO));
+        let told = (update.resource, update.potential.unwrap_or(Stamp::ZERO));
+        let announced = self.as_clock_of(now, side, told);
         let known = &mut self.known[relationship][side];
         if update.status == BindingStatus::Active {
             // Taken or not: the partner remembers what it has announced.
-            let last = known.announced.entry(update.address).or_default();
+            let last = known.announced.entry(update.resource).or_default();
             *last = announced.max(*last);
         } else {
-            let last = known.announced.get(&update.address).copied();
-            known.before_end.insert(update.address, last.unwrap_or(Stamp::ZERO));
+            let last = known.announced.get(&update.resource).copied();
+            known.before_end.insert(update.resource, last.unwrap_or(Stamp::ZERO));
         }
     }
 
     /// The server has taken the update: what was promised of a lease that is over counts no more.
-    fn taken(&mut self, relationship: Relationship, side: Side, update: &Update) {
+    fn taken(&mut self, relationship: Relationship, side: Side, update: &Told) {
         if update.status == BindingStatus::Active {
             return;
         }
         let known = &mut self.known[relationship][side];
-        known.acknowledged.remove(&update.address);
-        let before = known.before_end.remove(&update.address);
-        if known.announced.get(&update.address).copied() == before {
-            known.announced.remove(&update.address);
+        known.acknowledged.remove(&update.resource);
+        let before = known.before_end.remove(&update.resource);
+        if known.announced.get(&update.resource).copied() == before {
+            known.announced.remove(&update.resource);
         }
     }
 
-    fn acknowledged(&mut self, relationship: Relationship, side: Side, update: &Update) {
+    fn acknowledged(&mut self, relationship: Relationship, side: Side, update: &Told) {
         let potential = update.potential.unwrap_or(Stamp::ZERO);
         let known = &mut self.known[relationship][side];
         if update.status != BindingStatus::Active {
-            known.announced.remove(&update.address);
-            known.acknowledged.remove(&update.address);
+            known.announced.remove(&update.resource);
+            known.acknowledged.remove(&update.resource);
         }
-        let known = known.acknowledged.entry(update.address).or_default();
+        let known = known.acknowledged.entry(update.resource).or_default();
         *known = potential.max(*known);
     }
 

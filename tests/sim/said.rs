@@ -1,7 +1,7 @@
-//! What a client and its relay say of it beside its hardware address: what classes, limits, names and
+//! What a client and its relay say of it beside who it is: what classes, limits, names and
 //! leasequery go by, and what the partner is to know as well.
 
-use dhcp_user::wire::option::code;
+use dhcp_user::wire::option::{code, v6};
 
 use super::random::Random;
 
@@ -81,6 +81,43 @@ impl Said {
         let relays = self.relay_information(number);
         if is_relayed && !relays.is_empty() {
             options.push((code::RELAY_AGENT_INFORMATION, relays));
+        }
+        options
+    }
+
+    /// The same in DHCPv6.
+    pub(super) fn options6(&self, number: u16) -> Vec<(u16, Vec<u8>)> {
+        let mut options = Vec::new();
+        let counted = |text: &str| [&(text.len() as u16).to_be_bytes(), text.as_bytes()].concat();
+        if self.fqdn {
+            // No flag, and a name as in the DNS (RFC 4704 §4).
+            let label = format!("c{number}");
+            let name = [&[0, label.len() as u8], label.as_bytes(), b"\x07example\0"].concat();
+            options.push((v6::code::CLIENT_FQDN, name));
+        }
+        if self.vendor_class {
+            let class = [&[0, 0, 0, 9][..], &counted(&format!("maker{}", number % 3))].concat();
+            options.push((v6::code::VENDOR_CLASS, class));
+        }
+        if self.user_class {
+            options.push((v6::code::USER_CLASS, counted(USER_CLASS)));
+        }
+        options
+    }
+
+    /// What its relay adds in DHCPv6.
+    pub(super) fn relay_options6(&self, number: u16) -> Vec<(u16, Vec<u8>)> {
+        let mut options = Vec::new();
+        if let Some(id) = self.circuit_id() {
+            options.push((v6::code::INTERFACE_ID, id.into_bytes()));
+        }
+        if self.remote_id {
+            let modem = [&[0, 0, 0, 9], format!("modem{number}").as_bytes()].concat();
+            options.push((v6::code::REMOTE_ID, modem));
+        }
+        if self.subscriber_id {
+            let seen = [&[0, 1], &super::places::hardware(number)[..]].concat();
+            options.push((v6::code::CLIENT_LINK_LAYER, seen));
         }
         options
     }

@@ -4,10 +4,12 @@
 //! that any of them can be taken out to see whether a failure needs it.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+
+use dhcp_user::config::model::Protocol;
+use dhcp_user::lease::Resource;
 
 use super::clock::{Clock, HOUR, MINUTE, Millis, SECOND};
-use super::packet::pool_begin;
+use super::places;
 use super::random::Random;
 use super::said::Said;
 use super::subscribers::LimitPlan;
@@ -27,8 +29,12 @@ pub struct Scenario {
     pub length: Millis,
     /// The two servers.
     pub servers: [ServerPlan; 2],
+    /// What is spoken on each network.
+    pub protocols: [Protocol; 2],
     /// Addresses of each network, at most 200.
     pub pools: Vec<u32>,
+    /// By how many bits a delegated prefix of each network is longer than its pool.
+    pub delegated: [u8; 2],
     /// One that shares all networks; or two, each with a network, and the roles reversed.
     pub relationships: usize,
     /// `mclt` in seconds, of each primary; what a secondary's file says is in its plan.
@@ -100,6 +106,14 @@ pub struct ClientPlan {
     pub reserved: Option<u32>,
     /// What it says of itself, and its relay of it.
     pub said: Said,
+    /// Whether it wants an address: all do in DHCPv4.
+    pub address: bool,
+    /// Whether it wants a prefix.
+    pub prefix: bool,
+    /// Relays between it and the servers, in DHCPv6.
+    pub relays: u8,
+    /// Whether it binds what the first server gives it (Rapid Commit), in DHCPv6.
+    pub is_hasty: bool,
     /// How long it is content before it does something else, about; at least a minute.
     pub patience: Millis,
 }
@@ -163,16 +177,36 @@ impl Scenario {
         network % self.relationships
     }
 
+    /// How many prefixes of a network there are to delegate.
+    pub(super) fn prefixes(&self, network: usize) -> u32 {
+        match self.protocols[network] {
+            Protocol::Dhcpv4 => 0,
+            Protocol::Dhcpv6 => 1 << self.delegated[network],
+        }
+    }
+
+    /// The address that is kept for a client.
+    pub(super) fn reserved_address(&self, client: &ClientPlan) -> Option<Resource> {
+        let place = self.pools[client.network] + client.reserved?;
+        Some(places::address(self.protocols[client.network], client.network, place))
+    }
+
     /// The plan of a seed, of so many days.
     #[must_use]
     pub fn of(seed: u64, days: u32) -> Self {
         let random = &mut Random::new(seed, 1);
         let length = Millis::from(days) * 24 * HOUR;
+        let protocols = protocols(seed);
+        let is_v6 = protocols.contains(&Protocol::Dhcpv6);
         let mclt = random.pick(&[120, 300, 600, 1_800, 3_600]);
         let lease_time = random.pick(&[900, 1_800, 3_600, 7_200, 43_200]);
         let is_steady = random.chance(400);
         let server = |random: &mut Random| ServerPlan {
-            clock: if is_steady { Clock::default() } else { clock(random, length) },
+            clock: match () {
+                () if is_steady => Clock::default(),
+                () if is_v6 => close_clock(random, length),
+                () => clock(random, length),
+            },
             flush: random.pick(&[(1, 3), (1, 30), (5, 400)]),
             lease_time: if random.chance(800) { lease_time } else { 2_700 },
             mclt: if random.chance(800) { mclt } else { 60 },
@@ -182,19 +216,24 @@ impl Scenario {
         };
         let servers = [server(random), server(random)];
         let pools = vec![random.between(6, 24) as u32, random.between(30, 180) as u32];
-        let clients = clients(random, length, &pools);
+        let clients = clients(random, length, &pools, protocols);
         let incidents = incidents(random, length, &pools);
         Self {
             seed,
             length,
             servers: [ServerPlan { mclt, ..servers[0].clone() }, servers[1].clone()],
+            protocols,
             pools,
+            delegated: [random.between(2, 4) as u8, random.between(4, 6) as u8],
             mclt,
             receive_timer: random.pick(&[30, 60, 120]),
             max_unacked: random.pick(&[1, 10, 100]),
             split: random.pick(&[0, 64, 128, 128, 256]) as u32,
             max_secs: random.pick(&[1, 3, 10]),
-            relationships: if random.chance(250) { 2 } else { 1 },
+            relationships: match random.chance(250) {
+                false if protocols[0] == protocols[1] => 1,
+                _ => 2,
+            },
             safe_period: random.chance(50).then_some(7_200),
             limits: random.chance(300).then(|| limits(random)),
             network: NetworkPlan {
@@ -206,6 +245,26 @@ impl Scenario {
             clients,
             incidents,
         }
+    }
+}
+
+/// Which protocols a seed is about: DHCPv4 if it is even, else DHCPv6, and of those every fourth both.
+fn protocols(seed: u64) -> [Protocol; 2] {
+    match seed % 8 {
+        0 | 2 | 4 | 6 => [Protocol::Dhcpv4; 2],
+        7 => [Protocol::Dhcpv4, Protocol::Dhcpv6],
+        _ => [Protocol::Dhcpv6; 2],
+    }
+}
+
+/// Kept by NTP well, as RFC 8156 wants it: two are never five seconds apart.
+fn close_clock(random: &mut Random, length: Millis) -> Clock {
+    let by = random.below(1_000).cast_signed() - 500;
+    let step = Some((random.below(length), by)).filter(|_| random.chance(150));
+    Clock {
+        ahead: random.below(1_400).cast_signed() - 700,
+        fast: random.below(11).cast_signed() - 5,
+        step,
     }
 }
 
@@ -224,21 +283,29 @@ fn limits(random: &mut Random) -> LimitPlan {
     LimitPlan { port: random.between(1, 4) as u32, class: random.between(2, 8) as u32 }
 }
 
-/// The address that is kept for a client.
-pub(super) fn reserved_address(scenario: &Scenario, client: &ClientPlan) -> Option<Ipv4Addr> {
-    let first = pool_begin(client.network).to_bits() + scenario.pools[client.network];
-    Some(Ipv4Addr::from_bits(first + client.reserved?))
-}
-
-fn clients(random: &mut Random, length: Millis, pools: &[u32]) -> Vec<ClientPlan> {
+fn clients(
+    random: &mut Random,
+    length: Millis,
+    pools: &[u32],
+    protocols: [Protocol; 2],
+) -> Vec<ClientPlan> {
     let count = random.between(6, 28) as u16;
     let restless = random.pick(&[20 * MINUTE, 3 * HOUR, 8 * HOUR]);
     let client = |number: u16| {
         // The small network is wanted by more than it holds, now and then.
         let network = usize::from(!random.chance(500)) % pools.len();
+        let wants = match protocols[network] {
+            Protocol::Dhcpv4 => (true, false),
+            Protocol::Dhcpv6 => random.pick(&[(true, true), (true, false), (false, true)]),
+        };
+        let is_v6 = protocols[network] == Protocol::Dhcpv6;
         ClientPlan {
             number,
             network,
+            address: wants.0,
+            prefix: wants.1,
+            relays: if is_v6 { random.below(3) as u8 } else { 1 },
+            is_hasty: is_v6 && random.chance(200),
             from: if random.chance(700) { random.below(10 * MINUTE) } else { random.below(length) },
             slow: random.below(40).cast_signed(),
             reserved: random.chance(80).then_some(number.into()),

@@ -5,26 +5,31 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 
 use dhcp_user::config::Config;
+use dhcp_user::config::model::Protocol;
+use dhcp_user::failover::link::{Arrived, Spoken};
 use dhcp_user::failover::{Action, Alarm, Endpoint, Event, Saved, Settings};
 use dhcp_user::lease::{
-    Binding, BindingStatus, Layout, Limits, Owner, PoolId, Table, Told, View, Views, WriterId,
-    in_turn,
+    Binding, BindingStatus, Layouts, Limits, PoolCounts, Resource, Table, Tables, Told, View,
+    Views, WriterId, in_turn,
 };
 use dhcp_user::server::{
-    Answer, Change, InterfaceAddress, InterfaceAddresses, Service, Workspace, World as Surroundings,
+    Answer, InterfaceAddress, InterfaceAddresses, Services, Workspace, Worlds,
 };
 use dhcp_user::wire::Stamp;
-use dhcp_user::wire::failover::{Message, Packet, Rejection, State};
+use dhcp_user::wire::dhcpv6::Duid;
+use dhcp_user::wire::failover::{Rejection, State};
 
 use super::clock::{Clock, Millis};
 use super::configuration::configuration;
 use super::disk::{Disk, Record, Sequence};
-use super::packet::{Heard, Request, pool_begin, server_address};
+use super::packet::{Arrival, Heard, Request};
+use super::places::{network_of, server_address, server_duid};
+use super::random::Random;
 use super::sabotage::Sabotage;
 use super::scenario::{Relationship, Scenario, Side};
+use super::telling::{self, Telling};
 
 /// The rings of the journal.
 const WORKER: u16 = 0;
@@ -45,8 +50,9 @@ pub(super) struct Server {
     pub(super) disk: Disk,
     pub(super) core: Option<Core>,
     pub(super) since: Millis,
-    service: Service,
+    services: Services,
     config: Config,
+    seed: u64,
     /// Of each relationship.
     settings: Vec<Settings>,
     sabotage: Option<Sabotage>,
@@ -55,7 +61,7 @@ pub(super) struct Server {
 /// What a crash takes away.
 #[derive(Debug)]
 pub(super) struct Core {
-    pub(super) table: Table,
+    pub(super) tables: Tables,
     pub(super) views: Views,
     /// What they go by once they have begun a turn since it was published, and its number; one for each
     /// relationship.
@@ -71,6 +77,8 @@ pub(super) struct Core {
     actions: Vec<Action>,
     /// When each endpoint was told something last.
     last: Vec<Stamp>,
+    /// What clients cannot foresee.
+    chance: Random,
 }
 
 #[derive(Debug)]
@@ -87,8 +95,8 @@ pub(super) struct Reply {
     pub(super) octets: Vec<u8>,
     /// When it was decided, by the server's clock.
     pub(super) decided: Stamp,
-    /// What it tells of a lease: the address as it then stood.
-    pub(super) lease: Option<(Ipv4Addr, Binding)>,
+    /// What it tells of leases: each as it then stood.
+    pub(super) leases: Vec<(Resource, Binding)>,
     /// PARTNER-DOWN.
     pub(super) is_alone: bool,
 }
@@ -96,7 +104,7 @@ pub(super) struct Reply {
 /// What waits for the disk behind the endpoint's records.
 #[derive(Clone, Debug)]
 pub(super) enum Out {
-    Send(u32, Message),
+    Send(u32, Spoken),
     Close(Option<Rejection>),
     Publish(View),
 }
@@ -105,7 +113,7 @@ pub(super) enum Out {
 #[derive(Debug)]
 pub(super) enum Effect {
     Reply(Reply),
-    Send(Relationship, u32, Message),
+    Send(Relationship, u32, Spoken),
     Close(Relationship, Option<Rejection>),
     /// With its number.
     Published(Relationship, u64),
@@ -123,24 +131,15 @@ impl Server {
     pub(super) fn new(scenario: &Scenario, side: Side, sabotage: Option<Sabotage>) -> Self {
         let config = configuration(scenario, side, sabotage);
         let own = InterfaceAddress { address: server_address(side), prefix_len: 24 };
-        let service = Service::new(
-            &config,
-            &[InterfaceAddresses { addresses: vec![own], ..Default::default() }],
-        );
-        let layout = Layout::of(&config);
-        let settings = config.failover.iter().zip(0..).map(|(relationship, place)| {
-            let networks = 0..scenario.pools.len();
-            let shared = networks.filter(|network| scenario.relationship(*network) == place);
-            let pools = shared.map(|network| PoolId(pool_begin(network).into())).collect();
-            let addresses = layout.ranges_of(place as u16);
-            Settings::of(
-                relationship,
-                &config.identity,
-                pools,
-                Settings::digest_of_ranges(addresses),
-            )
-        });
-        let settings = settings.collect();
+        let interfaces = [
+            InterfaceAddresses { addresses: vec![own], ..Default::default() },
+            InterfaceAddresses::default(),
+        ];
+        let tables = tables(&config);
+        let duid = Duid::new(&server_duid(side));
+        let services = Services::new(&config, &tables, duid, &interfaces);
+        let places = 0..config.failover.len();
+        let settings = places.map(|place| Settings::of(&config, &tables, place)).collect();
         Self {
             side,
             life: 0,
@@ -148,8 +147,9 @@ impl Server {
             disk: Disk::default(),
             core: None,
             since: 0,
-            service,
+            services,
             config,
+            seed: scenario.seed,
             settings,
             sabotage,
         }
@@ -178,9 +178,9 @@ impl Server {
         &self.settings[relationship]
     }
 
-    /// In which relationship an address is shared: its second octet is its network's.
-    pub(super) fn relationship(&self, address: Ipv4Addr) -> Relationship {
-        usize::from(address.octets()[1]) % self.settings.len()
+    /// In which relationship it is shared.
+    pub(super) fn relationship(&self, resource: Resource) -> Relationship {
+        network_of(resource) % self.settings.len()
     }
 
     pub(super) fn has_limits(&self) -> bool {
@@ -192,44 +192,27 @@ impl Server {
         self.core.as_ref()?.views.0.get(network % self.settings.len())
     }
 
-    pub(super) fn binding(&self, address: Ipv4Addr) -> Option<Binding> {
-        let core = self.core.as_ref()?;
-        let guard = core.table.pin();
-        core.table.seen(address, &guard)?.binding().cloned()
-    }
-
-    /// Addresses of a network that this server may give to a new client.
-    pub(super) fn available(&self, network: usize) -> u32 {
-        let (Some(core), Some(view)) = (&self.core, self.view(network)) else { return 0 };
-        let counts = core.table.counts(PoolId(pool_begin(network).into()));
-        match view.owner {
-            Owner::Primary => counts.free as u32,
-            Owner::Secondary => counts.backup as u32,
-        }
-    }
-
-    /// Addresses of a network that either server may give to a new client.
-    pub(super) fn available_to_both(&self, network: usize) -> u32 {
-        let Some(core) = &self.core else { return 0 };
-        let counts = core.table.counts(PoolId(pool_begin(network).into()));
-        (counts.free + counts.backup) as u32
+    pub(super) fn binding(&self, resource: Resource) -> Option<Binding> {
+        self.core.as_ref()?.binding(resource)
     }
 
     /// Starts: from what the disk has.
     pub(super) fn start(&mut self, time: Millis, alarms: &mut Vec<(Relationship, Alarm)>) {
-        let table = Table::new(Layout::of(&self.config));
-        for (address, binding) in &self.disk.bindings {
-            table.restore(*address, binding.clone());
+        let tables = tables(&self.config);
+        for (resource, binding) in &self.disk.bindings {
+            let table = tables.of(*resource);
+            let id = table.place_leased(*resource).expect("it was in the table before");
+            table.restore(id, binding.clone());
         }
-        table.finish_restore(&in_turn);
+        tables.both().iter().for_each(|table| table.finish_restore(&in_turn));
         let limits = Limits::new();
-        self.count_leases(&limits, &table);
+        self.count_leases(&limits, &tables);
         let states = |saved: Option<Saved>| saved.iter().map(|saved| saved.state).collect();
         self.disk.states = self.disk.saved.map(states);
         self.life += 1;
         self.since = time;
         self.core = Some(Core {
-            table,
+            tables,
             views: Views(vec![View::SILENT; self.settings.len()]),
             published: vec![(0, View::SILENT); self.settings.len()],
             endpoints: Vec::new(),
@@ -240,6 +223,7 @@ impl Server {
             outbox: VecDeque::new(),
             actions: Vec::new(),
             last: self.settings.iter().map(|_| self.clock.at(time)).collect(),
+            chance: Random::new(self.seed, 10 + 2 * u64::from(self.life) + self.side as u64),
         });
         for relationship in 0..self.settings.len() {
             self.found(relationship, time, alarms);
@@ -266,8 +250,8 @@ impl Server {
     }
 
     /// Counts every lease that there is for its subscriber.
-    pub(super) fn count_leases(&self, limits: &Limits, table: &Table) {
-        table.for_each(|_, binding| self.service.count_lease(limits, binding));
+    pub(super) fn count_leases(&self, limits: &Limits, tables: &Tables) {
+        self.services.count_all(limits, tables);
     }
 
     pub(super) fn stop(&mut self) {
@@ -280,44 +264,36 @@ impl Server {
         let now = self.clock.at(time);
         let sabotage = self.sabotage;
         let Some(core) = &mut self.core else { return Handled::Silent("down") };
-        let Core { table, views, limits, work, .. } = core;
+        let Core { tables, views, limits, work, chance, .. } = core;
         let old = sabotage == Some(Sabotage::OldView);
         let views = if old { Cow::Borrowed(&*views) } else { views.at(now) };
-        let world = Surroundings { now, service: &self.service, table, limits, views: &views };
+        let worlds = self.services.worlds(now, tables, limits, &views);
         let mut buffer = [0; 1472];
-        let answer = world.answer(&request.arrival, &request.octets, work, &mut buffer);
+        let answer = answer(worlds, request, chance, work, &mut buffer);
         let alone: Vec<_> = views.0.iter().map(|view| view.takeover.is_some()).collect();
         for change in core.work.changes() {
-            let record = Record::Binding(ipv4(change), recorded(sabotage, &change.binding));
+            let record = Record::Binding(change.resource, recorded(sabotage, &change.binding));
             core.appended[usize::from(WORKER)] = self.disk.append(WORKER, record);
         }
         if sabotage == Some(Sabotage::Untold) {
-            let changed: Vec<_> = core.work.changes().iter().map(ipv4).collect();
-            for address in changed {
-                core.alter(address, |binding| binding.told = Told::Acknowledged);
+            let changed: Vec<_> = core.work.changes().iter().map(|it| it.resource).collect();
+            for resource in changed {
+                core.alter(resource, |binding| binding.told = Told::Acknowledged);
             }
         }
-        let told = match answer {
-            Answer::Drop(reason) => return Handled::Silent(reason.name()),
-            Answer::Done => return Handled::Done,
-            Answer::Probe(_) => return Handled::Silent("probe"),
-            Answer::Reply(told) => told,
+        let (len, confirms) = match answer {
+            Answered::Silent(why) => return Handled::Silent(why),
+            Answered::Done => return Handled::Done,
+            Answered::Reply { len, confirms } => (len, confirms),
         };
-        let octets = buffer[..told.len].to_vec();
-        let heard = Heard::parse(&octets);
-        let is_lease = heard.kind == dhcp_user::wire::dhcpv4::MessageType::Ack && heard.lease > 0;
-        let lease = is_lease
-            .then(|| {
-                let guard = core.table.pin();
-                core.table.seen(heard.address, &guard)?.binding().cloned()
-            })
-            .flatten()
-            .map(|binding| (heard.address, binding));
+        let octets = buffer[..len].to_vec();
+        let heard = Heard::parse(request.protocol(), &octets);
+        let bound = |resource| Some((resource, core.binding(resource)?));
+        let leases = heard.granted().filter_map(bound).collect();
         let changed = !core.work.changes().is_empty();
-        let rests_on =
-            if changed || told.confirms { core.appended[usize::from(WORKER)] } else { 0 };
-        let is_alone = alone[usize::from(heard.address.octets()[1]) % alone.len()];
-        let reply = Reply { client, octets, decided: now, lease, is_alone };
+        let rests_on = if changed || confirms { core.appended[usize::from(WORKER)] } else { 0 };
+        let is_alone = alone[request.network % alone.len()];
+        let reply = Reply { client, octets, decided: now, leases, is_alone };
         core.held.push_back(Held { rests_on, since: time, reply });
         Handled::Answered
     }
@@ -334,32 +310,36 @@ impl Server {
         let is_lost = matches!(event, Event::LinkLost(_));
         let sabotage = self.sabotage;
         let mclt = self.settings[relationship].terms.mclt;
-        let is_shared = |address: Ipv4Addr| self.relationship(address) == relationship;
-        let addresses = self.core.iter().flat_map(Core::addresses);
-        let addresses: Vec<_> = addresses.filter(|address| is_shared(*address)).collect();
+        let protocol = self.settings[relationship].terms.protocol;
+        let forgotten = if is_lost && sabotage == Some(Sabotage::InFlightForgotten) {
+            let is_shared = |resource: &Resource| self.relationship(*resource) == relationship;
+            self.core.iter().flat_map(Core::resources).filter(is_shared).collect()
+        } else {
+            Vec::new()
+        };
         let Some(core) = &mut self.core else { return };
         let state = core.endpoints[relationship].state();
         if sabotage == Some(Sabotage::NoRecoverWait) && state == State::RecoverWait {
             // As if the partner went on talking through the whole wait.
             let ends = now.after(mclt);
-            core.live_through(relationship, now, ends, Some(Message::Contact));
+            let contact = telling::contact(protocol);
+            core.live_through((relationship, protocol), now, ends, Some(contact));
         }
         if sabotage == Some(Sabotage::SleepUnnoticed) {
-            core.live_through(relationship, core.last[relationship], now, None);
+            core.live_through((relationship, protocol), core.last[relationship], now, None);
         }
         core.last[relationship] = now;
-        if is_lost && sabotage == Some(Sabotage::InFlightForgotten) {
-            for address in addresses {
-                let forget = |binding: &mut Binding| binding.told = Told::Acknowledged;
-                core.alter_if(address, |binding| binding.told == Told::Sent, forget);
-            }
+        for resource in forgotten {
+            let forget = |binding: &mut Binding| binding.told = Told::Acknowledged;
+            core.alter_if(resource, |binding| binding.told == Told::Sent, forget);
         }
         if is_lost {
             // What it was to carry is nobody's any more.
             core.outbox
                 .retain(|(_, of, out)| *of != relationship || matches!(out, Out::Publish(_)));
         }
-        core.endpoints[relationship].handle(now, event, &core.table, &mut core.actions);
+        let table = core.tables.serving(protocol);
+        core.endpoints[relationship].handle(now, event, table, &mut core.actions);
         self.carry(relationship, alarms);
         self.pump_one(relationship, time, alarms);
     }
@@ -389,7 +369,8 @@ impl Server {
         loop {
             let Some(core) = &mut self.core else { return };
             let made = core.actions.len();
-            let Core { endpoints, table, actions, .. } = core;
+            let Core { endpoints, tables, actions, .. } = core;
+            let table = tables.serving(self.settings[relationship].terms.protocol);
             let more = endpoints[relationship].pump(now, table, ROOM, actions);
             let has_made = core.actions.len() > made;
             self.carry(relationship, alarms);
@@ -404,27 +385,31 @@ impl Server {
         let now = self.clock.at(time);
         let sabotage = self.sabotage;
         let Some(core) = &mut self.core else { return false };
-        let Core { table, views, appended, limits, .. } = core;
-        let (disk, service) = (&mut self.disk, &self.service);
+        let Core { tables, views, appended, limits, .. } = core;
+        let (disk, services) = (&mut self.disk, &self.services);
         let mut freed = Vec::new();
         let writer = WriterId(MAINTENANCE);
         let views = views.at(now);
-        let sweep = table.expire(now, usize::MAX, writer, &views, &mut |resource, old, binding| {
-            if old.status == BindingStatus::Active {
-                service.uncount_lease(limits, old);
-            }
-            let address = resource.ipv4();
-            let record = Record::Binding(address, binding.clone());
-            appended[usize::from(MAINTENANCE)] = disk.append(MAINTENANCE, record);
-            freed.push(address);
-        });
+        let mut changed = 0;
+        for table in tables.both() {
+            let sweep = table.expire(now, usize::MAX, writer, &views, &mut |id, old, binding| {
+                let Some(resource) = table.resource(id) else { return };
+                if old.status == BindingStatus::Active {
+                    services.uncount_lease(limits, resource, old);
+                }
+                let record = Record::Binding(resource, binding.clone());
+                appended[usize::from(MAINTENANCE)] = disk.append(MAINTENANCE, record);
+                freed.push(resource);
+            });
+            changed += sweep.changed;
+        }
         if sabotage == Some(Sabotage::FreedWithoutAck) {
-            for address in freed {
+            for resource in freed {
                 let is_over = |binding: &Binding| binding.status == BindingStatus::Expired;
-                core.alter_if(address, is_over, |binding| binding.status = BindingStatus::Free);
+                core.alter_if(resource, is_over, |binding| binding.status = BindingStatus::Free);
             }
         }
-        sweep.changed > 0
+        changed > 0
     }
 
     /// When an endpoint wants to hear that time has passed.
@@ -450,7 +435,7 @@ impl Server {
             effects.push(match out {
                 Out::Send(xid, message) => {
                     if sabotage == Some(Sabotage::AcknowledgedWhenSent) {
-                        core.acknowledge(&message);
+                        core.acknowledge(&Telling::of(&message));
                     }
                     Effect::Send(of, xid, message)
                 }
@@ -481,15 +466,14 @@ impl Server {
         for action in std::mem::take(&mut core.actions) {
             let out = match action {
                 Action::Changed { resource, before, binding } => {
-                    let address = resource.ipv4().expect("the table has no others");
                     if self.sabotage != Some(Sabotage::PartnersUncounted) {
                         let is_lease = |it: &&Binding| it.status == BindingStatus::Active;
                         if let Some(before) = before.as_ref().filter(is_lease) {
-                            self.service.uncount_lease(&core.limits, before);
+                            self.services.uncount_lease(&core.limits, resource, before);
                         }
-                        self.service.count_lease(&core.limits, &binding);
+                        self.services.count_lease(&core.limits, resource, &binding);
                     }
-                    let record = Record::Binding(address, recorded(self.sabotage, &binding));
+                    let record = Record::Binding(resource, recorded(self.sabotage, &binding));
                     core.appended[writer] = self.disk.append(FAILOVER, record);
                     continue;
                 }
@@ -502,8 +486,8 @@ impl Server {
                     alarms.push((relationship, alarm));
                     continue;
                 }
-                Action::Send(xid, message) => Out::Send(xid, message),
-                Action::Send6(_, message) => panic!("{message:?} in a relationship of DHCPv4"),
+                Action::Send(xid, message) => Out::Send(xid, message.into()),
+                Action::Send6(xid, message) => Out::Send(xid, message.into()),
                 Action::Close(why) => Out::Close(why),
                 Action::Publish(view) => Out::Publish(view),
             };
@@ -513,34 +497,100 @@ impl Server {
 }
 
 impl Core {
-    /// Every address that was ever bound.
-    pub(super) fn addresses(&self) -> Vec<Ipv4Addr> {
-        let mut addresses = Vec::new();
-        self.table.for_each(|resource, _| addresses.push(resource.ipv4()));
-        addresses
+    /// Every binding of both tables.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(Resource, &Binding)) {
+        for table in self.tables.both() {
+            table.for_each(|id, binding| {
+                if let Some(resource) = table.resource(id) {
+                    visit(resource, binding);
+                }
+            });
+        }
+    }
+
+    /// Every address and prefix that was ever bound.
+    pub(super) fn resources(&self) -> Vec<Resource> {
+        let mut resources = Vec::new();
+        self.for_each(|resource, _| resources.push(resource));
+        resources
+    }
+
+    /// The table that it is in.
+    pub(super) fn table(&self, resource: Resource) -> &Table {
+        self.tables.of(resource)
+    }
+
+    pub(super) fn binding(&self, resource: Resource) -> Option<Binding> {
+        let table = self.table(resource);
+        let guard = table.pin();
+        table.seen(table.find(resource)?, &guard)?.binding().cloned()
+    }
+
+    /// What there is in the pool that it is in.
+    pub(super) fn counts(&self, resource: Resource) -> Option<PoolCounts> {
+        let table = self.table(resource);
+        let id = table.place(resource)?;
+        let pool = table.layout().pool_of(id)?;
+        Some(table.counts(pool))
     }
 
     /// Has an endpoint see all the time between two moments, hearing this or nothing: a deliberate
     /// fault.
     fn live_through(
         &mut self,
-        relationship: Relationship,
+        (relationship, protocol): (Relationship, Protocol),
         from: Stamp,
         to: Stamp,
-        heard: Option<Message>,
+        heard: Option<Spoken>,
     ) {
         for time in (from.0..to.0).step_by(5).map(Stamp) {
-            let packet = heard.clone().map(|message| Packet { time, xid: 0, message });
-            let event = packet.as_ref().map_or(Event::Tick, Event::Received);
-            let Self { endpoints, table, actions, .. } = self;
-            endpoints[relationship].handle(time, event, table, actions);
+            let packet = heard.clone().map(|message| telling::arrived(time, 0, message));
+            let event = packet.as_ref().map_or(Event::Tick, Arrived::event);
+            let Self { endpoints, tables, actions, .. } = self;
+            endpoints[relationship].handle(time, event, tables.serving(protocol), actions);
         }
     }
 }
 
-/// The address that changed; only DHCPv4 is spoken here.
-fn ipv4(change: &Change) -> Ipv4Addr {
-    change.resource.ipv4().expect("only DHCPv4 is spoken here")
+/// Tables without bindings, laid out by a configuration.
+fn tables(config: &Config) -> Tables {
+    Tables::new(Layouts::of(config).expect("the simulation's pools are small"))
+}
+
+/// What a worker makes of a request.
+enum Answered {
+    Silent(&'static str),
+    Done,
+    /// So many octets, and whether they rest on more than what this request changed.
+    Reply {
+        len: usize,
+        confirms: bool,
+    },
+}
+
+fn answer(
+    worlds: Worlds<'_>,
+    request: &Request,
+    chance: &mut Random,
+    work: &mut Workspace,
+    buffer: &mut [u8],
+) -> Answered {
+    match &request.arrival {
+        Arrival::V4(arrival) => match worlds.ipv4.answer(arrival, &request.octets, work, buffer) {
+            Answer::Drop(reason) => Answered::Silent(reason.name()),
+            Answer::Done => Answered::Done,
+            Answer::Probe(_) => Answered::Silent("probe"),
+            Answer::Reply(told) => Answered::Reply { len: told.len, confirms: told.confirms },
+        },
+        Arrival::V6(arrival) => {
+            let Some(world) = worlds.ipv6 else { return Answered::Silent("not served") };
+            let mut draw = || u128::from(chance.next()) << 64 | u128::from(chance.next());
+            match world.answer(arrival, &request.octets, &mut draw, work, buffer) {
+                Ok(told) => Answered::Reply { len: told.len, confirms: false },
+                Err(reason) => Answered::Silent(reason.name()),
+            }
+        }
+    }
 }
 
 /// A binding as the journal gets it.

@@ -31,7 +31,9 @@ pub fn shrink(scenario: &Scenario, failure: &Failure, sabotage: Option<Sabotage>
         scenario.network.doubled = 0;
     });
     shrinker.attempt(|scenario| scenario.limits = None);
-    shrinker.attempt(|scenario| scenario.relationships = 1);
+    if shrinker.best.protocols[0] == shrinker.best.protocols[1] {
+        shrinker.attempt(|scenario| scenario.relationships = 1);
+    }
     for client in 0..shrinker.best.clients.len() {
         shrinker.attempt(|scenario| scenario.clients[client].said = super::Said::default());
     }

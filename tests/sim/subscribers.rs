@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use dhcp_user::config::model::Protocol;
 use dhcp_user::lease::{BindingStatus, Client, ItemKind};
 
 use super::observer::name;
-use super::packet::relay_address;
+use super::places::{link_address, relay_address};
 use super::sabotage::Sabotage;
 use super::said::USER_CLASS;
 use super::scenario::Side;
@@ -33,20 +34,36 @@ impl LimitPlan {
         format!(
             "[[class]]\nname = \"boxes\"\nmatch = {{ user-class = \"{USER_CLASS}\" }}\n\
              [[limit]]\nname = \"port\"\nper = \"circuit-id\"\nleases = {port}\n\
-             [[limit]]\nname = \"boxes\"\nper = \"class\"\nclass = \"boxes\"\nleases = {class}\n"
+             [[limit]]\nname = \"boxes\"\nper = \"class\"\nclass = \"boxes\"\nleases = {class}\n\
+             [[limit]]\nname = \"port6\"\nper = \"interface-id\"\nleases = {port}\n"
         )
     }
 
     fn most(self, (limit, _): &Subscriber) -> u32 {
-        [self.port, self.class][*limit as usize]
+        if [CLASS, OF_DHCPV6 | CLASS].contains(limit) { self.class } else { self.port }
     }
 }
 
+/// The limits by their places; those of DHCPv6 count for themselves.
+const PORT: u32 = 0;
+const CLASS: u32 = 1;
+const PORT6: u32 = 2;
+const OF_DHCPV6: u32 = 1 << 31;
+
 /// Whom a lease of this client is counted for.
 fn subscribers(client: &Client) -> Vec<Subscriber> {
-    let relay = client.item(ItemKind::Relay).unwrap_or(&[0; 4]);
-    let port = client.item(ItemKind::CircuitId).map(|id| (0, [relay, id].concat()));
-    let class = client.item(ItemKind::UserClass).map(|_| (1, Vec::new()));
+    let item = |kind| client.item(kind);
+    let is_v6 = matches!(client.key().kind, ItemKind::IaAddresses | ItemKind::IaPrefixes);
+    let (port, class) = if is_v6 {
+        let link = item(ItemKind::LinkAddress).unwrap_or(&[0; 16]);
+        let port = item(ItemKind::InterfaceId).map(|id| [link, id].concat());
+        (port.map(|key| (OF_DHCPV6 | PORT6, key)), OF_DHCPV6 | CLASS)
+    } else {
+        let relay = item(ItemKind::Relay).unwrap_or(&[0; 4]);
+        let port = item(ItemKind::CircuitId).map(|id| [relay, id].concat());
+        (port.map(|key| (PORT, key)), CLASS)
+    };
+    let class = item(ItemKind::UserClass).map(|_| (class, Vec::new()));
     port.into_iter().chain(class).collect()
 }
 
@@ -55,7 +72,7 @@ impl Server {
     pub(super) fn subscribers(&self) -> BTreeMap<Subscriber, u32> {
         let mut leases = BTreeMap::new();
         let Some(core) = self.core.as_ref().filter(|_| self.has_limits()) else { return leases };
-        core.table.for_each(|_, binding| {
+        core.for_each(|_, binding| {
             let client = binding.client.as_ref();
             let client = client.filter(|_| binding.status == BindingStatus::Active);
             for subscriber in client.into_iter().flat_map(subscribers) {
@@ -101,9 +118,17 @@ impl World<'_> {
         let client = &self.clients[number];
         let core = self.servers[side].core.as_ref().filter(|_| self.scenario.limits.is_some());
         let Some(core) = core else { return Vec::new() };
-        let relay = relay_address(client.network).octets();
-        let port = client.plan.said.circuit_id().map(|id| (0, [&relay, id.as_bytes()].concat()));
-        let class = client.plan.said.user_class.then(|| (1, Vec::new()));
+        let (plan, network) = (&client.plan, client.network);
+        let (link, port, class) = match client.protocol {
+            Protocol::Dhcpv4 => (relay_address(network).octets().to_vec(), PORT, CLASS),
+            Protocol::Dhcpv6 => {
+                let link = link_address(network).octets().to_vec();
+                (link, OF_DHCPV6 | PORT6, OF_DHCPV6 | CLASS)
+            }
+        };
+        let id = plan.said.circuit_id().filter(|_| plan.relays > 0);
+        let port = id.map(|id| (port, [&link, id.as_bytes()].concat()));
+        let class = plan.said.user_class.then(|| (class, Vec::new()));
         let of = |subscriber: Subscriber| {
             let leases = core.limits.held(subscriber.0, &subscriber.1);
             (subscriber, leases)

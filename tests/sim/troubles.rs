@@ -1,12 +1,12 @@
 //! Incidents as they begin, go on and end, and what servers owe meanwhile.
 
 use dhcp_user::failover::{Command, Event as Happening, Lost};
-use dhcp_user::lease::{BindingStatus, Resource};
+use dhcp_user::lease::BindingStatus;
 use dhcp_user::wire::failover::State;
 
 use super::clock::{MINUTE, Millis, SECOND};
 use super::observer::{name, on, whose};
-use super::packet::pool_begin;
+use super::places;
 use super::random::Random;
 use super::scenario::{Incident, Relationship, Scenario, Side, Trouble};
 use super::world::{Event, World};
@@ -102,8 +102,8 @@ impl World<'_> {
                 self.servers[side].disk = super::disk::Disk::default();
                 let other = &self.servers[1 - side];
                 let now = self.now;
-                self.observer.loses_disk(side, now, |address, client| {
-                    let binding = other.binding(address)?;
+                self.observer.loses_disk(side, now, |resource, client| {
+                    let binding = other.binding(resource)?;
                     let is_its =
                         binding.status == BindingStatus::Active && whose(&binding) == Some(client);
                     is_its.then(|| other.clock.when(binding.expires, now))
@@ -143,11 +143,16 @@ impl World<'_> {
                 self.after(half.min(5 * MINUTE), Event::Proceed(number));
             }
             Trouble::Free(network, index) => {
-                let first = pool_begin(network).to_bits();
-                let address = std::net::Ipv4Addr::from_bits(first + index);
+                let protocol = self.scenario.protocols[network];
+                // Of an odd number half is a prefix.
+                let resource = match self.scenario.prefixes(network) {
+                    0 => places::address(protocol, network, index),
+                    _ if index.is_multiple_of(2) => places::address(protocol, network, index),
+                    count => places::prefix(network, index / 2 % count),
+                };
                 if let Some(side) = (0..2).find(|side| self.is_awake(*side)) {
-                    self.observer.frees(address);
-                    self.command(side, Command::Reset(address.into()));
+                    self.observer.frees(resource);
+                    self.command(side, Command::Reset(resource));
                 }
             }
             Trouble::Resynchronise(side) => self.command(side, Command::Resynchronise),
@@ -306,8 +311,8 @@ impl World<'_> {
         self.say(|| format!("*** the operator of the {}: {command:?}", name(side)));
         for relationship in 0..self.scenario.relationships {
             let is_meant = match command {
-                Command::Reset(Resource::Ipv4(address)) => {
-                    self.servers[side].relationship(address) == relationship
+                Command::Reset(resource) => {
+                    self.servers[side].relationship(resource) == relationship
                 }
                 _ => true,
             };

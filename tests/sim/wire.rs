@@ -1,14 +1,16 @@
 //! What the two servers say to each other: connections, greetings on them by the product's own rules,
 //! and messages as octets.
 
-use dhcp_user::failover::{Dialect, Event as Happening, Greeting, Lost, Said, Tls};
-use dhcp_user::wire::failover::{Message, Packet};
+use dhcp_user::config::model::Protocol;
+use dhcp_user::failover::link::{Arrived, Opening, Spoken};
+use dhcp_user::failover::{Dialect, Event as Happening, Lost, Said, Tls};
 
 use super::clock::{Millis, SECOND};
 use super::link::{End, Item};
 use super::observer::{name, on};
 use super::sabotage::Sabotage;
 use super::scenario::{Relationship, Side};
+use super::telling::{self, Telling};
 use super::world::{Event, World};
 
 /// Between two attempts to connect, as the product's default.
@@ -21,24 +23,24 @@ impl World<'_> {
         relationship: Relationship,
         side: Side,
         xid: u32,
-        message: Message,
+        message: Spoken,
     ) {
         let Some(number) = self.link.of(relationship, side) else { return };
         let on = on(relationship);
         self.say(|| format!("{}{on} -> {} xid {xid}", name(side), super::words::message(&message)));
-        self.observer.sends(self.now, &self.servers[side], relationship, xid, &message);
+        let telling = Telling::of(&message);
+        self.observer.sends(self.now, &self.servers[side], relationship, xid, &telling);
         self.put_message(number, side, xid, message);
     }
 
-    fn put_message(&mut self, number: u64, side: Side, xid: u32, message: Message) {
+    fn put_message(&mut self, number: u64, side: Side, xid: u32, message: Spoken) {
         let dialect = match self.link.end(number, side) {
             Some(End::Link(dialect)) => *dialect,
             _ => Dialect::default(),
         };
-        let packet = Packet { time: self.servers[side].clock.at(self.now), xid, message };
-        let mut octets = Vec::new();
-        match packet.encode(dialect, None, &mut octets) {
-            Ok(()) => self.put(number, side, Item::Octets(octets)),
+        let packet = telling::arrived(self.servers[side].clock.at(self.now), xid, message);
+        match telling::encode(&packet, dialect) {
+            Ok(octets) => self.put(number, side, Item::Octets(octets)),
             Err(why) => {
                 let text = format!("{}: {why}: {packet:?}", name(side));
                 self.observer.fail("every message has octets", self.now, text);
@@ -97,17 +99,20 @@ impl World<'_> {
     fn dial(&mut self, relationship: Relationship, side: Side) {
         let is_busy =
             self.link.of(relationship, side).is_some() || self.link.is_dialling(relationship, side);
-        if is_busy || !self.is_awake(1 - side) {
+        let protocol = self.protocol(relationship);
+        // In DHCPv6 the primary alone calls (RFC 8156 §6.1).
+        let dials = protocol == Protocol::Dhcpv4 || side == relationship;
+        if is_busy || !dials || !self.is_awake(1 - side) {
             return;
         }
         let greetings = self.servers.each_ref().map(|server| {
             let settings = server.settings(relationship);
-            Greeting::new(settings, Tls::Off)
+            Opening::new(settings, Tls::Off)
         });
         let made = self.link.connect(self.now, relationship, side, greetings);
         let Some(number) = made else { return };
         for end in 0..2 {
-            if self.link.of(relationship, end).is_some() {
+            if protocol == Protocol::Dhcpv4 && self.link.of(relationship, end).is_some() {
                 // One link at a time, and the first stays.
                 self.close(number, end);
             } else if let Some(End::Greeting(greeting, _)) = self.link.end(number, end) {
@@ -140,14 +145,16 @@ impl World<'_> {
                         self.lost(relationship, to, Lost::Closed);
                     }
                 }
-                Item::Octets(octets) => match Packet::parse(&octets) {
-                    Ok(packet) if is_link => self.message(relationship, to, &packet),
-                    Ok(packet) => self.greet(number, to, &packet),
-                    Err(why) => {
-                        let text = format!("{} reads {octets:?}: {why}", name(to));
-                        self.observer.fail("every message is read", self.now, text);
+                Item::Octets(octets) => {
+                    match telling::parse(self.protocol(relationship), &octets) {
+                        Ok(packet) if is_link => self.message(relationship, to, &packet),
+                        Ok(packet) => self.greet(number, to, &packet),
+                        Err(why) => {
+                            let text = format!("{} reads {octets:?}: {why}", name(to));
+                            self.observer.fail("every message is read", self.now, text);
+                        }
                     }
-                },
+                }
             }
         }
         if let Some(next) = self.link.next(number, from).filter(|_| !self.link.is_muted(from)) {
@@ -163,7 +170,7 @@ impl World<'_> {
         }
     }
 
-    fn greet(&mut self, number: u64, side: Side, packet: &Packet) {
+    fn greet(&mut self, number: u64, side: Side, packet: &Arrived) {
         let now = self.servers[side].clock.at(self.now);
         if let Some(End::Greeting(greeting, _)) = self.link.end(number, side) {
             let said = greeting.handle(now, packet);
@@ -171,14 +178,19 @@ impl World<'_> {
         }
     }
 
-    fn carry_said(&mut self, number: u64, side: Side, said: Said) {
+    fn carry_said(&mut self, number: u64, side: Side, said: Said<Spoken>) {
         let Some(relationship) = self.link.relationship(number) else { return };
         match said {
             Said::Send(messages) => self.put_all(number, side, messages),
-            Said::Done(..) if self.link.of(relationship, side).is_some() => {
+            Said::Done(..)
+                if self.protocol(relationship) == Protocol::Dhcpv4
+                    && self.link.of(relationship, side).is_some() =>
+            {
                 self.close(number, side);
             }
             Said::Done(messages, greeted) => {
+                // A primary of DHCPv6 that comes again has lost its link.
+                self.hang_up(relationship, side, Lost::Closed);
                 self.put_all(number, side, messages);
                 if let Some(end) = self.link.end(number, side) {
                     *end = End::Link(greeted.dialect);
@@ -203,27 +215,32 @@ impl World<'_> {
         }
     }
 
-    fn put_all(&mut self, number: u64, side: Side, messages: Vec<(u32, Message)>) {
+    fn put_all(&mut self, number: u64, side: Side, messages: Vec<(u32, Spoken)>) {
         for (xid, message) in messages {
             self.put_message(number, side, xid, message);
         }
     }
 
-    fn message(&mut self, relationship: Relationship, to: Side, packet: &Packet) {
-        let Packet { xid, message, .. } = packet;
-        self.observer.arrives(self.now, &self.servers, relationship, to, *xid, message);
+    fn protocol(&self, relationship: Relationship) -> Protocol {
+        self.scenario.protocols[relationship]
+    }
+
+    fn message(&mut self, relationship: Relationship, to: Side, packet: &Arrived) {
+        let telling = Telling::of(&telling::spoken(packet));
+        self.observer.arrives(self.now, &self.servers, relationship, to, packet.xid(), &telling);
         if self.sabotage == Some(Sabotage::RuleFiveSwapped) {
-            self.servers[to].give_in(relationship, &packet.message);
+            self.servers[to].give_in(relationship, &telling);
         }
         let early = self.sabotage == Some(Sabotage::UpdateDoneEarly)
-            && matches!(packet.message, Message::UpdateRequest | Message::UpdateRequestAll);
+            && matches!(telling, Telling::Request { .. });
         if early {
-            self.send(relationship, to, packet.xid, Message::UpdateDone);
+            let done = telling::update_done(self.protocol(relationship));
+            self.send(relationship, to, packet.xid(), done);
         }
         let mut packet = packet.clone();
         if let Some(fault) = self.sabotage {
-            fault.received(&mut packet.message);
+            fault.received(&mut packet);
         }
-        self.tell(relationship, to, Happening::Received(&packet));
+        self.tell(relationship, to, packet.event());
     }
 }

@@ -1,28 +1,30 @@
 //! What a trace says of messages: what tells one from another, and times since the scenario began.
 
-use std::net::Ipv4Addr;
-
-use dhcp_user::lease::Binding;
+use dhcp_user::failover::link::Spoken;
+use dhcp_user::lease::{Binding, Resource};
 use dhcp_user::wire::Stamp;
-use dhcp_user::wire::failover::{Acknowledgement, Message, Update};
 
 use super::clock::Clock;
-use super::observer::{client_of, whose};
+use super::observer::whose;
 use super::scenario::Time;
+use super::telling::{Telling, Told};
 
 /// Messages of more addresses than this are counted.
 const SHOWN: usize = 40;
 
-/// A message of the failover protocol.
-pub(super) fn message(message: &Message) -> String {
-    match message {
-        Message::BindingUpdate(updates) => all("BNDUPD", updates, update),
-        Message::BindingAck(answers) => all("BNDACK", answers, answer),
-        Message::State(report) => {
-            let startup = if report.is_startup { " (STARTUP)" } else { "" };
-            format!("STATE {}{startup} since {}", report.state, at(report.since))
+/// A message of either failover protocol.
+pub(super) fn message(message: &Spoken) -> String {
+    match Telling::of(message) {
+        Telling::Updates(updates) => all("BNDUPD", &updates, update),
+        Telling::Answers(answers) => all("BNDACK", &answers, answer),
+        Telling::State { state, is_startup, since } => {
+            let startup = if is_startup { " (STARTUP)" } else { "" };
+            format!("STATE {state}{startup} since {}", at(since))
         }
-        other => format!("{other:?}"),
+        _ => match message {
+            Spoken::V4(message) => format!("{message:?}"),
+            Spoken::V6(message) => format!("{message:?}"),
+        },
     }
 }
 
@@ -33,14 +35,14 @@ fn all<T>(what: &str, items: &[T], one: impl Fn(&T) -> String) -> String {
     format!("{what} {}{more}", shown.join("; "))
 }
 
-fn update(update: &Update) -> String {
-    let client = client_of(update).map(|client| format!(" client {client}")).unwrap_or_default();
+fn update(update: &Told) -> String {
+    let client = update.client.map(|client| format!(" client {client}")).unwrap_or_default();
     let time = |what: &str, time: Option<Stamp>| {
         time.map(|time| format!(" {what} {}", at(time))).unwrap_or_default()
     };
     format!(
         "{} {:?}{client}{}{}{}{}",
-        update.address,
+        update.resource,
         update.status,
         time("ends", update.expires),
         time("potential", update.potential),
@@ -49,10 +51,10 @@ fn update(update: &Update) -> String {
     )
 }
 
-fn answer(answer: &Acknowledgement) -> String {
-    match &answer.rejection {
-        None => format!("{} taken", answer.address),
-        Some(why) => format!("{} refused: {why}", answer.address),
+fn answer((resource, why): &(Resource, Option<String>)) -> String {
+    match why {
+        None => format!("{resource} taken"),
+        Some(why) => format!("{resource} refused: {why}"),
     }
 }
 
@@ -88,11 +90,11 @@ pub(super) fn at(stamp: Stamp) -> String {
 }
 
 /// Whether a line of a trace is about this address, or about what happens to the pair.
-pub(super) fn concerns(line: &str, address: Ipv4Addr, client: Option<u16>) -> bool {
-    let text = address.to_string();
+pub(super) fn concerns(line: &str, resource: Resource, client: Option<u16>) -> bool {
+    let text = resource.to_string();
     let names = |text: &str| {
         line.match_indices(text).any(|(place, _)| {
-            !line[place + text.len()..].starts_with(|next: char| next.is_ascii_digit())
+            !line[place + text.len()..].starts_with(|next: char| next.is_ascii_hexdigit())
         })
     };
     let is_of_the_pair =

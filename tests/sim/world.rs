@@ -4,19 +4,20 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 
 use dhcp_user::failover::{Alarm, Event as Happening, Lost};
-use dhcp_user::wire::dhcpv4::MessageType;
-use dhcp_user::wire::failover::{Message, State};
+use dhcp_user::wire::failover::State;
 
-use super::client::{Client, Intent, Outcome, Turn};
+use super::client::{Client, Outcome, Turn};
 use super::clock::{Millis, SECOND};
 use super::link::Link;
 use super::observer::{Observer, name, on};
-use super::packet::{Heard, Request};
+use super::packet::{Heard, Request, Words};
+
 use super::random::Random;
 use super::sabotage::Sabotage;
 use super::scenario::{Relationship, Scenario, Side, Time};
 use super::server::{Effect, Handled, Reply, Server};
 use super::subscribers::Subscriber;
+use super::telling;
 use super::troubles::Troubles;
 
 /// Between two looks at who waits for what.
@@ -105,7 +106,7 @@ impl<'a> World<'a> {
             due: BinaryHeap::new(),
             numbered: 0,
             servers: [0, 1].map(|side| Server::new(scenario, side, sabotage)),
-            clients: scenario.clients.iter().map(|plan| Client::new(seed, plan)).collect(),
+            clients: scenario.clients.iter().map(|plan| Client::new(scenario, plan)).collect(),
             subscribers_seen: [BTreeSet::new(), BTreeSet::new()],
             link: Link::new(seed, scenario.link),
             troubles: Troubles::new(scenario),
@@ -295,7 +296,8 @@ impl<'a> World<'a> {
             Effect::Send(of, xid, message) => self.send(of, side, xid, message),
             Effect::Close(of, why) => {
                 if let Some(why) = why {
-                    self.send(of, side, 0, Message::Disconnect(Some(why)));
+                    let protocol = self.scenario.protocols[of];
+                    self.send(of, side, 0, telling::disconnect(protocol, why));
                 }
                 self.hang_up(of, side, Lost::Asked);
             }
@@ -354,12 +356,12 @@ impl<'a> World<'a> {
         let is_over = self.now >= self.scenario.length;
         let mut say = Vec::new();
         let client = &mut self.clients[number];
-        let (id, before) = (client.plan.number, client.address);
+        let (id, before) = (client.plan.number, client.resources());
         let turn = client.turn(self.now, is_over, &mut say);
         match turn {
             Turn::Releases | Turn::Declines => {
-                if let Some(address) = before {
-                    self.observer.leaves(id, address);
+                for resource in say.iter().flat_map(|words| &words.leases) {
+                    self.observer.leaves(id, *resource);
                 }
             }
             Turn::Lost => {
@@ -374,30 +376,28 @@ impl<'a> World<'a> {
         self.after_client(number, say);
     }
 
-    fn after_client(&mut self, number: usize, say: Vec<Intent>) {
-        for intent in say {
-            self.post(number, intent);
+    fn after_client(&mut self, number: usize, say: Vec<Words>) {
+        for words in say {
+            self.post(number, &words);
         }
         let next = self.clients[number].next;
         self.at(next, Event::Client(number, next));
     }
 
     /// A client's packet sets out.
-    fn post(&mut self, number: usize, intent: Intent) {
+    fn post(&mut self, number: usize, words: &Words) {
         let client = &self.clients[number];
-        let (id, network) = (client.plan.number, client.network);
-        let Intent { words, to, unicast } = intent;
+        let (id, to) = (client.plan.number, words.to(client.protocol));
         self.say(|| {
             let to = to.map_or("both", name);
-            let about = words.ciaddr.or(words.asked);
-            let about = about.map(|address| format!(" {address}")).unwrap_or_default();
-            format!("client {id} -> {:?}{about} to {to}", words.kind)
+            let about: String = words.leases.iter().map(|it| format!(" {it}")).collect();
+            format!("client {id} -> {:?}{about} to {to}", words.act)
         });
         for side in 0..2 {
             if to.is_some_and(|to| to != side) || self.troubles.unreachable[side] > 0 {
                 continue;
             }
-            let request = words.request(&self.clients[number], network, side, unicast);
+            let request = words.request(&self.clients[number], side);
             for delay in self.delays(number) {
                 self.after(delay, Event::Request(side, number, request.clone()));
             }
@@ -429,9 +429,8 @@ impl<'a> World<'a> {
             Handled::Silent("down") => return,
             Handled::Silent(why) => self.say(|| format!("{} is silent to {id}: {why}", name(side))),
             Handled::Answered => {
-                // It comes from its network's relay, or from an address there.
                 let server = &self.servers[side];
-                let relationship = server.relationship(request.arrival.source_ip);
+                let relationship = self.scenario.relationship(request.network);
                 self.observer.answered_in(self.now, server, relationship, id);
             }
             Handled::Done => {}
@@ -455,27 +454,28 @@ impl<'a> World<'a> {
     }
 
     fn reply(&mut self, number: usize, from: Side, octets: &[u8]) {
-        let heard = Heard::parse(octets);
-        let mut say = Vec::new();
         let client = &mut self.clients[number];
-        let outcome = client.hear(self.now, heard, from, &mut say);
-        let (id, ends) = (client.plan.number, client.ends);
+        let heard = Heard::parse(client.protocol, octets);
+        let mut say = Vec::new();
+        let outcome = client.hear(self.now, &heard, from, &mut say);
+        let id = client.plan.number;
+        let leases = client.leases.clone();
         if outcome == Outcome::Ignored {
             return;
         }
         self.say(|| {
-            format!(
-                "client {id} <- {:?} {} {} s from {}",
-                heard.kind,
-                heard.address,
-                heard.lease,
-                name(from)
-            )
+            let told = heard.leases.iter();
+            let told: String = told.map(|(it, seconds)| format!(" {it} {seconds} s")).collect();
+            format!("client {id} <- {:?}{told} from {}", heard.kind, name(from))
         });
         if outcome == Outcome::Bound {
-            self.observer.binds(self.now, id, heard.address, ends, from);
+            for resource in heard.granted() {
+                let its = leases.iter().find(|(it, _)| *it == resource);
+                if let Some((_, ends)) = its {
+                    self.observer.binds(self.now, id, resource, *ends, from);
+                }
+            }
         }
-        debug_assert!(outcome != Outcome::Bound || heard.kind == MessageType::Ack);
         self.after_client(number, say);
     }
 }

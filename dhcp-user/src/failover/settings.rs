@@ -1,9 +1,12 @@
 //! What an operator decides about one relationship.
 
+use std::net::Ipv6Addr;
+
 use super::update::joined;
-use crate::config::model::{Identity, IdentityBy, Relationship};
+use crate::config::Config;
+use crate::config::model::{IdentityBy, Network, Prefix, Protocol, Subnet};
 pub use crate::config::model::{Role, Terms};
-use crate::lease::{PoolId, Range};
+use crate::lease::{PoolId, Range, Tables};
 use crate::wire::Seconds;
 pub use crate::wire::failover::Dialect;
 
@@ -25,17 +28,38 @@ impl Settings {
     /// What [`addresses`](Self::addresses) is of none.
     pub const NO_ADDRESSES: u64 = 0xcbf2_9ce4_8422_2325;
 
-    /// What the configuration says of a relationship whose pools are `pools` in what `addresses` is a
-    /// [digest](Self::digest) of, on a server that tells its clients apart by `identity`.
+    /// Of the relationship at `place` of a configuration that `tables` are laid out by.
     #[must_use]
-    pub fn of(
-        relationship: &Relationship,
-        identity: &Identity,
-        pools: Vec<PoolId>,
-        addresses: u64,
-    ) -> Self {
-        let (terms, identity) = (relationship.terms.clone(), identity.order.clone());
-        Self { terms, identity, pools, addresses }
+    pub fn of(config: &Config, tables: &Tables, place: usize) -> Self {
+        let terms = config.failover[place].terms.clone();
+        let (pools, addresses) = match terms.protocol {
+            Protocol::Dhcpv4 => Self::shared_addresses(config, tables, place),
+            Protocol::Dhcpv6 => Self::shared_links(config, tables, place),
+        };
+        Self { terms, identity: config.identity.order.clone(), pools, addresses }
+    }
+
+    fn shared_addresses(config: &Config, tables: &Tables, place: usize) -> (Vec<PoolId>, u64) {
+        let pools = shared(&config.networks, place).flat_map(|it| &it.pools).map(PoolId::of);
+        let layout = tables.ipv4.layout();
+        let its = u16::try_from(place).into_iter().flat_map(|place| layout.ranges_of(place));
+        (pools.collect(), Self::digest_of_ranges(its))
+    }
+
+    fn shared_links(config: &Config, tables: &Tables, place: usize) -> (Vec<PoolId>, u64) {
+        let layout = tables.ipv6.layout();
+        let (mut pools, mut ends) = (Vec::new(), Vec::new());
+        for subnet in shared(&config.networks6, place) {
+            pools.extend(subnet.pools.iter().filter_map(|pool| layout.pool_named(pool)));
+            let prefixes = subnet.prefix_pools.iter();
+            pools.extend(prefixes.clone().filter_map(|pool| layout.prefix_pool_named(pool)));
+            // Of numbers nothing is known on disk.
+            ends.push(subnet.prefix);
+            ends.extend(prefixes.map(|pool| pool.prefix));
+        }
+        ends.sort_unstable();
+        let octets = |it: Prefix<Ipv6Addr>| it.address.octets().into_iter().chain([it.len]);
+        (pools, Self::digest(ends.into_iter().flat_map(octets)))
     }
 
     /// What tells one set of IPv4 addresses from another: the ends of its ranges, which come ascending,
@@ -67,6 +91,12 @@ impl Settings {
         let by_relay = |by: &IdentityBy| matches!(by, IdentityBy::CircuitId | IdentityBy::RemoteId);
         self.identity.iter().any(by_relay)
     }
+}
+
+/// The subnets that are shared in the relationship at `place`.
+pub(crate) fn shared<A>(networks: &[Network<A>], place: usize) -> impl Iterator<Item = &Subnet<A>> {
+    let subnets = networks.iter().flat_map(|network| &network.subnets);
+    subnets.filter(move |subnet| subnet.failover.map(usize::from) == Some(place))
 }
 
 /// What a busy machine or a slow disk may take beyond the receive-timer without a restart's silence.

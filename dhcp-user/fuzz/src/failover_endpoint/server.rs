@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use dhcp_user::config::Config;
 use dhcp_user::failover::{Action, Dialect, Endpoint, Event, Lost, Saved, Settings};
-use dhcp_user::lease::{Binding, Layout, PoolId, Table, WriterId};
+use dhcp_user::lease::{Binding, Layout, Layouts, Table, Tables, WriterId};
 use dhcp_user::wire::failover::{Message, Packet, State, Update};
 use dhcp_user::wire::{Seconds, Stamp};
 
@@ -33,14 +33,9 @@ static COMPILED: LazyLock<[(Settings, Layout); 2]> = LazyLock::new(|| {
         let read = |_: &Path| Err(io::ErrorKind::NotFound.into());
         let config = Config::parse(&text, Path::new("tandem.toml"), &read);
         let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let (layout, pools) = (Layout::of(&config), vec![PoolId(address(1).into())]);
-        let addresses = layout.ranges_of(0);
-        let settings = Settings::of(
-            &config.failover[0],
-            &config.identity,
-            pools,
-            Settings::digest_of_ranges(addresses),
-        );
+        let layout = Layout::of(&config);
+        let tables = Tables::new(Layouts::of(&config).expect("there are numbers enough"));
+        let settings = Settings::of(&config, &tables, 0);
         (settings, layout)
     })
 });

@@ -1,14 +1,13 @@
 //! From the configuration to links and endpoints.
 
 use std::fmt;
-use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::config::model::{Network, Prefix, Protocol, Relationship, Subnet};
+use crate::config::model::Relationship;
 use crate::failover::link::{self, Tls, TlsError};
 use crate::failover::{self, Settings};
-use crate::lease::{PoolId, Tables};
+use crate::lease::Tables;
 use crate::wire::Ipv6Prefix;
 
 /// Why a relationship cannot be begun.
@@ -44,36 +43,6 @@ pub enum PlanError {
     },
 }
 
-/// The endpoint's settings of the relationship at `place`, of a configuration that `tables` are laid out
-/// by.
-pub(super) fn endpoint(config: &Config, tables: &Tables, place: usize) -> Settings {
-    let relationship = &config.failover[place];
-    let (pools, addresses) = match relationship.terms.protocol {
-        Protocol::Dhcpv4 => {
-            let pools = shared(&config.networks, place).flat_map(|it| &it.pools).map(PoolId::of);
-            let layout = tables.ipv4.layout();
-            let its = u16::try_from(place).into_iter().flat_map(|place| layout.ranges_of(place));
-            (pools.collect(), Settings::digest_of_ranges(its))
-        }
-        Protocol::Dhcpv6 => {
-            let layout = tables.ipv6.layout();
-            let (mut pools, mut ends) = (Vec::new(), Vec::new());
-            for subnet in shared(&config.networks6, place) {
-                pools.extend(subnet.pools.iter().filter_map(|pool| layout.pool_named(pool)));
-                let prefixes = subnet.prefix_pools.iter();
-                pools.extend(prefixes.clone().filter_map(|pool| layout.prefix_pool_named(pool)));
-                // Of numbers nothing is known on disk.
-                ends.push(subnet.prefix);
-                ends.extend(prefixes.map(|pool| pool.prefix));
-            }
-            ends.sort_unstable();
-            let octets = |it: Prefix<Ipv6Addr>| it.address.octets().into_iter().chain([it.len]);
-            (pools, Settings::digest(ends.into_iter().flat_map(octets)))
-        }
-    };
-    failover::Settings::of(relationship, &config.identity, pools, addresses)
-}
-
 /// Whether all that is leased of the shared pools of prefixes is what they delegate now: of anything else the
 /// partner would not be told, and might delegate a part of it.
 ///
@@ -81,7 +50,7 @@ pub(super) fn endpoint(config: &Config, tables: &Tables, place: usize) -> Settin
 /// `Cut` if something is not.
 pub(super) fn check_cut(config: &Config, tables: &Tables, place: usize) -> Result<(), PlanError> {
     let guard = tables.ipv6.pin();
-    let pools = shared(&config.networks6, place).flat_map(|subnet| &subnet.prefix_pools);
+    let pools = failover::shared(&config.networks6, place).flat_map(|subnet| &subnet.prefix_pools);
     let mut pools = pools.map(|pool| Ipv6Prefix::containing(pool.prefix.address, pool.prefix.len));
     match pools.find(|pool| tables.ipv6.is_entangled(*pool, &guard)) {
         Some(pool) => {
@@ -90,12 +59,6 @@ pub(super) fn check_cut(config: &Config, tables: &Tables, place: usize) -> Resul
         }
         None => Ok(()),
     }
-}
-
-/// The subnets that are shared in the relationship at `place`.
-fn shared<A>(networks: &[Network<A>], place: usize) -> impl Iterator<Item = &Subnet<A>> {
-    let subnets = networks.iter().flat_map(|network| &network.subnets);
-    subnets.filter(move |subnet| subnet.failover.map(usize::from) == Some(place))
 }
 
 /// The link's settings.

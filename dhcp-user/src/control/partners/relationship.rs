@@ -180,8 +180,7 @@ impl Relationship {
                 self.look_at = Some(Instant::now());
                 Event::LinkUp(greeted.clone())
             }
-            Input::Packet(_, Arrived::V4(packet)) => Event::Received(packet),
-            Input::Packet(read, Arrived::V6(packet)) => Event::Received6(packet, *read),
+            Input::Packet(read_at, packet) => packet.event(*read_at),
             Input::Lost(lost) => {
                 self.agenda.forget_link();
                 Event::LinkLost(lost.clone())

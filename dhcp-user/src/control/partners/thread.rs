@@ -24,7 +24,7 @@ use super::relationship::Relationship;
 use crate::config::Config;
 use crate::dataplane::SteadyClock;
 use crate::failover::link::{self, Clock, Link};
-use crate::failover::{Action, Endpoint, Saved, Terms};
+use crate::failover::{Action, Endpoint, Saved, Settings, Terms};
 use crate::journal::{Appender, SharedHealth};
 use crate::lease::{Limits, SharedViews, Tables, View, Views, WriterId};
 use crate::server::Services;
@@ -106,7 +106,7 @@ impl Prepared {
         let mut begun = Vec::new();
         for (place, relationship) in config.failover.iter().enumerate() {
             plan::check_cut(config, tables, place)?;
-            let settings = plan::endpoint(config, tables, place);
+            let settings = Settings::of(config, tables, place);
             let link = plan::link(relationship, settings.clone())?;
             let note = notes.get(&note_name(&relationship.terms.name));
             let saved = note.map(|octets| Saved::from_octets(octets)).transpose();

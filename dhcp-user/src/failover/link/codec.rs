@@ -1,6 +1,7 @@
 //! The messages of both protocols, as a link carries them.
 
-use crate::failover::{Greeting, Greeting6, Said};
+use crate::config::model::Protocol;
+use crate::failover::{Event, Greeting, Greeting6, Said, Settings, Tls};
 use crate::wire::Stamp;
 use crate::wire::dhcpv6::StatusCode;
 use crate::wire::failover::{Message, Packet};
@@ -26,8 +27,10 @@ pub enum Arrived {
 
 /// The greeting on one connection, in either protocol.
 #[derive(Clone, Debug)]
-pub(super) enum Opening {
+pub enum Opening {
+    /// In a relationship of DHCPv4.
     V4(Greeting),
+    /// In one of DHCPv6.
     V6(Greeting6),
 }
 
@@ -50,6 +53,15 @@ impl Arrived {
         match self {
             Self::V4(packet) => packet.xid,
             Self::V6(packet) => packet.xid,
+        }
+    }
+
+    /// It, as the endpoint hears of it that was read at `read_at`.
+    #[must_use]
+    pub fn event(&self, read_at: Stamp) -> Event<'_> {
+        match self {
+            Self::V4(packet) => Event::Received(packet),
+            Self::V6(packet) => Event::Received6(packet, read_at),
         }
     }
 
@@ -76,8 +88,26 @@ impl Arrived {
 }
 
 impl Opening {
-    /// The connection is up.
-    pub(super) fn begin(&mut self) -> Said<Spoken> {
+    /// For a connection that is just up.
+    #[must_use]
+    pub fn new(settings: &Settings, tls: Tls) -> Self {
+        match settings.terms.protocol {
+            Protocol::Dhcpv4 => Self::V4(Greeting::new(settings, tls)),
+            Protocol::Dhcpv6 => Self::V6(Greeting6::new(settings, tls)),
+        }
+    }
+
+    /// See [`Greeting::later_than`]; DHCPv6 has no such rule.
+    #[must_use]
+    pub(super) fn later_than(self, last: Option<Stamp>) -> Self {
+        match self {
+            Self::V4(greeting) => Self::V4(greeting.later_than(last)),
+            Self::V6(_) => self,
+        }
+    }
+
+    /// The connection is up: what is said first, if anything.
+    pub fn begin(&mut self) -> Said<Spoken> {
         match self {
             Self::V4(greeting) => greeting.begin().of_either(),
             Self::V6(greeting) => greeting.begin().of_either(),
@@ -93,7 +123,7 @@ impl Opening {
     }
 
     /// A message came, of the protocol that the connection's octets are read as.
-    pub(super) fn handle(&mut self, now: Stamp, arrived: &Arrived) -> Said<Spoken> {
+    pub fn handle(&mut self, now: Stamp, arrived: &Arrived) -> Said<Spoken> {
         match (self, arrived) {
             (Self::V4(greeting), Arrived::V4(packet)) => greeting.handle(now, packet).of_either(),
             (Self::V6(greeting), Arrived::V6(packet)) => greeting.handle(now, packet).of_either(),

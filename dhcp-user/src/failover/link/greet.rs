@@ -15,7 +15,7 @@ use super::settings::{Clock, Settings};
 use super::stream::Stream;
 use super::tls;
 use crate::config::model::Protocol;
-use crate::failover::{Dialect, Greeted, Greeting, Greeting6, Refusal, Said, Side};
+use crate::failover::{Dialect, Greeted, Refusal, Said, Side};
 use crate::wire::failover::{ConnectAck, Message, Rejection};
 
 /// From the TCP connection to the end of the greeting (ISC dhcpd: the same).
@@ -79,7 +79,8 @@ impl Greeter {
         let secret = &self.settings.secret;
         let mut inbox = Inbox::new(self.settings.endpoint.terms.protocol, secret.clone());
         let scribe = Scribe::new(Dialect::default(), secret.clone());
-        let mut greeting = self.opening(claim);
+        let mut greeting = Opening::new(&self.settings.endpoint, self.settings.wish());
+        greeting = greeting.later_than(claim.after());
         let mut said = greeting.begin();
         loop {
             said = match said {
@@ -129,16 +130,6 @@ impl Greeter {
                     return self.refused(by, &rejection);
                 }
             };
-        }
-    }
-
-    fn opening(&self, claim: &Claim) -> Opening {
-        let (endpoint, wish) = (&self.settings.endpoint, self.settings.wish());
-        match endpoint.terms.protocol {
-            Protocol::Dhcpv4 => {
-                Opening::V4(Greeting::new(endpoint, wish).later_than(claim.after()))
-            }
-            Protocol::Dhcpv6 => Opening::V6(Greeting6::new(endpoint, wish)),
         }
     }
 
@@ -234,8 +225,8 @@ mod tests {
     use tokio::io::{DuplexStream, duplex};
 
     use super::*;
-    use crate::failover::Role;
     use crate::failover::link::fixture::{both, clock, secret};
+    use crate::failover::{Greeting, Role};
     use crate::wire::failover::{Packet, Reject};
 
     fn greeter(settings: Settings) -> Greeter {

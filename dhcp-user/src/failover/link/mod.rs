@@ -35,7 +35,7 @@ mod tests;
 mod tests_v6;
 mod tls;
 
-pub use codec::{Arrived, Spoken};
+pub use codec::{Arrived, Opening, Spoken};
 pub use keeper::{Link, LinkEvent};
 pub use settings::{Clock, Counts, Settings};
 pub use tls::{Tls, TlsError};

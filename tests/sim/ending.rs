@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use dhcp_user::config::model::Protocol;
-use dhcp_user::lease::{Binding, BindingStatus, ItemKind, Resource};
+use dhcp_user::lease::{Binding, BindingStatus, Resource};
 
 use super::clock::{HOUR, MINUTE, Millis, SECOND};
 use super::observer::whose;
@@ -164,12 +164,7 @@ impl World<'_> {
 fn is_alike(one: &Binding, other: &Binding) -> bool {
     let sorted = |binding: &Binding| {
         let client = binding.client.as_ref()?;
-        let is_v6 = matches!(client.key().kind, ItemKind::IaAddresses | ItemKind::IaPrefixes);
-        // RFC 8156 has no room for classes.
-        let is_told =
-            |kind| !(is_v6 && matches!(kind, ItemKind::VendorClass | ItemKind::UserClass));
-        let items = client.items().filter(|(kind, _)| is_told(*kind));
-        let mut items: Vec<_> = items.map(|(kind, data)| (kind, data.to_vec())).collect();
+        let mut items: Vec<_> = client.items().map(|(kind, data)| (kind, data.to_vec())).collect();
         items.sort();
         Some((client.key().kind, items))
     };

@@ -2,14 +2,14 @@
 //! LQ_RELAY_DATA what relays said of it (RFC 8156 §7.4; RFC 5007 §4.1.2.4).
 //!
 //! Departs from RFC 5007, where that is the last Relay-forward as it came: it is not kept, and one is
-//! made of what is kept of it. Vendor and user classes find no room in a BNDUPD, so that limits by class
-//! count on each server what it leased itself.
+//! made of what is kept of it. The client's message in it holds the client's classes alone: a BNDUPD has
+//! no other room for them, and limits and pools go by them on both servers.
 
 use std::net::Ipv6Addr;
 
 use crate::lease::{Client, ClientKey, ItemKind};
 use crate::wire::HardwareAddress;
-use crate::wire::dhcpv6::{Duid, IaKind, Iaid, MessageType, Options};
+use crate::wire::dhcpv6::{Duid, IaKind, Iaid, Message, MessageType, Options};
 use crate::wire::failover6::Ia;
 use crate::wire::option::v6::code;
 
@@ -62,16 +62,27 @@ pub(super) fn fqdn(client: &Client) -> Option<Box<[u8]>> {
     client.item(ItemKind::Fqdn).map(Into::into)
 }
 
-/// LQ_RELAY_DATA; `None` of a client that no relay has said anything of.
+/// LQ_RELAY_DATA; `None` of a client of which only its name is kept.
 pub(super) fn relay_data(client: &Client) -> Option<Box<[u8]>> {
     // A relay may well say 0 for the link (RFC 8415 §19.1.1).
     let link = client.item(ItemKind::LinkAddress).unwrap_or(&[0; ADDRESS]);
     // RFC 6939 has two octets for the kind of address.
     let hardware = client.item(ItemKind::Hardware).map(|octets| [&[0], octets].concat());
+    let classes = [
+        (code::VENDOR_CLASS, client.item(ItemKind::VendorClass)),
+        (code::USER_CLASS, client.item(ItemKind::UserClass)),
+    ];
+    let has_class = classes.iter().any(|(_, octets)| octets.is_some());
+    let message = has_class.then(|| {
+        let mut message = vec![MessageType::Request as u8, 0, 0, 0];
+        push_all(&mut message, &classes);
+        message
+    });
     let said = [
         (code::INTERFACE_ID, client.item(ItemKind::InterfaceId)),
         (code::REMOTE_ID, client.item(ItemKind::RemoteId)),
         (code::CLIENT_LINK_LAYER, hardware.as_deref()),
+        (code::RELAY_MESSAGE, message.as_deref()),
     ];
     let is_said = said.iter().any(|(_, octets)| octets.is_some());
     if !is_said && client.item(ItemKind::LinkAddress).is_none() {
@@ -79,7 +90,13 @@ pub(super) fn relay_data(client: &Client) -> Option<Box<[u8]>> {
     }
     let nobody = [0; ADDRESS];
     let mut data = [&nobody[..], &[MessageType::RelayForward as u8, 0], link, &nobody].concat();
-    for (code, octets) in said {
+    push_all(&mut data, &said);
+    Some(data.into())
+}
+
+/// Adds the options that have something in them.
+fn push_all(data: &mut Vec<u8>, options: &[(u16, Option<&[u8]>)]) {
+    for (code, octets) in options {
         let Some(octets) = octets else { continue };
         // What an option carried, an option carries.
         let Ok(len) = u16::try_from(octets.len()) else { continue };
@@ -87,7 +104,6 @@ pub(super) fn relay_data(client: &Client) -> Option<Box<[u8]>> {
         data.extend_from_slice(&len.to_be_bytes());
         data.extend_from_slice(octets);
     }
-    Some(data.into())
 }
 
 /// The client as it is stored, of what a BNDUPD says of it.
@@ -110,6 +126,8 @@ pub(super) fn client_of(
         (ItemKind::LinkAddress, link.as_ref().map(|octets| &octets[..])),
         (ItemKind::InterfaceId, relayed.interface_id),
         (ItemKind::RemoteId, relayed.remote_id),
+        (ItemKind::VendorClass, relayed.vendor_class),
+        (ItemKind::UserClass, relayed.user_class),
         (ItemKind::Fqdn, fqdn),
     ];
     let mut client = Client::builder(ClientKey { kind, octets: &octets });
@@ -119,13 +137,15 @@ pub(super) fn client_of(
     client.build()
 }
 
-/// What the relay nearest to a client said of it.
+/// What the relay nearest to a client said of it, and the client of itself.
 #[derive(Debug, Default)]
 struct Relayed<'a> {
     link: Option<Ipv6Addr>,
     interface_id: Option<&'a [u8]>,
     remote_id: Option<&'a [u8]>,
     hardware: Option<Vec<u8>>,
+    vendor_class: Option<&'a [u8]>,
+    user_class: Option<&'a [u8]>,
 }
 
 impl<'a> Relayed<'a> {
@@ -147,9 +167,21 @@ impl<'a> Relayed<'a> {
             });
             relayed.hardware = hardware.map(|octets| octets[1..].to_vec()).or(relayed.hardware);
             let Some(inner) = options.get(code::RELAY_MESSAGE) else { break };
+            if inner.first() != Some(&(MessageType::RelayForward as u8)) {
+                relayed.hear(inner);
+                break;
+            }
             octets = inner;
         }
         relayed
+    }
+
+    /// Of the client's own message.
+    fn hear(&mut self, message: &'a [u8]) {
+        let options = message.get(Message::HEADER_LEN..).map(Options::parse);
+        let Some(Ok(options)) = options else { return };
+        self.vendor_class = options.get(code::VENDOR_CLASS);
+        self.user_class = options.get(code::USER_CLASS);
     }
 }
 
@@ -165,6 +197,8 @@ mod tests {
             .with(ItemKind::LinkAddress, &Ipv6Addr::LOCALHOST.octets())
             .with(ItemKind::InterfaceId, b"port 3")
             .with(ItemKind::RemoteId, &[0, 0, 0, 9, b'x'])
+            .with(ItemKind::VendorClass, &[0, 0, 0, 9, 0, 1, b'm'])
+            .with(ItemKind::UserClass, &[0, 3, b'b', b'o', b'x'])
             .with(ItemKind::Fqdn, &[1, 1, b'h', 0])
             .build()
     }
@@ -175,6 +209,10 @@ mod tests {
         let told = relay_data(&client);
         let (association, fqdn) = (association(&client).unwrap(), fqdn(&client));
         assert_eq!(client_of(&association, told.as_deref(), fqdn.as_deref()), client);
+        // Without a relay there are classes all the same.
+        let direct = Client::builder(client.key());
+        let direct = direct.with(ItemKind::UserClass, &[0, 3, b'b', b'o', b'x']).build();
+        assert_eq!(client_of(&association, relay_data(&direct).as_deref(), None), direct);
         let bare = Client::builder(client.key()).build();
         assert_eq!(relay_data(&bare), None);
         assert_eq!(client_of(&association, None, None), bare);

@@ -17,8 +17,9 @@ fn main() -> ExitCode {
             text.parse().unwrap_or_else(|_| panic!("{name} wants a number, not {text}"))
         })
     };
-    let (from, seeds, days) = (number("--from", 0), number("--seeds", 1_000), number("--days", 1));
-    let days = u32::try_from(days).unwrap_or(u32::MAX);
+    let (from, seeds, hours) =
+        (number("--from", 0), number("--seeds", 1_000), number("--hours", 24));
+    let hours = u32::try_from(hours).unwrap_or(u32::MAX);
     let named = option("--sabotage").map(|name| (Sabotage::named(&name), name));
     if let Some((None, name)) = named {
         eprintln!("{name} is none of the faults that can be made:");
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
     }
     let sabotage = named.and_then(|(fault, _)| fault);
     if std::env::args().any(|argument| argument == "--trace") {
-        let report = sim::run(&Scenario::of(from, days), sabotage, true);
+        let report = sim::run(&Scenario::of(from, hours), sabotage, true);
         report.trace.iter().for_each(|line| println!("{line}"));
         if let Some(failure) = report.failure {
             println!("{failure}");
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
                     if seed >= from + seeds {
                         break;
                     }
-                    let report = sim::run(&Scenario::of(seed, days), sabotage, false);
+                    let report = sim::run(&Scenario::of(seed, hours), sabotage, false);
                     for (sum, of) in
                         sums.iter().zip([report.exchanges, report.updates, report.steps])
                     {
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
     let failed = failed.into_inner().expect("nobody panicked");
     let [exchanges, updates, steps] = sums.map(AtomicU64::into_inner);
     println!(
-        "{seeds} seeds of {days} days in {:.1} s: {exchanges} leases told, {updates} updates, \
+        "{seeds} seeds of {hours} hours in {:.1} s: {exchanges} leases told, {updates} updates, \
          {steps} events, {} seeds failed",
         start.elapsed().as_secs_f64(),
         failed.len()
@@ -78,7 +79,7 @@ fn main() -> ExitCode {
     promises.iter().for_each(|(promise, count)| println!("{count:>8} {promise}"));
     if option("--explain").is_some() || std::env::args().any(|argument| argument == "--explain") {
         for (seed, _) in failed.iter().take(EXPLAINED) {
-            println!("\n{}", sim::explain(*seed, days, sabotage));
+            println!("\n{}", sim::explain(*seed, hours, sabotage));
         }
     }
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -95,8 +95,8 @@ pub fn run(scenario: &Scenario, sabotage: Option<Sabotage>, traced: bool) -> Rep
 /// Why a seed fails: what the shrunk scenario breaks, what it needs for that, the end of the trace,
 /// and how to see it again.
 #[must_use]
-pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
-    let whole = Scenario::of(seed, days);
+pub fn explain(seed: u64, hours: u32, sabotage: Option<Sabotage>) -> String {
+    let whole = Scenario::of(seed, hours);
     let Some(failure) = run(&whole, sabotage, false).failure else {
         return format!("seed {seed} breaks no promise");
     };
@@ -145,7 +145,7 @@ pub fn explain(seed: u64, days: u32, sabotage: Option<Sabotage>) -> String {
     lines.extend(trace.into_iter().skip(skipped));
     let fault = sabotage.map(|fault| format!(" --sabotage {fault:?}")).unwrap_or_default();
     lines.push(format!(
-        "all of the whole scenario: cargo xtask simulate --from {seed} --days {days}{fault} --trace"
+        "all of the whole scenario: cargo xtask simulate --from {seed} --hours {hours}{fault} --trace"
     ));
     lines.join("\n")
 }

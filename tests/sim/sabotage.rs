@@ -3,6 +3,8 @@
 //! The product has no switches for them. What the driver must do is broken in the driver's model;
 //! what the core must do is broken where its inputs and outputs pass.
 
+use dhcp_user::config::model::Protocol;
+
 /// What is broken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sabotage {
@@ -111,6 +113,17 @@ impl Sabotage {
             Self::PartnersUncounted => "limits count what is leased",
             Self::LimitOffByOne => "as many leases as the limit",
         }
+    }
+
+    /// Whether a pair of this protocol shows it within some hundred seeds.
+    ///
+    /// In DHCPv6 two of them hardly ever meet with what they break: of a partner that is down prefixes
+    /// alone are taken, and only when there are no others; and two clients come to have one thing only
+    /// after both servers were told that the other is down.
+    #[must_use]
+    pub fn shows_in(self, protocol: Protocol) -> bool {
+        protocol == Protocol::Dhcpv4
+            || !matches!(self, Self::TakenOverAtOnce | Self::RuleFiveSwapped)
     }
 
     /// The fault of this name.

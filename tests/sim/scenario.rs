@@ -191,11 +191,11 @@ impl Scenario {
         Some(places::address(self.protocols[client.network], client.network, place))
     }
 
-    /// The plan of a seed, of so many days.
+    /// The plan of a seed, of so many hours.
     #[must_use]
-    pub fn of(seed: u64, days: u32) -> Self {
+    pub fn of(seed: u64, hours: u32) -> Self {
         let random = &mut Random::new(seed, 1);
-        let length = Millis::from(days) * 24 * HOUR;
+        let length = Millis::from(hours) * HOUR;
         let protocols = protocols(seed);
         let is_v6 = protocols.contains(&Protocol::Dhcpv6);
         let mclt = random.pick(&[120, 300, 600, 1_800, 3_600]);

@@ -12,9 +12,9 @@ pub(crate) struct Arguments {
     /// The first seed
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Simulated days of each
-    #[arg(long, default_value_t = 1)]
-    days: u32,
+    /// Simulated hours of each
+    #[arg(long, default_value_t = 24)]
+    hours: u32,
     /// Break this on purpose; `help` names what can be broken
     #[arg(long, value_name = "FAULT")]
     sabotage: Option<String>,
@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut command = cargo(["run", "--quiet", "--package", "tandem-tests", "--bin", "simulate"]);
     command.arg("--");
-    let Arguments { seeds, from, days, sabotage, explain, trace } = arguments;
+    let Arguments { seeds, from, hours, sabotage, explain, trace } = arguments;
     command.args(["--seeds", &seeds.to_string(), "--from", &from.to_string()]);
-    command.args(["--days", &days.to_string()]);
+    command.args(["--hours", &hours.to_string()]);
     if let Some(fault) = sabotage {
         command.args(["--sabotage", fault]);
     }

@@ -74,6 +74,14 @@ impl<'a> Exchange<'a> {
         self.swap(candidate, new, Places::default()).map(drop)
     }
 
+    /// Whether one of the client's subscribers has as many leases as it may: a hint before an offer, the
+    /// grant counts exactly.
+    pub(super) fn is_over_limit(&self) -> bool {
+        let limit_set = &self.service.limit_set;
+        let subscribers = || limit_set.subscribers(self.speaker, self.members);
+        !limit_set.is_empty() && subscribers().iter().any(|it| it.is_full(self.limits))
+    }
+
     /// Leases it to the association.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use super::reply::{Content, Outcome, reply};
 use super::room::Room;
 use crate::lease::Resource;
 use crate::server::DropReason;
+use crate::server::standing::Standing;
 use crate::wire::dhcpv6::{Ia, IaKind, MessageType, StatusCode};
 
 /// Whether what is told is the client's from now on.
@@ -75,6 +76,12 @@ fn provide<'a>(
             let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
             let (told, term) = exchange.times(candidate, hint.or_else(|| hints(&ia).next()));
             let done = match promise {
+                // What the Request would not get is not offered.
+                Promise::Offer
+                    if candidate.standing != Standing::Held && exchange.is_over_limit() =>
+                {
+                    Err(DropReason::LimitReached)
+                }
                 Promise::Offer => Ok(exchange.offer(candidate, &key, output)),
                 Promise::Grant => exchange.grant(candidate, &term, &key, output),
             };
@@ -141,6 +148,17 @@ mod tests {
         assert_eq!(answer.option(code::CLIENT_ID).unwrap(), super::super::testing::duid(1));
         let (to, port) = answer.answer.map(|reply| (reply.to, reply.port)).unwrap();
         assert_eq!((to, port), (packet.arrival.source_ip, 546));
+    }
+
+    #[test]
+    fn nothing_is_offered_that_a_limit_forbids() {
+        let limit = "[[limit]]\nname = \"one\"\nper = \"duid\"\nleases = 1";
+        let mut server = Server::small("", limit);
+        let leased = server.lease(&client(1).na(1, &[]));
+        let more = server.hear(&client(1).na(2, &[]).kind(Solicit));
+        assert_eq!(more.ia_status(IaKind::Addresses), Some(StatusCode::NO_ADDRS_AVAIL));
+        assert_eq!(server.lease(&client(1).na(1, &[])), leased, "what it has is its own");
+        server.lease(&client(2).na(1, &[]));
     }
 
     #[test]

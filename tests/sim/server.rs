@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use dhcp_user::config::Config;
 use dhcp_user::config::model::Protocol;
-use dhcp_user::failover::link::{Arrived, Spoken};
+use dhcp_user::failover::link::Spoken;
 use dhcp_user::failover::{Action, Alarm, Endpoint, Event, Saved, Settings};
 use dhcp_user::lease::{
     Binding, BindingStatus, Layouts, Limits, PoolCounts, Resource, Table, Tables, Told, View,
@@ -545,7 +545,7 @@ impl Core {
     ) {
         for time in (from.0..to.0).step_by(5).map(Stamp) {
             let packet = heard.clone().map(|message| telling::arrived(time, 0, message));
-            let event = packet.as_ref().map_or(Event::Tick, Arrived::event);
+            let event = packet.as_ref().map_or(Event::Tick, |packet| packet.event(time));
             let Self { endpoints, tables, actions, .. } = self;
             endpoints[relationship].handle(time, event, tables.serving(protocol), actions);
         }

@@ -241,6 +241,7 @@ impl World<'_> {
         if let Some(fault) = self.sabotage {
             fault.received(&mut packet);
         }
-        self.tell(relationship, to, packet.event());
+        let now = self.servers[to].clock.at(self.now);
+        self.tell(relationship, to, packet.event(now));
     }
 }

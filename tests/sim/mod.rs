@@ -10,7 +10,7 @@
 //! said        names, classes, relays            wire        greetings and messages on them
 //! places      addresses of everything           telling     what those mean, in either protocol
 //! server      a core and its driver             configuration  of each server
-//!                                               disk        durable after a while
+//! worker      one request                       disk        durable after a while
 //! observer    which promise was broken          overheard   what messages tell of it
 //! ending      quiet: both must agree            subscribers what limits count
 //! service     who is kept waiting               sabotage    deliberate faults
@@ -43,6 +43,7 @@ mod telling;
 mod troubles;
 mod wire;
 mod words;
+mod worker;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

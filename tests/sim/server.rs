@@ -14,9 +14,7 @@ use dhcp_user::lease::{
     Binding, BindingStatus, Layouts, Limits, PoolCounts, Resource, Table, Tables, Told, View,
     Views, WriterId, in_turn,
 };
-use dhcp_user::server::{
-    Answer, InterfaceAddress, InterfaceAddresses, Services, Workspace, Worlds,
-};
+use dhcp_user::server::{InterfaceAddress, InterfaceAddresses, Services, Workspace};
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::dhcpv6::Duid;
 use dhcp_user::wire::failover::{Rejection, State};
@@ -24,12 +22,13 @@ use dhcp_user::wire::failover::{Rejection, State};
 use super::clock::{Clock, Millis};
 use super::configuration::configuration;
 use super::disk::{Disk, Record, Sequence};
-use super::packet::{Arrival, Heard, Request};
+use super::packet::{Heard, Request};
 use super::places::{network_of, server_address, server_duid};
 use super::random::Random;
 use super::sabotage::Sabotage;
 use super::scenario::{Relationship, Scenario, Side};
 use super::telling::{self, Telling};
+use super::worker::{Answered, answer};
 
 /// The rings of the journal.
 const WORKER: u16 = 0;
@@ -555,42 +554,6 @@ impl Core {
 /// Tables without bindings, laid out by a configuration.
 fn tables(config: &Config) -> Tables {
     Tables::new(Layouts::of(config).expect("the simulation's pools are small"))
-}
-
-/// What a worker makes of a request.
-enum Answered {
-    Silent(&'static str),
-    Done,
-    /// So many octets, and whether they rest on more than what this request changed.
-    Reply {
-        len: usize,
-        confirms: bool,
-    },
-}
-
-fn answer(
-    worlds: Worlds<'_>,
-    request: &Request,
-    chance: &mut Random,
-    work: &mut Workspace,
-    buffer: &mut [u8],
-) -> Answered {
-    match &request.arrival {
-        Arrival::V4(arrival) => match worlds.ipv4.answer(arrival, &request.octets, work, buffer) {
-            Answer::Drop(reason) => Answered::Silent(reason.name()),
-            Answer::Done => Answered::Done,
-            Answer::Probe(_) => Answered::Silent("probe"),
-            Answer::Reply(told) => Answered::Reply { len: told.len, confirms: told.confirms },
-        },
-        Arrival::V6(arrival) => {
-            let Some(world) = worlds.ipv6 else { return Answered::Silent("not served") };
-            let mut draw = || u128::from(chance.next()) << 64 | u128::from(chance.next());
-            match world.answer(arrival, &request.octets, &mut draw, work, buffer) {
-                Ok(told) => Answered::Reply { len: told.len, confirms: false },
-                Err(reason) => Answered::Silent(reason.name()),
-            }
-        }
-    }
 }
 
 /// A binding as the journal gets it.

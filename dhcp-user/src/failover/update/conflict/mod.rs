@@ -5,9 +5,10 @@ mod v4;
 mod v6;
 
 use super::duel::{self, Outstanding};
+use super::merge;
 use crate::config::model::Protocol;
 use crate::failover::{Dialect, Role};
-use crate::lease::{Binding, Client};
+use crate::lease::{Binding, Client, Told};
 use crate::wire::failover::{BindingStatus, Reject};
 use crate::wire::{Seconds, Stamp};
 
@@ -63,6 +64,16 @@ enum Rule {
 
 /// Why an update is refused, the words for the partner's log.
 pub(super) type Refusal = (Reject, &'static str);
+
+/// Whether what is over for the partner is another lease than ours, and a later one: the client left the
+/// partner, which knew of our lease, came back to it, and is gone again, or was told of an earlier end. Of
+/// a lease that goes on the partner keeps the end that it knew; dhcpd does not.
+fn is_later_lease(binding: &Binding, theirs: Theirs<'_>) -> bool {
+    theirs.status == BindingStatus::Expired
+        && binding.told == Told::Acknowledged
+        && theirs.cltt > Some(binding.cltt)
+        && merge::is_same(binding.client.as_ref(), theirs.client)
+}
 
 /// Whether what `theirs` says is taken, and else why not.
 ///

@@ -1,7 +1,7 @@
 //! draft-12 figure 7.1.3-1, with what is departed from.
 
-use super::{Ours, ROUNDING, Refusal, Rule, Theirs};
-use crate::failover::update::{merge, tie};
+use super::{Ours, ROUNDING, Refusal, Rule, Theirs, is_later_lease};
+use crate::failover::update::tie;
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Told};
 use crate::wire::Stamp;
@@ -66,18 +66,7 @@ pub(super) fn judge(
         Rule::HeardLater => Err((Reject::Outdated, "the client was heard here since")),
         // The partner's sweep ends it in the second in which it is over, and that may be told at once.
         Rule::Over if now.after(ROUNDING) >= binding.expires => Ok(()),
-        // The client left the partner, which knew of our lease, came back to it, and is gone again: what
-        // ended is a later lease, as of one that goes on the partner keeps the end that it knew.
-        // dhcpd does not.
-        Rule::Over
-            if theirs.status == BindingStatus::Expired
-                && ours.dialect == Dialect::Tandem
-                && binding.told == Told::Acknowledged
-                && theirs.cltt > Some(binding.cltt)
-                && merge::is_same(binding.client.as_ref(), theirs.client) =>
-        {
-            Ok(())
-        }
+        Rule::Over if ours.dialect == Dialect::Tandem && is_later_lease(binding, theirs) => Ok(()),
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
         Rule::HeardSince if heard_after(binding.starts) => Ok(()),
         Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),

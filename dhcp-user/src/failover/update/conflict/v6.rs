@@ -1,6 +1,6 @@
 //! RFC 8156 §7.5.4: which update is taken is a question of time, and times within five seconds are one.
 
-use super::{Ours, Refusal, Rule, Theirs};
+use super::{Ours, Refusal, Rule, Theirs, is_later_lease};
 use crate::failover::Role;
 use crate::failover::update::{merge, tie};
 use crate::lease::{Binding, Told};
@@ -41,7 +41,7 @@ pub(super) fn judge(
     match FIGURE[binding.status as usize - 1][theirs.status as usize - 1] {
         Rule::HeardLater if is_repeated(binding, theirs) => Ok(()),
         Rule::HeardLater => is_newer(now, ours, theirs, binding, has_lost),
-        Rule::Over if now >= binding.expires => Ok(()),
+        Rule::Over if now >= binding.expires || is_later_lease(binding, theirs) => Ok(()),
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
         Rule::HeardSince if heard_since() => Ok(()),
         Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     /// What is said of client 2, if not otherwise.
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Debug)]
     struct Case {
         role: Role,
         own: BindingStatus,
@@ -282,6 +282,19 @@ mod tests {
         }
     }
 
+    /// The partner served the client alone, for a shorter time than we had told it.
+    #[test]
+    fn the_end_of_a_later_lease_of_the_same_client_is_taken() {
+        let case = Case { cltt: Some(900), number: 1, ..Case::of(Active) };
+        assert_eq!(case.judge(Expired), None);
+        let of_another = Case { number: 2, ..case };
+        let untold = Case { told: Told::Sent, ..case };
+        let no_later = Case { cltt: Some(500), ..case };
+        for case in [of_another, untold, no_later] {
+            assert_eq!(case.judge(Expired), Some(Reject::Outdated), "{case:?}");
+        }
+    }
+
     /// RFC 8156 §7.5.4, accept(3): between two primaries' ideas the later contact decides, and else the
     /// primary's lease stays.
     #[test]
@@ -302,6 +315,7 @@ mod tests {
                     let at = |other: u32| other.checked_add_signed(apart).unwrap();
                     let first = Case {
                         outstanding: true,
+                        told: Told::Sent,
                         cltt: Some(at(500)),
                         starts: at(500),
                         number: 1,
@@ -309,6 +323,7 @@ mod tests {
                     };
                     let second = Case {
                         outstanding: true,
+                        told: Told::Sent,
                         cltt: Some(500_u32.checked_add_signed(-apart).unwrap()),
                         starts: 500_u32.checked_add_signed(-apart).unwrap(),
                         role: Role::Secondary,

@@ -186,7 +186,10 @@ impl Load {
         if held.is_empty() || roll >= mix.releases + mix.renewals {
             return self.ask(client, false, Ask::Search);
         }
-        let server = self.granted_by[&client].clone();
+        // What a client had before the load began it has of nobody that is known.
+        let Some(server) = self.granted_by.get(&client).cloned() else {
+            return self.ask(client, true, Ask::Rebind(&held));
+        };
         if roll >= mix.releases {
             // Who gave it may be gone.
             let in_vain = self.trying.contains_key(&client);

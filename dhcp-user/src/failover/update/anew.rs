@@ -46,7 +46,7 @@ impl Updates {
         let walk = anew.walk.get_or_insert_with(|| Walk::new(Vec::new(), true, ranges()));
         for _ in 0..room {
             match anew.found.pop_front() {
-                Some(id) => self.mark(at, id, actions),
+                Some(id) => self.tell_again(at, id, actions),
                 None if walk.is_over() => return Some(true),
                 None => walk.step(at.table, &mut |id| anew.found.push_back(id)),
             }
@@ -55,7 +55,8 @@ impl Updates {
         Some(room > 0)
     }
 
-    fn mark(&self, at: &Moment<'_>, id: ResourceId, actions: &mut Vec<Action>) {
+    /// What the partner has of it is to be told again, unless it is to be told anyhow.
+    pub(super) fn tell_again(&self, at: &Moment<'_>, id: ResourceId, actions: &mut Vec<Action>) {
         let guard = at.table.pin();
         let Some(mut seen) = at.table.seen(id, &guard) else { return };
         while let Some(before) = seen.binding().filter(|it| it.told == Told::Acknowledged) {

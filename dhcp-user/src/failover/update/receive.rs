@@ -113,7 +113,9 @@ impl Updates {
         let taken = match self.number(at, lease.resource.into(), is_bare) {
             Ok(id) => self.receive(at, id, &read, actions).inspect_err(|(reason, _)| {
                 if matches!(reason, Reject::Outdated | Reject::LessCritical) {
-                    self.correct(at, id, actions);
+                    // It is told what is so, but not twice: the two would tell each other for ever (RFC 8156
+                    // §7.5.4).
+                    self.tell_again(at, id, actions);
                 }
             }),
             Err(refusal) => {
@@ -145,20 +147,6 @@ impl Updates {
             return Err(UNKNOWN);
         }
         Ok(id)
-    }
-
-    /// What the partner says is outdated: it is told what is so, unless it is to be told anyhow, which
-    /// keeps the two from telling each other for ever (RFC 8156 §7.5.4).
-    fn correct(&self, at: &Moment<'_>, id: ResourceId, actions: &mut Vec<Action>) {
-        let guard = at.table.pin();
-        let Some(mut seen) = at.table.seen(id, &guard) else { return };
-        while let Some(before) = seen.binding().filter(|it| it.told == Told::Acknowledged) {
-            let new = Binding { told: Told::Unsent, writer: Some(self.writer), ..before.clone() };
-            match at.table.replace(id, seen, new, &guard) {
-                Ok(now) => return at.changed(id, Some(before), now.binding(), actions),
-                Err(now) => seen = now,
-            }
-        }
     }
 
     /// Takes what `read` finds said of an address whose last client is given to it, or refuses it.

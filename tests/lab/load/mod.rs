@@ -18,7 +18,7 @@ use rand::{Rng as _, SeedableRng as _};
 use self::speech::{Answer, Ask, Said, Server, Speech};
 use self::v4::V4;
 use self::v6::V6;
-use super::ledger::{Grant, Ledger, Mac};
+use super::ledger::{Ledger, Mac};
 use super::namespace::Namespace;
 
 /// How long a client of a pair that has given its lease back stays away: times are whole seconds, and within one
@@ -276,12 +276,15 @@ impl Load {
                     let longest = grants.iter().map(|grant| grant.lease).max();
                     tally.longest_first = tally.longest_first.max(longest.unwrap_or_default());
                 }
-                let other = |grant: &&Grant| !held.iter().any(|it| it.address == grant.address);
-                // What a client lacked it may get when it renews the rest.
-                let is_renewal = renewal && grants.len() <= held.len();
-                if let Some(given) = grants.iter().find(other).filter(|_| is_renewal) {
-                    let held: Vec<_> = held.iter().map(|held| held.address).collect();
-                    return Err(format!("{held:?} was renewed as {}", given.address));
+                // What a client lacked it may get when it renews the rest, and nothing instead of the rest.
+                let has = |address| held.iter().any(|held| held.address == address);
+                let given = |address| grants.iter().any(|grant| grant.address == address);
+                for lost in held.iter().map(|held| held.address).filter(|it| renewal && !given(*it))
+                {
+                    let new = grants.iter().map(|grant| grant.address).filter(|it| !has(*it));
+                    if let Some(new) = new.into_iter().find(|it| self.speech.are_alike(*it, lost)) {
+                        return Err(format!("{lost} was renewed as {new}"));
+                    }
                 }
                 self.ledger.acknowledge(SystemTime::now(), client, &grants)?;
                 tally.acknowledged += 1;

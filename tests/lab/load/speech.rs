@@ -19,6 +19,9 @@ pub(super) trait Speech: Debug {
     /// # Errors
     /// If it is none, or lacks what it must have.
     fn read(&self, octets: &[u8]) -> Result<Answer, String>;
+
+    /// Whether a client that was given one of them instead of the other has lost something.
+    fn are_alike(&self, one: IpAddr, other: IpAddr) -> bool;
 }
 
 /// What a client wants.

@@ -67,6 +67,10 @@ impl Speech for V4 {
         };
         Ok(Answer { xid: message.xid(), client, server, said })
     }
+
+    fn are_alike(&self, _one: IpAddr, _other: IpAddr) -> bool {
+        true
+    }
 }
 
 fn of_v4(address: IpAddr) -> Ipv4Addr {

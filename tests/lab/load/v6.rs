@@ -54,7 +54,7 @@ impl Speech for V6 {
         };
         let (mut addresses, mut prefixes) = (DhcpOptions::new(), DhcpOptions::new());
         for named in named {
-            let IpAddr::V6(address) = named else { panic!("{named} is another protocol's") };
+            let address = of_v6(named);
             let opts = DhcpOptions::new();
             if is_prefix(address) {
                 prefixes.insert(DhcpOption::IAPrefix(IAPrefix {
@@ -107,6 +107,10 @@ impl Speech for V6 {
         };
         Ok(Answer { xid: message.xid_num(), client, server, said })
     }
+
+    fn are_alike(&self, one: IpAddr, other: IpAddr) -> bool {
+        is_prefix(of_v6(one)) == is_prefix(of_v6(other))
+    }
 }
 
 /// What the associations hold that lasts.
@@ -135,4 +139,11 @@ fn grants(options: &DhcpOptions) -> Vec<Grant> {
 /// In the lab an address has something in its lower half and a prefix has not.
 fn is_prefix(address: Ipv6Addr) -> bool {
     address.to_bits() as u64 == 0
+}
+
+fn of_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V6(address) => address,
+        IpAddr::V4(address) => panic!("{address} is another protocol's"),
+    }
 }

@@ -105,17 +105,32 @@ impl<'a> Exchange<'a> {
     pub(super) fn adopt(&self, resource: Resource, key: &IaKey) -> Option<Candidate<'a>> {
         let site = self.permitted_site(resource)?;
         if self.computing(site).is_none() && self.table.find(resource).is_none() {
-            let is_split = matches!(resource, Resource::Ipv6(_));
-            let fixed = [Owner::Primary, Owner::Secondary]
-                .into_iter()
-                .find(|owner| is_split && resource.of_owner(*owner) == resource);
-            let standing = self.claim(resource, site, fixed, false).standing(None);
-            if !standing.is_usable() {
+            if !self.unspoken_of(resource, site).is_usable() {
                 return None;
             }
             self.table.place(resource)?;
         }
         self.look(resource, key).filter(|candidate| candidate.standing.is_usable())
+    }
+
+    /// Whether the partner may have given it to the client without our knowing.
+    pub(super) fn may_be_partners(&self, resource: Resource, key: &IaKey) -> bool {
+        let Some(site) = self.site(resource) else { return false };
+        let seen = self.table.find(resource).map(|id| (id, self.table.seen(id, self.guard)));
+        let standing = match seen {
+            Some((id, Some(seen))) => self.candidate(resource, id, seen, site, key).standing,
+            _ => self.unspoken_of(resource, site),
+        };
+        standing == Standing::Partners
+    }
+
+    /// What a resource that no record speaks of is to anybody.
+    fn unspoken_of(&self, resource: Resource, site: Site<'a>) -> Standing {
+        let is_split = matches!(resource, Resource::Ipv6(_));
+        let fixed = [Owner::Primary, Owner::Secondary]
+            .into_iter()
+            .find(|owner| is_split && resource.of_owner(*owner) == resource);
+        self.claim(resource, site, fixed, false).standing(None)
     }
 
     /// What the association gets, nothing if there is nothing for it.

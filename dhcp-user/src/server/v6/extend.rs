@@ -18,7 +18,7 @@ pub(super) fn renew(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<
             Extended::Unknown if room.take_refusal() => {
                 ias.push(Outcome::failed(ia, StatusCode::NO_BINDING));
             }
-            Extended::Unknown | Extended::NoRoom => {}
+            Extended::Unknown | Extended::Nothing => {}
         }
     }
     reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
@@ -33,7 +33,7 @@ pub(super) fn rebind(
     for ia in exchange.ias() {
         match extend(exchange, ia, &mut room, output)? {
             Extended::Leases(extended) => ias.push(extended),
-            Extended::NoRoom => {}
+            Extended::Nothing => {}
             // What is not of this link is no good to it, whoever gave it.
             Extended::Unknown => {
                 let gone: Vec<_> = off_link(exchange, &ia).collect();
@@ -54,8 +54,9 @@ enum Extended<'a> {
     Leases(Outcome<'a>),
     /// It has nothing here.
     Unknown,
-    /// Nothing can be said of it: the client asks again for what it hears nothing of (RFC 8415 §18.2.10.1).
-    NoRoom,
+    /// Nothing can be said of it: the client keeps what it hears nothing of, and asks again (RFC 8415
+    /// §18.2.10.1).
+    Nothing,
 }
 
 /// More time for all that the association has.
@@ -89,22 +90,27 @@ fn extend<'a>(
             // One, as it would be given: whoever names many would have them all.
             having.extend(hints(&ia).find_map(|hint| adopted(hint.resource)));
         }
+        let names = |resource| hints(&ia).any(|hint| hint.resource == resource);
         // The client had it last, and a newer one since: that is history.
         if having.iter().any(|candidate| candidate.standing == Standing::Held) {
             having.retain(|candidate| candidate.standing == Standing::Held);
         } else {
-            let names = |resource| hints(&ia).any(|hint| hint.resource == resource);
             having.retain(|candidate| names(candidate.resource));
+        }
+        let had = |resource| having.iter().any(|candidate| candidate.resource == resource);
+        let others = || hints(&ia).map(|hint| hint.resource).filter(|it| !had(*it));
+        // What the partner may have given is neither ended here, nor replaced by what the client let go.
+        let partners: Vec<_> = others().filter(|it| exchange.may_be_partners(*it, &key)).collect();
+        if !partners.is_empty() && !having.iter().any(|candidate| names(candidate.resource)) {
+            return Ok(Extended::Nothing);
         }
         if having.is_empty() {
             return Ok(Extended::Unknown);
         }
-        let had = |resource| having.iter().any(|candidate| candidate.resource == resource);
-        let others = hints(&ia).map(|hint| hint.resource).filter(|it| !had(*it));
-        let told = having.iter().map(|candidate| candidate.resource).chain(others);
+        let told = having.iter().map(|candidate| candidate.resource).chain(others());
         has_room = has_room || room.take_association(told);
         if !has_room || !output.may_change(having.len()) {
-            return Ok(Extended::NoRoom);
+            return Ok(Extended::Nothing);
         }
         let mut leases = Vec::new();
         for candidate in &having {
@@ -121,7 +127,8 @@ fn extend<'a>(
             return Ok(Extended::Unknown);
         }
         let is_extended = |resource| leases.iter().any(|told| told.candidate.resource == resource);
-        let gone = hints(&ia).map(|hint| hint.resource).filter(|it| !is_extended(*it)).collect();
+        let is_gone = |resource: &Resource| !is_extended(*resource) && !partners.contains(resource);
+        let gone = hints(&ia).map(|hint| hint.resource).filter(is_gone).collect();
         return Ok(Extended::Leases(Outcome { ia, leases, gone, status: None }));
     }
     Err(DropReason::Contended)

@@ -144,6 +144,37 @@ fn a28_a_server_that_has_recovered_renews_and_does_nothing_else() {
     assert_eq!((heard.leases(), heard.changes.len()), (vec![], 0));
 }
 
+/// What the partner gave is not known here before it tells: a client that has it keeps it, though an older
+/// exchange with this server came to something else without the client's knowing.
+#[test]
+fn what_the_partner_may_have_given_is_neither_ended_nor_replaced() {
+    let mut server = server(Owner::Primary, Answers::Everybody);
+    let given = give_prefix(&server);
+    let unheard = server.lease(&client(1).na(1, &[]).pd(1, &[]));
+    let theirs: [Resource; 2] = [ip("2001:db8:1::10").into(), given];
+    for kind in [Renew, Rebind] {
+        let asking = |packet: Packet| {
+            let packet = packet.kind(kind);
+            if kind == Renew { packet.naming_server() } else { packet }
+        };
+        let heard = server.hear(&asking(client(1).na(1, &theirs[..1]).pd(1, &theirs[1..])));
+        assert_eq!(heard.changes.len(), 0, "{kind}");
+        match kind {
+            Renew => assert_eq!(heard.message(|reply| reply.ias().count()), 0),
+            _ => assert_eq!(heard.dropped(), Some(DropReason::UnknownClient)),
+        }
+        let both = asking(client(1).na(1, &[unheard[0], theirs[0]]));
+        let heard = server.hear(&both);
+        assert_eq!(heard.only(), unheard[0], "the other is left as it is");
+        // Another's is no good to it.
+        let others = server.lease(&client(2).na(1, &[]));
+        let heard = server.hear(&asking(client(1).na(1, &[unheard[0], others[0]])));
+        let lifetimes: Vec<_> =
+            heard.leases().iter().map(|(it, [_, valid])| (*it, valid.0 > 0)).collect();
+        assert_eq!(lifetimes, [(unheard[0], true), (others[0], false)]);
+    }
+}
+
 #[test]
 fn a_server_that_must_not_serve_says_nothing() {
     let mut server = server(Owner::Primary, Answers::Nobody);

@@ -197,12 +197,18 @@ impl Town {
             let trouble = Trouble::any(&mut random);
             let what = format!("{}, round {round}, {trouble:?}, seed {seed}", self.name);
             let lasts = trouble.lasts(&mut random);
+            let hangs = matches!(trouble, Trouble::Hung(_));
             trouble.begin(&self.pair, &mut self.peers);
-            // A DHCPRELEASE that a hung server finds in its queue when it wakes is to it one of now, though
+            // A release that a hung server finds in its queue when it wakes is to it one of now, though
             // its client may have come to the other server since.
-            let mix = if matches!(trouble, Trouble::Hung(_)) { NO_RELEASES } else { MIX };
-            self.serve(&what, mix, lasts);
+            if hangs {
+                self.load.server_hangs();
+            }
+            self.serve(&what, if hangs { NO_RELEASES } else { MIX }, lasts);
             trouble.end(&self.pair, &mut self.peers);
+            if hangs {
+                self.load.server_wakes();
+            }
             self.serve(&what, MIX, Duration::from_millis(200));
             self.tandem_knows_its_own(&what);
             if round % MENDED_EVERY == 0 {

@@ -69,8 +69,8 @@ pub struct Load {
     trying: HashMap<Mac, Instant>,
     /// Clients that were not answered in time once: what they got then they do not know of.
     unheard: HashSet<Mac>,
-    /// Since when a client holds nothing.
-    released: HashMap<Mac, Instant>,
+    /// When a client gave its lease back; nothing while the server hangs that may have it in its queue.
+    released: HashMap<Mac, Option<Instant>>,
     /// Who gave a client its lease last.
     granted_by: HashMap<Mac, Server>,
     next_xid: u32,
@@ -166,6 +166,22 @@ impl Load {
         Ok(tally)
     }
 
+    /// A server hangs from now on. When it wakes, a release in its queue is to it one of then: who has just
+    /// given a lease back stays away for as long.
+    pub fn server_hangs(&mut self) {
+        let rest = self.released.values_mut();
+        for since in rest.filter(|since| since.is_some_and(|since| since.elapsed() < REST)) {
+            *since = None;
+        }
+    }
+
+    /// It has just been woken.
+    pub fn server_wakes(&mut self) {
+        for since in self.released.values_mut().filter(|since| since.is_none()) {
+            *since = Some(Instant::now());
+        }
+    }
+
     /// Who acknowledged the client's lease last.
     #[must_use]
     pub fn granted_by(&self, client: Mac) -> Option<IpAddr> {
@@ -176,8 +192,7 @@ impl Load {
     fn begin(&mut self, mix: Mix, tally: &mut Tally) -> bool {
         let client = loop {
             let client = mac(self.random.random_range(0..self.clients));
-            let rests = self.released.get(&client).is_some_and(|since| since.elapsed() < REST);
-            if !rests && !self.busy.contains(&client) {
+            if !self.rests(client) && !self.busy.contains(&client) {
                 break client;
             }
         };
@@ -203,10 +218,15 @@ impl Load {
         // From the moment it is under way the server may take it.
         self.ledger.release(client);
         if self.servers.len() > 1 {
-            self.released.insert(client, Instant::now());
+            self.released.insert(client, Some(Instant::now()));
         }
         tally.released += 1;
         true
+    }
+
+    fn rests(&self, client: Mac) -> bool {
+        let since = self.released.get(&client);
+        since.is_some_and(|since| since.is_none_or(|since| since.elapsed() < REST))
     }
 
     fn ask(&mut self, client: Mac, renewal: bool, ask: Ask<'_>) -> bool {

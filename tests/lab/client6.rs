@@ -15,8 +15,8 @@ use super::process::Process;
 use super::site::Site;
 use super::wait::{until, until_some};
 
-/// How long a program may take to give its leases back and end.
-const ENDING: Duration = Duration::from_secs(20);
+/// How long a host may take to be ready, and a program to give its leases back and end.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -59,6 +59,11 @@ impl Client6 {
         let namespace = Namespace::new(name);
         namespace.speak_ipv6();
         site.plug(&namespace, "eth0");
+        // The kernel gives it some time after the link is up, and dhclient ends at once without one.
+        until("a link-local address", PATIENCE, || {
+            let scope = ["-6", "addr", "show", "dev", "eth0", "scope", "link", "-tentative"];
+            !namespace.ip(&scope).is_empty()
+        });
         let directory = site.directory().join(name);
         fs::create_dir_all(&directory).expect("a directory for the client");
         let client = Self { namespace, kind, directory, process: None, read: 0 };
@@ -123,7 +128,7 @@ impl Client6 {
             }
             Kind6::Dhcpcd => {
                 // It does not see a signal that comes just while it starts a process of its own.
-                until("dhcpcd's end", ENDING, || {
+                until("dhcpcd's end", PATIENCE, || {
                     if process.is_running() {
                         process.signal("ALRM");
                         std::thread::sleep(Duration::from_millis(500));
@@ -132,7 +137,7 @@ impl Client6 {
                 });
             }
         }
-        process.finish(ENDING);
+        process.finish(PATIENCE);
     }
 
     /// Ends the program without a word to the server, as a power cut does.

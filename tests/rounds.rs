@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use tandem_tests::lab::{
     self, Client, Client6, Fault, Host, Kind, Kind6, Load, Make, Mix, Namespace, Pair, Peer,
-    Perfdhcp, Protocol, Relationship, RunningPerfdhcp, Wiretap, Witness,
+    Perfdhcp, Protocol, Relationship, RunningPerfdhcp, Wiretap, Witness, until,
 };
 
 const ROUNDS: u32 = 100;
@@ -182,7 +182,14 @@ impl Town {
         (self.perfdhcp, self.real) = (perfdhcp.into(), real.into());
     }
 
+    /// Real clients take an address without a prefix for good, of a server that has none to give yet.
     fn populate6(&mut self) {
+        for peer in &mut self.peers {
+            peer.expect_state(&["normal"], PATIENCE);
+        }
+        until("the secondary's share of the prefixes", PATIENCE, || {
+            self.peers.iter().all(|peer| peer.backups() >= 100)
+        });
         let started = |kind| {
             let mut client = Client6::new(&self.pair.site, kind, &format!("{kind:?}"));
             client.start();

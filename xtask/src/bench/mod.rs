@@ -9,10 +9,10 @@ mod table;
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Fewer repetitions of smaller things
     #[arg(long)]
     quick: bool,
+    /// Begin no measurement after so long; the table says which were not begun
+    #[arg(long, value_name = "MINUTES")]
+    within: Option<u64>,
     /// Put the figures and plots, of all measurements, where README shows them
     #[arg(long, conflicts_with_all = ["quick", "only"])]
     publish: bool,
@@ -40,16 +43,21 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     measurements::build()?;
     let directory = workspace::root().join("target/bench");
     fs::create_dir_all(&directory)?;
-    let (mut said, mut took) = (Vec::new(), Vec::new());
+    let within = arguments.within.map(|minutes| Duration::from_secs(minutes * 60));
+    let (mut said, mut took, begin) = (Vec::new(), Vec::new(), Instant::now());
     for subject in Subject::value_variants() {
         if !arguments.only.is_empty() && !arguments.only.contains(subject) {
             continue;
         }
         for command in subject.commands(arguments.quick) {
             let (name, start) = (command.join(" "), Instant::now());
-            let measured = announce(format!("measuring: {name}"), || {
-                measure(&command, arguments.quick, &directory, &mut said)
-            });
+            let measured = if within.is_some_and(|within| begin.elapsed() >= within) {
+                Err(anyhow!("not begun: the time was over"))
+            } else {
+                announce(format!("measuring: {name}"), || {
+                    measure(&command, arguments.quick, &directory, &mut said)
+                })
+            };
             // One that cannot run here, for want of root or of XDP, leaves the others, and a row.
             if let Err(error) = measured {
                 let note = format!("{error:#}");

@@ -2,6 +2,7 @@
 //! counts.
 
 use std::fs;
+use std::net::IpAddr;
 use std::thread;
 
 use anyhow::{Context as _, Result};
@@ -10,10 +11,10 @@ use dhcp_user::lease::{Layout, Table};
 
 use crate::Arguments;
 use crate::figure::Figure;
-use crate::load::{Access, Fields, Stage, Template};
-use crate::micro::Server;
-use crate::rig::TARGET;
-use crate::state::{self, STRANGERS};
+use crate::load::{Access, Stage, Template};
+use crate::micro::{Server, ServerV6};
+use crate::rig::target;
+use crate::state::{self, Protocol, STRANGERS};
 
 const LEASES: u32 = 100_000;
 /// Packets that warm up, and that are counted.
@@ -22,41 +23,73 @@ const PACKETS: u32 = 200_000;
 const BATCH: u32 = 256;
 const LIMIT: f64 = 0.0;
 
+/// Which messages of whom are counted.
+struct Case<'c> {
+    who: &'static str,
+    limit: Option<f64>,
+    access: Access,
+    /// The client whose turn it is.
+    client: &'c dyn Fn(u32) -> u32,
+    /// In the order of an exchange.
+    messages: &'c [(Stage, &'static str)],
+}
+
 /// Counts with what the allocator says of all allocations so far, and prints it.
 pub(crate) fn measure(arguments: &Arguments, allocations: fn() -> usize) -> Result<()> {
-    let mut server = Server::new(LEASES);
-    let discover = (Stage::Discover, "DISCOVER");
-    let request = (Stage::Request, "REQUEST");
-    let steady = (Some(LIMIT), "from a request's octets to the reply's");
-    let new = (None, "both messages together: what the client said of itself, and its binding");
-    let holder = |number| number % LEASES;
-    let relays = Access::Relays(16);
-    for (who, (limit, note), access, client, stages) in [
-        (
-            "holder of a lease",
-            steady,
-            Access::Direct,
-            &holder as &dyn Fn(u32) -> u32,
-            &[discover][..],
-        ),
-        ("renewing", steady, Access::Direct, &holder, &[(Stage::Renew, "REQUEST")]),
-        ("holder of a lease, behind a relay", steady, relays, &holder, &[discover, request]),
-        (
-            "new client, behind a relay",
-            new,
-            relays,
-            &|number| STRANGERS + number,
-            &[discover, request],
-        ),
-    ] {
-        let templates = stages.iter().map(|(stage, _)| Template::new(*stage, access, TARGET));
-        let counted = count(&mut server, &templates.collect::<Vec<_>>(), client, allocations)?;
-        for ((_, message), counted) in stages.iter().zip(counted) {
-            say(&format!("{message}, {who}"), counted, limit, note);
-        }
+    {
+        let mut server = Server::new(LEASES);
+        let gives = &mut |frame: &[u8]| server.gives(frame).map(IpAddr::V4);
+        let names = ["DISCOVER", "REQUEST", "REQUEST"];
+        messages(Protocol::Dhcpv4, names, Some(LIMIT), gives, allocations)?;
+    }
+    {
+        let mut server = ServerV6::new(LEASES);
+        let gives = &mut |frame: &[u8]| server.gives(frame);
+        messages(Protocol::Dhcpv6, ["Solicit", "Request", "Renew"], None, gives, allocations)?;
     }
     let counted = journal(arguments, allocations)?;
     say("a record, from the worker to the disk", counted, Some(LIMIT), "both threads");
+    Ok(())
+}
+
+/// Of a protocol's messages: first, second, and for more time.
+fn messages(
+    protocol: Protocol,
+    [first, second, renewal]: [&'static str; 3],
+    limit: Option<f64>,
+    gives: &mut dyn FnMut(&[u8]) -> Option<IpAddr>,
+    allocations: fn() -> usize,
+) -> Result<()> {
+    let holder = |number| number % LEASES;
+    let stranger = |number| STRANGERS + number;
+    let relays = Access::Relays(16);
+    let (asks, requests) = ((Stage::Discover, first), (Stage::Request, second));
+    let renews = (Stage::Renew, renewal);
+    let case = |who, limit, access, client, messages| Case { who, limit, access, client, messages };
+    for Case { who, limit, access, client, messages } in [
+        case(
+            "holder of a lease",
+            limit,
+            Access::Direct,
+            &holder as &dyn Fn(u32) -> u32,
+            &[asks][..],
+        ),
+        case("renewing", limit, Access::Direct, &holder, &[renews]),
+        case("holder of a lease, behind a relay", limit, relays, &holder, &[asks, requests]),
+        case("new client, behind a relay", None, relays, &stranger, &[asks, requests]),
+    ] {
+        let template = |(stage, _): &_| Template::new(*stage, access, target(protocol));
+        let templates: Vec<_> = messages.iter().map(template).collect();
+        let counted = count(gives, &templates, client, allocations)?;
+        let note = if who.starts_with("new") {
+            "both messages together: what the client said of itself, and its binding"
+        } else {
+            "from a request's octets to the reply's"
+        };
+        for ((_, message), counted) in messages.iter().zip(counted) {
+            say(&format!("{message}, {who}"), counted, limit, note);
+        }
+    }
     Ok(())
 }
 
@@ -68,7 +101,7 @@ fn say(name: &str, counted: usize, limit: Option<f64>, note: &str) {
 
 /// Of each message of an exchange, with as many of them before to warm up.
 fn count(
-    server: &mut Server,
+    gives: &mut dyn FnMut(&[u8]) -> Option<IpAddr>,
     templates: &[Template],
     client: &dyn Fn(u32) -> u32,
     allocations: fn() -> usize,
@@ -79,12 +112,12 @@ fn count(
         if number == PACKETS {
             counted.fill(0);
         }
-        let mut fields = Fields::of(client(number));
+        let mut fields = templates[0].fields(client(number));
         for (template, counted) in templates.iter().zip(&mut counted) {
             let before = allocations();
             let len = template.fill(&mut frame, fields);
             // An offer is what is requested next.
-            let given = server.gives(&frame[..len]);
+            let given = gives(&frame[..len]);
             fields.address = given.context("what is counted is answered")?;
             *counted += allocations() - before;
         }

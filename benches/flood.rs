@@ -11,7 +11,7 @@ use crate::contestant::{Tandem, emptied};
 use crate::figure::Figure;
 use crate::load::{Access, Act, Arrival, Clients, Mix, Plan};
 use crate::rig::{Rig, SERVER_CORE};
-use crate::state;
+use crate::state::{self, Protocol};
 
 const CLIENTS: u32 = 100_000;
 const WINDOW: usize = 1024;
@@ -28,7 +28,7 @@ const SERVED: f64 = 99.0;
 pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let (repetitions, milliseconds) = if arguments.quick { (1, 1_000) } else { (3, 3_000) };
     let [warm_up, measured] = [300, milliseconds].map(Duration::from_millis);
-    let rig = Rig::new(arguments.divert.clone());
+    let rig = Rig::new(Protocol::Dhcpv4, arguments.divert.clone());
     let mut generator = rig.generator()?;
     let (mut served, mut flooded, mut late) = (Vec::new(), Vec::new(), Vec::new());
     let mut capacities = Vec::new();
@@ -36,12 +36,12 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         let tandem = Tandem { dataplane: "xdp", workers: vec![SERVER_CORE], is_durable: true };
         let settings = Settings {
             directory: emptied(&arguments.directory, "flood")?,
-            configuration: tandem.configuration(2 * CLIENTS) + GUARD,
+            configuration: tandem.configuration(Protocol::Dhcpv4, 2 * CLIENTS) + GUARD,
             binary: fs::canonicalize(&arguments.server)?,
         };
-        state::write(&settings.state_dir(), CLIENTS)?;
+        state::write(&settings.state_dir(), Protocol::Dhcpv4, CLIENTS)?;
         let _server = Server::start(rig.host(), settings);
-        let mut clients = Clients::holding(CLIENTS);
+        let mut clients = Clients::holding(Protocol::Dhcpv4, CLIENTS);
         let access = Access::Relays(16);
         let mut run = |act, arrival, flood| {
             let plan = Plan { mix: Mix::only(act), access, arrival, warm_up, measured, flood };

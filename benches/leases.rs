@@ -10,6 +10,7 @@ use crate::contestant::{self, Ground, Who, emptied};
 use crate::figure::{Figure, Point, ratios};
 use crate::load::{Access, Act, Arrival, Clients, Generator, Plan};
 use crate::rig::Rig;
+use crate::state::Protocol;
 
 /// Requests under way.
 const WINDOW: usize = 1024;
@@ -28,7 +29,7 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
     let (repetitions, most, milliseconds) =
         if arguments.quick { (1, 1_000_000, 700) } else { (3, 10_000_000, 1_500) };
     let times = [300, milliseconds].map(Duration::from_millis);
-    let rig = Rig::new(arguments.divert.clone());
+    let rig = Rig::new(Protocol::Dhcpv4, arguments.divert.clone());
     let mut generator = rig.generator()?;
     for (who, most) in CONTESTANTS.map(|(who, own_most)| (who, own_most.min(most))) {
         if !only.is_empty() && !only.contains(&who) {
@@ -85,7 +86,8 @@ fn one(
     let contestant = who.contestant();
     let (_server, took) = contestant::start(&*contestant, ground, generator)?;
     let plan = Plan::only(Act::Renew, Arrival::Window(WINDOW), times);
-    let outcome = generator.run(&plan, &mut Clients::holding(ground.leases))?.trusted()?;
+    let outcome =
+        generator.run(&plan, &mut Clients::holding(Protocol::Dhcpv4, ground.leases))?.trusted()?;
     let (rate, start) = (outcome.rate, took.as_secs_f64());
     let (name, x) = (contestant.name(), f64::from(ground.leases));
     for (plot, y) in [("restart-by-leases", start), ("cost-by-leases", 1e6 / rate)] {

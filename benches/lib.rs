@@ -30,6 +30,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
+use self::state::Protocol;
+
 #[derive(Parser)]
 struct Arguments {
     #[command(subcommand)]
@@ -37,6 +39,9 @@ struct Arguments {
     /// Fewer repetitions of smaller things
     #[arg(long, global = true)]
     quick: bool,
+    /// In DHCPv6: `pktgen`, `throughput`, `contest`, `memory` and `resynchronisation`
+    #[arg(long, global = true)]
+    dhcpv6: bool,
     /// The server
     #[arg(long, global = true, default_value = "target/release/tandem")]
     server: PathBuf,
@@ -120,6 +125,13 @@ enum Subject {
     },
 }
 
+impl Arguments {
+    /// What is spoken where there is a choice.
+    fn protocol(&self) -> Protocol {
+        if self.dhcpv6 { Protocol::Dhcpv6 } else { Protocol::Dhcpv4 }
+    }
+}
+
 /// Takes the measurement that the command line names; `allocations` says how many there were so far, in
 /// a build that counts them.
 ///
@@ -144,7 +156,9 @@ pub fn run(allocations: Option<fn() -> usize>) -> Result<()> {
         Subject::Instructions => micro::count_instructions(&arguments),
         Subject::Work { part, times } => micro::work(&arguments.directory, *part, *times),
         Subject::Plot => plot::draw(&arguments.directory),
-        Subject::Memory { leases, relayed } => memory::measure(*leases, *relayed),
+        Subject::Memory { leases, relayed } => {
+            memory::measure(arguments.protocol(), *leases, *relayed)
+        }
         Subject::Start { leases } => start::measure(&arguments, *leases),
         Subject::Loading => loading::measure(&arguments.directory),
         Subject::Allocation => allocation::measure(arguments.quick),

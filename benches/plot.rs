@@ -17,7 +17,7 @@ struct Plot {
     y: &'static str,
 }
 
-const PLOTS: [Plot; 4] = [
+const PLOTS: [Plot; 6] = [
     Plot {
         name: "latency-p99",
         caption: "Whole exchanges behind relays: 99th percentile",
@@ -29,6 +29,18 @@ const PLOTS: [Plot; 4] = [
         caption: "Whole exchanges behind relays: median",
         x: "exchanges a second, at equal distances",
         y: "µs from the intended DISCOVER to the ACK",
+    },
+    Plot {
+        name: "latency-p99-dhcpv6",
+        caption: "Whole exchanges of DHCPv6 behind relays: 99th percentile",
+        x: "exchanges a second, at equal distances",
+        y: "µs from the intended Solicit to the Reply",
+    },
+    Plot {
+        name: "latency-p50-dhcpv6",
+        caption: "Whole exchanges of DHCPv6 behind relays: median",
+        x: "exchanges a second, at equal distances",
+        y: "µs from the intended Solicit to the Reply",
     },
     Plot {
         name: "cost-by-leases",

@@ -1,5 +1,6 @@
 //! Two hosts joined by one veth pair: the load on one, a server on the other.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -7,7 +8,7 @@ use dhcp_user::wire::MacAddr;
 use tandem_tests::lab::{Host, Namespace, Server, Settings};
 
 use crate::load::{End, Generator, Target};
-use crate::state;
+use crate::state::{self, Protocol};
 
 /// Ethernet address of the clients' end, where a router or a relay speaks for them.
 const GENERATOR_MAC: MacAddr = MacAddr([2, 0xee, 0, 0, 0, 1]);
@@ -15,8 +16,22 @@ const GENERATOR_MAC: MacAddr = MacAddr([2, 0xee, 0, 0, 0, 1]);
 const SERVER_MAC: MacAddr = MacAddr([2, 0xee, 0, 0, 0, 2]);
 
 /// The server, as the clients know it.
-pub(crate) const TARGET: Target =
-    Target { address: state::SERVER, mac: SERVER_MAC, own_mac: GENERATOR_MAC, relay: state::RELAY };
+pub(crate) const TARGET: Target = Target {
+    address: IpAddr::V4(state::SERVER),
+    mac: SERVER_MAC,
+    own_mac: GENERATOR_MAC,
+    relay: IpAddr::V4(state::RELAY),
+};
+
+/// The same as clients of this protocol know it.
+pub(crate) fn target(protocol: Protocol) -> Target {
+    match protocol {
+        Protocol::Dhcpv4 => TARGET,
+        Protocol::Dhcpv6 => {
+            Target { address: state::v6::SERVER.into(), relay: state::v6::RELAY.into(), ..TARGET }
+        }
+    }
+}
 
 /// The interface on either side.
 const INTERFACE: &str = "eth0";
@@ -39,8 +54,9 @@ const BEHIND_THE_ROUTER: [&str; 8] = [
     "10.128.0.0/9",
 ];
 
-/// The two hosts.
+/// The two hosts, on which one protocol is spoken.
 pub(crate) struct Rig {
+    protocol: Protocol,
     generator: Namespace,
     server: Namespace,
     divert: PathBuf,
@@ -48,29 +64,43 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Builds the pair with one queue each way; `divert` is the XDP object of its own ends.
-    pub(crate) fn new(divert: PathBuf) -> Self {
-        Self::with_queues(divert, 1)
+    pub(crate) fn new(protocol: Protocol, divert: PathBuf) -> Self {
+        Self::with_queues(protocol, divert, 1)
     }
 
     /// The same with more queues. The load arrives on the first, as that of one relay does.
-    pub(crate) fn with_queues(divert: PathBuf, queues: u32) -> Self {
-        let rig = Self { generator: Namespace::new("load"), server: Namespace::new("far"), divert };
+    pub(crate) fn with_queues(protocol: Protocol, divert: PathBuf, queues: u32) -> Self {
+        let (generator, server) = (Namespace::new("load"), Namespace::new("far"));
+        let rig = Self { protocol, generator, server, divert };
+        if protocol == Protocol::Dhcpv6 {
+            // Before there is an interface, which then has its link-local address at once.
+            rig.server.speak_ipv6();
+        }
         rig.generator.join_by_queues(INTERFACE, &rig.server, INTERFACE, queues);
         for (host, mac) in [(&rig.generator, GENERATOR_MAC), (&rig.server, SERVER_MAC)] {
             host.ip(&["link", "set", INTERFACE, "address", &mac.to_string()]);
         }
-        rig.server.ip(&["addr", "add", &format!("{}/8", state::SERVER), "dev", INTERFACE]);
-        rig.route_to_clients();
+        match protocol {
+            Protocol::Dhcpv4 => {
+                let address = format!("{}/8", state::SERVER);
+                rig.server.ip(&["addr", "add", &address, "dev", INTERFACE]);
+                rig.route(&state::ROUTER.into(), &BEHIND_THE_ROUTER);
+            }
+            Protocol::Dhcpv6 => {
+                rig.server.add_ipv6(state::v6::SERVER, INTERFACE);
+                rig.route(&state::v6::ROUTER.into(), &[state::v6::RELAYS, state::v6::CLIENTS]);
+            }
+        }
         rig
     }
 
-    /// The generator answers no ARP, and a server that sends through the kernel would ask for each
-    /// client: there is one neighbour, and it is known.
-    fn route_to_clients(&self) {
-        let (router, mac) = (state::ROUTER.to_string(), GENERATOR_MAC.to_string());
+    /// The generator answers no ARP and no solicitation, and a server that sends through the kernel would
+    /// ask for each client: there is one neighbour, and it is known.
+    fn route(&self, router: &IpAddr, prefixes: &[&str]) {
+        let (router, mac) = (router.to_string(), GENERATOR_MAC.to_string());
         self.server.ip(&["neigh", "add", &router, "lladdr", &mac, "dev", INTERFACE]);
-        for prefix in BEHIND_THE_ROUTER {
-            self.server.ip(&["route", "add", prefix, "via", &router]);
+        for prefix in prefixes {
+            self.server.ip(&["route", "add", prefix, "via", &router, "dev", INTERFACE]);
         }
     }
 
@@ -91,7 +121,12 @@ impl Rig {
     /// The clients.
     pub(crate) fn generator(&self) -> Result<Generator> {
         let end = self.generator.inside(|| End::open(INTERFACE, &self.divert))?;
-        Ok(Generator::new(end, TARGET))
+        Ok(Generator::new(end, target(self.protocol)))
+    }
+
+    /// What is spoken.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// The server's end of the wire, for whoever is none.

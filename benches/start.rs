@@ -12,7 +12,7 @@ use crate::Arguments;
 use crate::figure::Figure;
 use crate::load::{Access, Act};
 use crate::rig::Rig;
-use crate::state::STRANGERS;
+use crate::state::{Protocol, STRANGERS};
 use crate::throughput::fresh;
 
 /// The limit with 10 million leases.
@@ -21,8 +21,8 @@ const LIMIT_S: f64 = 3.0;
 /// Measures and prints it, and the part of it that is loading.
 pub(crate) fn measure(arguments: &Arguments, leases: u32) -> Result<()> {
     let repetitions = if arguments.quick { 1 } else { 3 };
-    let settings = fresh(arguments, "start", leases)?;
-    let rig = Rig::new(arguments.divert.clone());
+    let settings = fresh(arguments, Protocol::Dhcpv4, "start", leases)?;
+    let rig = Rig::new(Protocol::Dhcpv4, arguments.divert.clone());
     let mut generator = rig.generator()?;
     for cache in [Cache::Cold, Cache::Warm] {
         let (mut offered, mut acknowledged) = (Vec::new(), Vec::new());

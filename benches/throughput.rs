@@ -1,5 +1,5 @@
 //! Packets a second through the server, as a share of what a bare reflector turns around on the
-//! same pair of interfaces: what is left of the limit once there is a server in the way.
+//! same pair of interfaces: what is left of the limit once there is a server in the way. In either protocol.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::contestant::{Reflector, emptied};
 use crate::figure::Figure;
 use crate::load::{Act, Arrival, Clients, Outcome, Plan};
 use crate::rig::Rig;
-use crate::state;
+use crate::state::{self, Protocol};
 
 /// Requests under way, each of another client: enough that a flush has many to make durable.
 const WINDOW: usize = 1024;
@@ -29,8 +29,10 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let (repetitions, leases, seconds) =
         if arguments.quick { (1, 200_000, 0.7) } else { (5, 2_000_000, 1.5) };
     let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
-    let settings = fresh(arguments, "throughput", leases)?;
-    let rig = Rig::new(arguments.divert.clone());
+    let protocol = arguments.protocol();
+    let words = Words::of(protocol);
+    let settings = fresh(arguments, protocol, "throughput", leases)?;
+    let rig = Rig::new(protocol, arguments.divert.clone());
     let mut generator = rig.generator()?;
     let plan = |act| Plan::only(act, Arrival::Window(WINDOW), times);
     let (mut reflected, mut offers, mut acks) = (Vec::new(), Vec::new(), Vec::new());
@@ -38,21 +40,45 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     for _ in 0..repetitions {
         {
             let _reflector = Reflector::start(&rig)?;
-            let mut clients = Clients::new(0..leases);
+            let mut clients = Clients::new(protocol, 0..leases);
             reflected.push(generator.run(&plan(Act::Reflect), &mut clients)?);
         }
         let server = rig.server(settings.clone());
-        let mut strangers = Clients::strangers(leases);
+        let mut strangers = Clients::strangers(protocol, leases);
         offers.push(generator.run(&plan(Act::Discover), &mut strangers)?.trusted()?);
-        let mut holders = Clients::holding(leases);
+        let mut holders = Clients::holding(protocol, leases);
         acks.push(generator.run(&plan(Act::Renew), &mut holders)?.trusted()?);
         driver = driver_of(&server.status());
         server.stop();
     }
-    say("reflector", &reflected, None, &driver);
-    say("DISCOVER to OFFER", &offers, Some((&reflected, OFFERS)), &driver);
-    say("REQUEST to durable ACK", &acks, Some((&reflected, ACKS)), &driver);
+    say(words.reflector, &reflected, None, &driver);
+    say(words.offers, &offers, Some((&reflected, OFFERS)), &driver);
+    say(words.acks, &acks, Some((&reflected, ACKS)), &driver);
     Ok(())
+}
+
+/// What things are called in a protocol.
+struct Words {
+    reflector: &'static str,
+    offers: &'static str,
+    acks: &'static str,
+}
+
+impl Words {
+    fn of(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Dhcpv4 => Self {
+                reflector: "reflector",
+                offers: "DISCOVER to OFFER",
+                acks: "REQUEST to durable ACK",
+            },
+            Protocol::Dhcpv6 => Self {
+                reflector: "reflector in DHCPv6",
+                offers: "Solicit to Advertise",
+                acks: "Renew to durable Reply",
+            },
+        }
+    }
 }
 
 fn say(name: &str, outcomes: &[Outcome], limit: Option<(&[Outcome], f64)>, driver: &str) {
@@ -80,10 +106,15 @@ fn driver_of(status: &Value) -> String {
 }
 
 /// A server's settings in an empty directory of this name, with the leases of this many clients.
-pub(crate) fn fresh(arguments: &Arguments, name: &str, leases: u32) -> Result<Settings> {
+pub(crate) fn fresh(
+    arguments: &Arguments,
+    protocol: Protocol,
+    name: &str,
+    leases: u32,
+) -> Result<Settings> {
     let directory = emptied(&arguments.directory, name)?;
     let binary: PathBuf = fs::canonicalize(&arguments.server)?;
-    let settings = Settings { directory, configuration: state::configuration(), binary };
-    state::write(&settings.state_dir(), leases)?;
+    let settings = Settings { directory, configuration: state::configuration(protocol), binary };
+    state::write(&settings.state_dir(), protocol, leases)?;
     Ok(settings)
 }

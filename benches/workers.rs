@@ -11,6 +11,7 @@ use crate::cores::Cores;
 use crate::figure::Figure;
 use crate::load::{Access, Act, Arrival, Clients, Mix, Plan};
 use crate::rig::Rig;
+use crate::state::Protocol;
 
 const LEASES: u32 = 1_000_000;
 const WINDOW: usize = 1024;
@@ -23,7 +24,7 @@ const ACTS: [(Act, &str); 2] =
 pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let (repetitions, milliseconds) = if arguments.quick { (1, 700) } else { (5, 1_500) };
     let [warm_up, measured] = [300, milliseconds].map(Duration::from_millis);
-    let rig = Rig::with_queues(arguments.divert.clone(), QUEUES);
+    let rig = Rig::with_queues(Protocol::Dhcpv4, arguments.divert.clone(), QUEUES);
     let mut generator = rig.generator()?;
     let mut found: [[Vec<f64>; 2]; 2] = Default::default();
     let mut lost = [[0; 2]; 2];
@@ -40,7 +41,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
             };
             let (_server, _) = contestant::start(&*who.contestant(), &ground, &mut generator)?;
             for (which, (act, _)) in ACTS.into_iter().enumerate() {
-                let mut clients = Clients::holding(LEASES);
+                let mut clients = Clients::holding(Protocol::Dhcpv4, LEASES);
                 let mix = Mix::only(act);
                 let (access, arrival) = (ground.access, Arrival::Window(WINDOW));
                 let plan = Plan { mix, access, arrival, warm_up, measured, flood: None };

@@ -1,7 +1,8 @@
 //! The same clients before each contestant, in turn: how many whole exchanges a second without a loss,
-//! and how long a client waits on the way there.
+//! and how long a client waits on the way there. In either protocol.
 
 mod flush;
+mod words;
 
 use std::fs;
 use std::path::Path;
@@ -9,12 +10,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use self::words::Words;
 use crate::Arguments;
 use crate::contestant::{self, Ground, Who, emptied};
 use crate::figure::{Figure, Point, ratios};
 use crate::load::{Access, Act, Arrival, Clients, Generator, Mix, Outcome, Plan};
 use crate::rig::Rig;
 use crate::search::{Highest, highest_loss_free};
+use crate::state::Protocol;
 
 /// In the order in which they take turns.
 const CONTESTANTS: [Who; 9] = [
@@ -29,6 +32,9 @@ const CONTESTANTS: [Who; 9] = [
     Who::TandemUnflushed,
 ];
 
+/// The same in DHCPv6.
+const CONTESTANTS_V6: [Who; 3] = [Who::Tandem, Who::Kea, Who::TandemUnflushed];
+
 /// They hold a lease each and have all lost it from memory, as behind a street whose power is back.
 const CLIENTS: u32 = 20_000;
 /// Behind so many relays, which add option 82.
@@ -40,7 +46,7 @@ const SHARES: [f64; 6] = [0.1, 0.25, 0.5, 0.75, 0.9, 1.0];
 /// The share at which the 99th percentile is held against the disk's.
 const HALF: f64 = 0.5;
 
-/// Tandem's rate over Kea's.
+/// Tandem's rate over Kea's, in either protocol.
 const OVER_KEA: f64 = 20.0;
 /// An ACK's 99th percentile over a flush's.
 const OVER_FLUSH: f64 = 4.0;
@@ -56,6 +62,7 @@ struct Scale {
 /// What was found of one contestant.
 struct Showing {
     who: Who,
+    words: &'static Words,
     /// One for each repetition, or nothing where it could not be measured.
     turns: Vec<Option<Turn>>,
 }
@@ -72,17 +79,24 @@ struct Turn {
 
 /// Measures all of them and prints the figures.
 pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
+    let protocol = arguments.protocol();
+    let words = Words::of(protocol);
     let scale = if arguments.quick {
         Scale { repetitions: 1, steps: 5, times: [200, 500].map(Duration::from_millis) }
     } else {
         Scale { repetitions: 3, steps: 8, times: [300, 1_500].map(Duration::from_millis) }
     };
-    let rig = Rig::new(arguments.divert.clone());
+    let rig = Rig::new(protocol, arguments.divert.clone());
     let mut generator = rig.generator()?;
     let binary = fs::canonicalize(&arguments.server)?;
     let is_wanted = |who: &Who| only.is_empty() || only.contains(who);
-    let wanted = CONTESTANTS.into_iter().filter(is_wanted);
-    let mut showings: Vec<_> = wanted.map(|who| Showing { who, turns: Vec::new() }).collect();
+    let contestants = match protocol {
+        Protocol::Dhcpv4 => &CONTESTANTS[..],
+        Protocol::Dhcpv6 => &CONTESTANTS_V6,
+    };
+    let wanted = contestants.iter().copied().filter(is_wanted);
+    let mut showings: Vec<_> =
+        wanted.map(|who| Showing { who, words, turns: Vec::new() }).collect();
     let mut flushes = Vec::new();
     for _ in 0..scale.repetitions {
         for showing in &mut showings {
@@ -97,7 +111,7 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
         flushes.push(Some(flush::p99_us(&arguments.directory)?));
     }
     showings.iter().for_each(Showing::say);
-    say_ratios(&showings, &flushes);
+    say_ratios(words, &showings, &flushes);
     Ok(())
 }
 
@@ -129,6 +143,8 @@ fn take_turn(
     scale: &Scale,
 ) -> Result<Turn> {
     let contestant = who.contestant();
+    let protocol = ground.rig.protocol();
+    let words = Words::of(protocol);
     let (_server, _) = contestant::start(&*contestant, ground, generator)?;
     let mut run = |act, arrival, clients: &mut Clients| -> Result<Outcome> {
         let [warm_up, measured] = scale.times;
@@ -141,7 +157,7 @@ fn take_turn(
         }
         Ok(outcome)
     };
-    let mut clients = Clients::holding(CLIENTS);
+    let mut clients = Clients::holding(protocol, CLIENTS);
     let exchange = contestant.exchange();
     let is_server = exchange == Act::Exchange;
     let window = Arrival::Window(WINDOW);
@@ -149,7 +165,7 @@ fn take_turn(
     let highest = highest_loss_free(scale.steps, |arrival| run(exchange, arrival, &mut clients))?;
     let mut at_share = |share: f64| {
         let outcome = run(exchange, Arrival::Even(highest.rate * share), &mut clients)?;
-        say_point(&contestant.name(), share, &outcome);
+        say_point(words, &contestant.name(), share, &outcome);
         anyhow::Ok(outcome)
     };
     for share in SHARES.into_iter().filter(|share| *share != HALF) {
@@ -157,15 +173,15 @@ fn take_turn(
     }
     let half = at_share(HALF)?;
     let newcomers = if is_server {
-        Some(run(Act::Exchange, window, &mut Clients::strangers(CLIENTS))?)
+        Some(run(Act::Exchange, window, &mut Clients::strangers(protocol, CLIENTS))?)
     } else {
         None
     };
     Ok(Turn { highest, half, renewals, newcomers })
 }
 
-fn say_point(series: &str, share: f64, outcome: &Outcome) {
-    for (plot, quantile) in [("latency-p50", 0.5), ("latency-p99", 0.99)] {
+fn say_point(words: &Words, series: &str, share: f64, outcome: &Outcome) {
+    for (plot, quantile) in words.plots.into_iter().zip([0.5, 0.99]) {
         let at = [outcome.offered(), outcome.latency_us(quantile)];
         Point { plot, series, at, group: share.to_string() }.say();
     }
@@ -191,7 +207,11 @@ impl Showing {
         let name = contestant.name();
         let is_server = contestant.exchange() == Act::Exchange;
         let (what, unit, of) = if is_server {
-            ("DORA", "exchanges/s", "; of clients that hold a lease and have forgotten it")
+            (
+                self.words.exchange,
+                "exchanges/s",
+                "; of clients that hold a lease and have forgotten it",
+            )
         } else {
             ("one packet and back", "packets/s", "")
         };
@@ -215,47 +235,48 @@ impl Showing {
         }
         let rates = self.each(|turn| turn.renewals.as_ref().map(|outcome| outcome.rate));
         let lost = self.lost(|turn| turn.renewals.as_ref());
-        Figure::new(format!("REQUEST to ACK: {name}"), "packets/s", rates)
-            .note(format!("renewals by unicast, {WINDOW} under way, {lost} lost"))
+        let Words { exchange, renewal, renewals, .. } = self.words;
+        Figure::new(format!("{renewal}: {name}"), "packets/s", rates)
+            .note(format!("{renewals}, {WINDOW} under way, {lost} lost"))
             .say();
         let rates = self.each(|turn| turn.newcomers.as_ref().map(|outcome| outcome.rate));
         let lost = self.lost(|turn| turn.newcomers.as_ref());
-        Figure::new(format!("DORA of new clients: {name}"), "exchanges/s", rates)
+        Figure::new(format!("{exchange} of new clients: {name}"), "exchanges/s", rates)
             .note(format!("each gets another address, {WINDOW} under way, {lost} lost"))
             .say();
     }
 }
 
-fn say_ratios(showings: &[Showing], flushes: &[Option<f64>]) {
+fn say_ratios(words: &Words, showings: &[Showing], flushes: &[Option<f64>]) {
+    let Words { exchange, grant, .. } = words;
     let find = |who| showings.iter().find(|showing| showing.who == who);
     let over = |mine, other| Some(ratios(&find(mine)?.highest(), &find(other)?.highest()));
     if let Some(ratio) = over(Who::Tandem, Who::Kea) {
-        Figure::new("durable DORA, highest loss-free rate / Kea's", "×", ratio)
+        Figure::new(format!("durable {exchange}, highest loss-free rate / Kea's"), "×", ratio)
             .at_least(OVER_KEA)
             .note("Kea does not flush; Tandem, native, one worker, does")
             .say();
     }
     if let Some(ratio) = over(Who::TandemUnflushed, Who::Kea) {
-        Figure::new("DORA, NOT FLUSHED, highest loss-free rate / Kea's", "×", ratio)
-            .note("like for like: neither flushes")
-            .say();
+        let name = format!("{exchange}, NOT FLUSHED, highest loss-free rate / Kea's");
+        Figure::new(name, "×", ratio).note("like for like: neither flushes").say();
     }
     if let Some(ratio) = over(Who::Tandem, Who::Dhcpd) {
-        Figure::new("durable DORA, highest loss-free rate / dhcpd's", "×", ratio)
+        Figure::new(format!("durable {exchange}, highest loss-free rate / dhcpd's"), "×", ratio)
             .note("both flush")
             .say();
     }
     if let Some(tandem) = find(Who::Tandem) {
         let ack_us = |turn: &Turn| Some(turn.half.ack.value_at_quantile(0.99) as f64 / 1e3);
         Figure::new(
-            "durable ACK, p99 at half the highest rate / fdatasync's p99",
+            format!("durable {grant}, p99 at half the highest rate / fdatasync's p99"),
             "×",
             ratios(&tandem.each(ack_us), flushes),
         )
         .at_most(OVER_FLUSH)
         .say();
     }
-    Figure::new("fdatasync of 4 KiB, p99", "µs", flushes.iter().copied())
+    Figure::new(words.flush, "µs", flushes.iter().copied())
         .note("one after the other, nothing else to do")
         .say();
 }

@@ -23,6 +23,7 @@ impl Contestant for Dhcpd {
     }
 
     fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
+        ground.only_in_dhcpv4()?;
         let (first, last) = ground.pool();
         // A threshold of 0: every REQUEST is a lease of its full time and a record.
         let configuration = format!(

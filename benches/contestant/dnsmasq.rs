@@ -19,6 +19,7 @@ impl Contestant for Dnsmasq {
     }
 
     fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
+        ground.only_in_dhcpv4()?;
         let (first, last) = ground.pool();
         let leases = ground.write_leases("leases", "", |lease| {
             format!("{} {} {} * *\n", lease.until, lease.mac, lease.address)

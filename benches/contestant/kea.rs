@@ -1,4 +1,4 @@
-//! Kea's `kea-dhcp4`: as many threads as it takes by itself, leases in memory and in a file.
+//! Kea's `kea-dhcp4` and `kea-dhcp6`: as many threads as it takes by itself, leases in memory and in a file.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -6,10 +6,14 @@ use tandem_tests::lab::Process;
 
 use super::{Contestant, Ground, Running, versioned};
 use crate::load::Access;
-use crate::state;
+use crate::state::v6::{DUID, IAID, LINK, duid};
+use crate::state::{self, Protocol};
 
 /// Its lease file.
 const LEASES: &str = "leases.csv";
+
+/// Preferred lifetime, as Tandem has it by itself of a day.
+const PREFERRED_S: u32 = 54_000;
 
 /// It and its settings, the fastest of those tried that answer each client with a lease of its full time.
 #[derive(Clone, Copy, Debug)]
@@ -25,15 +29,34 @@ impl Contestant for Kea {
     }
 
     fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
-        // As Kea 2.2 has it; other versions take what they know of it.
-        let head = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,\
-                    hostname,state,user_context\n";
-        ground.write_leases(LEASES, head, |lease| {
-            format!("{},{},,86400,{},1,0,0,,0,\n", lease.address, lease.mac, lease.until)
-        })?;
-        let configuration = json!({ "Dhcp4": dhcp4(ground) }).to_string();
-        let file = ground.write("kea-dhcp4.conf", &configuration)?;
-        let mut command = ground.host().command("kea-dhcp4");
+        let (program, configuration) = match ground.rig.protocol() {
+            Protocol::Dhcpv4 => {
+                // As Kea 2.2 has it; other versions take what they know of it.
+                let head = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,\
+                            fqdn_rev,hostname,state,user_context\n";
+                ground.write_leases(LEASES, head, |lease| {
+                    format!("{},{},,86400,{},1,0,0,,0,\n", lease.address, lease.mac, lease.until)
+                })?;
+                ("kea-dhcp4", json!({ "Dhcp4": dhcp4(ground) }))
+            }
+            Protocol::Dhcpv6 => {
+                let head = "address,duid,valid_lifetime,expire,subnet_id,pref_lifetime,lease_type,\
+                            iaid,prefix_len,fqdn_fwd,fqdn_rev,hostname,hwaddr,state,user_context,\
+                            hwtype,hwaddr_source\n";
+                ground.write_leases(LEASES, head, |lease| {
+                    format!(
+                        "{},{},86400,{},1,{PREFERRED_S},0,{IAID},128,0,0,,{},0,,1,2\n",
+                        lease.address,
+                        by_colons(&duid(lease.client)),
+                        lease.until,
+                        lease.mac,
+                    )
+                })?;
+                ("kea-dhcp6", json!({ "Dhcp6": dhcp6(ground) }))
+            }
+        };
+        let file = ground.write("kea.conf", &configuration.to_string())?;
+        let mut command = ground.host().command(program);
         command.arg("-c").arg(file);
         // Its own folders, so that it meets no other Kea of this machine.
         command.env("KEA_PIDFILE_DIR", &ground.directory);
@@ -48,7 +71,26 @@ pub(crate) fn multi_threading() -> Value {
     json!({ "enable-multi-threading": true, "packet-queue-size": 1_024 })
 }
 
-/// The server's part of the configuration.
+/// Leases in memory and in a file, which is never cleaned up while it is measured.
+fn lease_database(ground: &Ground<'_>) -> Value {
+    json!({
+        "type": "memfile",
+        "persist": true,
+        "name": ground.directory.join(LEASES),
+        "lfc-interval": 0,
+    })
+}
+
+/// It says nothing of a single client.
+fn loggers(program: &str) -> Value {
+    json!([{
+        "name": program,
+        "output_options": [{ "output": "stdout" }],
+        "severity": "WARN",
+    }])
+}
+
+/// The configuration of `kea-dhcp4`.
 fn dhcp4(ground: &Ground<'_>) -> Value {
     let (first, last) = ground.pool();
     // Raw sockets hear broadcasts; behind relays the kernel's are faster.
@@ -56,12 +98,7 @@ fn dhcp4(ground: &Ground<'_>) -> Value {
     json!({
         "interfaces-config": { "interfaces": ["eth0"], "dhcp-socket-type": socket },
         "multi-threading": multi_threading(),
-        "lease-database": {
-            "type": "memfile",
-            "persist": true,
-            "name": ground.directory.join(LEASES),
-            "lfc-interval": 0,
-        },
+        "lease-database": lease_database(ground),
         "valid-lifetime": 86_400,
         "renew-timer": 43_200,
         "rebind-timer": 75_600,
@@ -76,10 +113,36 @@ fn dhcp4(ground: &Ground<'_>) -> Value {
                 { "name": "domain-name-servers", "data": "10.0.0.53, 10.0.0.54" },
             ],
         }],
-        "loggers": [{
-            "name": "kea-dhcp4",
-            "output_options": [{ "output": "stdout" }],
-            "severity": "WARN",
-        }],
+        "loggers": loggers("kea-dhcp4"),
     })
+}
+
+/// The configuration of `kea-dhcp6`.
+fn dhcp6(ground: &Ground<'_>) -> Value {
+    let (first, last) = ground.pool();
+    let address = state::v6::SERVER;
+    let identifier: String = DUID[4..].iter().map(|octet| format!("{octet:02x}")).collect();
+    json!({
+        // To all servers, and what relays send to this one.
+        "interfaces-config": { "interfaces": ["eth0", format!("eth0/{address}")] },
+        "server-id": { "type": "LL", "htype": 1, "identifier": identifier, "persist": false },
+        "multi-threading": multi_threading(),
+        "lease-database": lease_database(ground),
+        "preferred-lifetime": PREFERRED_S,
+        "valid-lifetime": 86_400,
+        "renew-timer": 43_200,
+        "rebind-timer": 69_120,
+        "subnet6": [{
+            "id": 1,
+            "subnet": LINK,
+            "interface": "eth0",
+            "pools": [{ "pool": format!("{first} - {last}") }],
+            "option-data": [{ "name": "dns-servers", "data": "2001:db8::53, 2001:db8::54" }],
+        }],
+        "loggers": loggers("kea-dhcp6"),
+    })
+}
+
+fn by_colons(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(":")
 }

@@ -13,26 +13,26 @@ pub(crate) use tandem::Tandem;
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 use dhcp_user::wire::MacAddr;
 use tandem_tests::lab::{LargeBuffers, Namespace, Process, Server};
 
 use crate::load::{Access, Act, Generator};
 use crate::rig::{Rig, SERVER_CORE};
-use crate::state::{self, AGO, POOL};
+use crate::state::{self, AGO, Protocol};
 
 /// What a server is started on.
 pub(crate) struct Ground<'r> {
     pub(crate) rig: &'r Rig,
     /// Its own, and empty: on the disk that is measured.
     pub(crate) directory: PathBuf,
-    /// So many addresses are in its pool, from the first of [`POOL`] on.
+    /// So many addresses are in its pool, from the first of [`state::pool`] on.
     pub(crate) addresses: u32,
     /// So many clients hold the addresses of their numbers when it starts.
     pub(crate) leases: u32,
@@ -93,7 +93,7 @@ pub(crate) enum Who {
     TandemSocket,
     /// Native mode, one worker, and answers do not wait for the disk
     TandemUnflushed,
-    /// Kea: kea-dhcp4, multi-threaded, memfile
+    /// Kea: kea-dhcp4 or kea-dhcp6, multi-threaded, memfile
     Kea,
     /// ISC dhcpd
     Dhcpd,
@@ -127,7 +127,8 @@ impl Who {
 
 /// A lease, half over, as a contestant's file has it; times in seconds since 1970.
 struct HeldLease {
-    address: Ipv4Addr,
+    address: IpAddr,
+    client: u32,
     mac: MacAddr,
     since: u64,
     until: u64,
@@ -159,7 +160,8 @@ impl Ground<'_> {
         let now = u64::from(state::now().0);
         for client in 0..self.leases {
             let lease = HeldLease {
-                address: state::address(client),
+                address: state::address_of(self.rig.protocol(), client),
+                client,
                 mac: MacAddr(state::mac(client)),
                 since: now - u64::from(AGO),
                 until: now + u64::from(AGO),
@@ -171,8 +173,19 @@ impl Ground<'_> {
     }
 
     /// First and last address of the pool.
-    fn pool(&self) -> (Ipv4Addr, Ipv4Addr) {
-        (POOL.0, state::address(self.addresses - 1))
+    fn pool(&self) -> (IpAddr, IpAddr) {
+        let address = |number| state::address_of(self.rig.protocol(), number);
+        (address(0), address(self.addresses - 1))
+    }
+
+    /// For servers that are measured in DHCPv4 alone.
+    ///
+    /// # Errors
+    /// If another protocol is spoken here.
+    fn only_in_dhcpv4(&self) -> Result<()> {
+        let protocol = self.rig.protocol();
+        ensure!(protocol == Protocol::Dhcpv4, "not measured in {protocol}");
+        Ok(())
     }
 
     /// Writes a file to its directory; its path.

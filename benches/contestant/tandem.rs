@@ -4,7 +4,7 @@ use anyhow::Result;
 use tandem_tests::lab::{Server, Settings};
 
 use super::{Contestant, Ground, Running};
-use crate::state;
+use crate::state::{self, Protocol};
 
 /// A Tandem that serves its interface in one way.
 #[derive(Clone, Debug)]
@@ -18,10 +18,10 @@ pub(crate) struct Tandem {
 
 impl Tandem {
     /// All of its configuration but `state-dir`.
-    pub(crate) fn configuration(&self, addresses: u32) -> String {
+    pub(crate) fn configuration(&self, protocol: Protocol, addresses: u32) -> String {
         let interface = format!("dataplane = {:?}\nworkers = {:?}", self.dataplane, self.workers);
         let journal = format!("\n[journal]\ndurable = {}\n", self.is_durable);
-        state::configuration_with(&interface, addresses) + &journal
+        state::configuration_with(protocol, &interface, addresses) + &journal
     }
 }
 
@@ -51,10 +51,10 @@ impl Contestant for Tandem {
     fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
         let settings = Settings {
             directory: ground.directory.clone(),
-            configuration: self.configuration(ground.addresses),
+            configuration: self.configuration(ground.rig.protocol(), ground.addresses),
             binary: ground.binary.clone(),
         };
-        state::write(&settings.state_dir(), ground.leases)?;
+        state::write(&settings.state_dir(), ground.rig.protocol(), ground.leases)?;
         Ok(Box::new(Server::launch(ground.host(), settings)))
     }
 }

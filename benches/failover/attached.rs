@@ -14,6 +14,7 @@ use crate::Arguments;
 use crate::figure::Figure;
 use crate::load::{Act, Arrival, Clients, Outcome, Plan};
 use crate::rig::{Rig, SERVER_CORE};
+use crate::state::Protocol;
 
 /// Requests under way, each of another client.
 const WINDOW: usize = 1024;
@@ -29,12 +30,12 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let (repetitions, leases, seconds) =
         if arguments.quick { (1, 1_000_000, 2.5) } else { (5, 1_000_000, 2.5) };
     let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
-    let rig = Rig::new(arguments.divert.clone());
+    let rig = Rig::new(Protocol::Dhcpv4, arguments.divert.clone());
     let mut generator = rig.generator()?;
     let host = rig.partner();
     let mut run = || {
         let plan = Plan::only(Act::Renew, Arrival::Window(WINDOW), times);
-        generator.run(&plan, &mut Clients::holding(leases))?.trusted()
+        generator.run(&plan, &mut Clients::holding(Protocol::Dhcpv4, leases))?.trusted()
     };
     let (mut alone, mut attached) = (Vec::new(), Vec::new());
     let (mut behind, mut drained) = (Vec::new(), Vec::new());
@@ -42,8 +43,9 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     for _ in 0..repetitions {
         let disk = Disk::InNormal(leases, Told::Acknowledged);
         let make = |name: &str, interface: &str, host| {
-            let configuration = duo::configuration(interface, leases + SPARE, host);
-            duo::settings(arguments, name, configuration, disk)
+            let configuration =
+                duo::configuration(Protocol::Dhcpv4, interface, leases + SPARE, host);
+            duo::settings(arguments, Protocol::Dhcpv4, name, configuration, disk)
         };
         let server = rig.server(make("alone", &interface, None)?);
         alone.push(run()?);

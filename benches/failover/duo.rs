@@ -11,7 +11,7 @@ use tandem_tests::lab::{Host, Server, Settings};
 
 use crate::Arguments;
 use crate::contestant::emptied;
-use crate::state;
+use crate::state::{self, Protocol};
 
 /// relationship-name.
 const NAME: &str = "bench";
@@ -37,9 +37,38 @@ pub(super) enum Disk {
 /// The configuration of a server on `host`, or alone, with so many addresses in its pool. Where all are
 /// leased there is nothing to balance, but each server then answers the other's clients too, which
 /// could give them nothing.
-pub(super) fn configuration(interface: &str, addresses: u32, host: Option<Host>) -> String {
-    let alone = state::configuration_with(interface, addresses);
+pub(super) fn configuration(
+    protocol: Protocol,
+    interface: &str,
+    addresses: u32,
+    host: Option<Host>,
+) -> String {
+    let alone = state::configuration_with(protocol, interface, addresses);
+    let relationship = match protocol {
+        Protocol::Dhcpv4 => relationship,
+        Protocol::Dhcpv6 => relationship_v6,
+    };
     alone + &host.map(relationship).unwrap_or_default()
+}
+
+/// In DHCPv6, where the primary alone answers while both are well.
+fn relationship_v6(host: Host) -> String {
+    let role = if host == Host::A { "primary" } else { "secondary" };
+    let (local, peer) = (host.failover_ipv6(), host.other().failover_ipv6());
+    format!(
+        r#"
+[[failover]]
+name = "{NAME}"
+role = "{role}"
+local = "{local}"
+peer = "{peer}"
+keepalive = "{RECEIVE_TIMER_S}s"
+reconnect = "1s"
+subnets = ["{}"]
+insecure = true
+"#,
+        state::v6::LINK
+    )
 }
 
 /// Half of the clients are each server's.
@@ -66,6 +95,7 @@ pub(super) const RECEIVE_TIMER_S: u32 = 5;
 /// What a server is made from, in a directory of this name that holds nothing else.
 pub(super) fn settings(
     arguments: &Arguments,
+    protocol: Protocol,
     name: &str,
     configuration: String,
     disk: Disk,
@@ -74,7 +104,7 @@ pub(super) fn settings(
     let settings =
         Settings { directory, configuration, binary: fs::canonicalize(&arguments.server)? };
     if let Disk::InNormal(leases, told) = disk {
-        state::write_with(&settings.state_dir(), leases, told, Some(NAME))?;
+        state::write_with(&settings.state_dir(), protocol, leases, told, Some(NAME))?;
     }
     Ok(settings)
 }

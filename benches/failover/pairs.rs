@@ -48,8 +48,12 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let host = pair.site.host("load", &LOAD.to_string());
     let end = host.inside(|| End::open("eth0", &arguments.divert))?;
     let broadcast = MacAddr::BROADCAST;
-    let target =
-        Target { address: Host::A.address(), mac: broadcast, own_mac: broadcast, relay: LOAD };
+    let target = Target {
+        address: Host::A.address().into(),
+        mac: broadcast,
+        own_mac: broadcast,
+        relay: LOAD.into(),
+    };
     let mut generator = Generator::new(end, target);
     let makes = [Make::Tandem, Make::Kea, Make::Dhcpd];
     let mut found: [[Vec<Option<f64>>; 2]; 3] = Default::default();
@@ -97,7 +101,7 @@ fn one(
     let first = await_answer(generator);
     first.with_context(|| servers.iter().map(|server| server.log()).collect::<String>())?;
     drop(room);
-    let mut clients = Clients::of_pool(0..CLIENTS, POOL);
+    let mut clients = Clients::of_pool(0..CLIENTS, (POOL.0.into(), POOL.1.into()));
     let mut run = |arrival| {
         let plan = Plan::only(Act::Exchange, arrival, times);
         let outcome = generator.run(&plan, &mut clients)?.trusted()?;

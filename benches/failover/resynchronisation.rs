@@ -1,5 +1,5 @@
 //! A server has lost its disk, and its partner tells it everything (UPDREQALL): from the link being up
-//! to the last update durable, the wait for the MCLT aside.
+//! to the last update durable, the wait for the MCLT aside. In either protocol.
 
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
@@ -12,27 +12,40 @@ use super::duo::{self, Disk};
 use crate::Arguments;
 use crate::contestant::emptied;
 use crate::figure::Figure;
-use crate::state;
+use crate::state::{self, Protocol};
 
 /// Seconds for a million leases.
 const LIMIT_S: f64 = 10.0;
+/// The same in DHCPv6.
+const LIMIT_V6_S: f64 = 12.0;
 /// As many leases as a dhcpd pair finds addresses for in the lab's network.
 const DHCPD_LEASES: u32 = 60_000;
 
-/// Measures and prints it, and the same of a pair of dhcpd.
+/// Measures and prints it, and in DHCPv4 the same of a pair of dhcpd.
 pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let (repetitions, leases, dhcpd_leases) =
         if arguments.quick { (1, 1_000_000, 10_000) } else { (3, 1_000_000, DHCPD_LEASES) };
     let pair = Pair::new("resynchronisation");
+    let (limit_s, name) = match arguments.protocol() {
+        Protocol::Dhcpv4 => (LIMIT_S, "resynchronisation"),
+        Protocol::Dhcpv6 => (LIMIT_V6_S, "resynchronisation in DHCPv6"),
+    };
+    if arguments.protocol() == Protocol::Dhcpv6 {
+        pair.speak_ipv6();
+    }
     let mut took = Vec::new();
     for _ in 0..repetitions {
         took.push(tandem(arguments, &pair, leases)?);
     }
-    Figure::new(format!("resynchronisation of {leases} leases"), "s", took.clone())
-        .at_most(LIMIT_S)
+    Figure::new(format!("{name} of {leases} leases"), "s", took.clone())
+        .at_most(limit_s)
         .note("link up to UPDDONE, all durable; both servers on this machine")
         .say();
-    say_each("resynchronisation", &took, leases);
+    say_each(name, &took, leases);
+    if arguments.protocol() == Protocol::Dhcpv6 {
+        // dhcpd has no failover for it.
+        return Ok(());
+    }
     let took = vec![dhcpd(arguments, &pair, dhcpd_leases)?];
     Figure::new(format!("resynchronisation of {dhcpd_leases} leases, dhcpd"), "s", took.clone())
         .note("some ten seconds are waits of its own")
@@ -48,10 +61,12 @@ fn say_each(name: &str, took: &[f64], leases: u32) {
 
 /// Seconds that a pair of ours takes.
 fn tandem(arguments: &Arguments, pair: &Pair, leases: u32) -> Result<f64> {
+    let protocol = arguments.protocol();
     let start = |host: Host, disk| -> Result<Server> {
-        let configuration = duo::configuration("", leases, Some(host));
+        let configuration = duo::configuration(protocol, "", leases, Some(host));
         let name = format!("resynchronisation-{host:?}");
-        Ok(Server::start(pair.host(host), duo::settings(arguments, &name, configuration, disk)?))
+        let settings = duo::settings(arguments, protocol, &name, configuration, disk)?;
+        Ok(Server::start(pair.host(host), settings))
     };
     let server = start(Host::A, Disk::InNormal(leases, Told::Acknowledged))?;
     let newcomer = start(Host::B, Disk::Empty)?;

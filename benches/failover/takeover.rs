@@ -16,7 +16,7 @@ use tandem_tests::lab::{Host, Namespace, Pair, Server};
 use super::duo::{self, Disk, RECEIVE_TIMER_S};
 use crate::Arguments;
 use crate::figure::Figure;
-use crate::state;
+use crate::state::{self, Protocol};
 
 /// Clients with a lease.
 const CLIENTS: u32 = 256;
@@ -37,9 +37,14 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let disk = Disk::InNormal(CLIENTS, Told::Acknowledged);
     let mut servers = Vec::new();
     for host in Host::BOTH {
-        let configuration = duo::configuration("", 2 * CLIENTS, Some(host));
-        let settings =
-            duo::settings(arguments, &format!("takeover-{host:?}"), configuration, disk)?;
+        let configuration = duo::configuration(Protocol::Dhcpv4, "", 2 * CLIENTS, Some(host));
+        let settings = duo::settings(
+            arguments,
+            Protocol::Dhcpv4,
+            &format!("takeover-{host:?}"),
+            configuration,
+            disk,
+        )?;
         servers.push(Server::start(pair.host(host), settings));
     }
     let mut killed = Vec::new();

@@ -11,6 +11,7 @@ use tandem_tests::lab::{Host, Pair, Server};
 use super::duo::{self, Disk};
 use crate::Arguments;
 use crate::figure::Figure;
+use crate::state::Protocol;
 
 /// Updates a second.
 const LIMIT: f64 = 100_000.0;
@@ -24,11 +25,11 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let mut rates = Vec::new();
     for _ in 0..repetitions {
         let start = |host: Host, disk| -> Result<Server> {
-            let configuration = duo::configuration("", leases, Some(host));
+            let configuration = duo::configuration(Protocol::Dhcpv4, "", leases, Some(host));
             let name = format!("updates-{host:?}");
             Ok(Server::start(
                 pair.host(host),
-                duo::settings(arguments, &name, configuration, disk)?,
+                duo::settings(arguments, Protocol::Dhcpv4, &name, configuration, disk)?,
             ))
         };
         let partner = start(Host::B, Disk::InNormal(0, Told::Acknowledged))?;

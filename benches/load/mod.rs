@@ -2,10 +2,10 @@
 //! and holds the server to what it was told.
 //!
 //! - [`plan`], [`pace`]: what clients do, how they reach the server, when they come
-//! - [`template`], [`answer`]: octets out and in
-//! - [`clients`]: who holds which address
+//! - [`template`], [`answer`]: octets out and in, in a file for each protocol
+//! - [`clients`], [`pool`]: who holds which address
 //! - [`under_way`]: exchanges that wait for an answer
-//! - [`outcome`]: what came of it
+//! - [`run`], [`outcome`]: what answers are worth, and what came of it
 //! - [`generator`]: the loop
 //! - [`end`]: the socket
 
@@ -16,6 +16,8 @@ mod generator;
 mod outcome;
 mod pace;
 mod plan;
+mod pool;
+mod run;
 mod template;
 mod under_way;
 
@@ -24,4 +26,4 @@ pub(crate) use end::{End, pin};
 pub(crate) use generator::Generator;
 pub(crate) use outcome::Outcome;
 pub(crate) use plan::{Access, Act, Arrival, Mix, Plan, Target};
-pub(crate) use template::{Fields, HEADERS_LEN, Stage, Template};
+pub(crate) use template::{HEADERS_LEN_V4, Stage, Template};

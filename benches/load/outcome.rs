@@ -15,13 +15,13 @@ pub(crate) struct Outcome {
     pub(crate) seconds: f64,
     /// Begun while it was measured, by clients whose turn had come.
     pub(crate) begun: u64,
-    /// RELEASEs sent while it was measured, which nobody answers: they are in no rate.
+    /// RELEASEs of DHCPv4 sent while it was measured, which nobody answers: they are in no rate.
     pub(crate) released: u64,
     /// Acts that ended for want of an answer.
     pub(crate) lost: u64,
     /// Answers that must not be.
     pub(crate) wrong: Wrong,
-    /// Refused with a NAK.
+    /// Refused with a NAK, or with a message that has no address in it.
     pub(crate) refused: u64,
     /// Not begun although it was time: every client, or every transaction number, was under way.
     pub(crate) left_out: u64,
@@ -32,9 +32,10 @@ pub(crate) struct Outcome {
     /// Whole acts, from the time at which they were meant to begin, in nanoseconds. One that is given
     /// up is in it with the time that it has waited, here and in the two that follow.
     pub(crate) latency: Histogram<u64>,
-    /// DISCOVER to OFFER, from the time at which the DISCOVER was meant to leave.
+    /// DISCOVER to OFFER, or Solicit to its answer, from the time at which the first was meant to leave.
     pub(crate) offer: Histogram<u64>,
-    /// REQUEST to ACK, likewise; a REQUEST that follows an OFFER is meant to leave as that comes.
+    /// REQUEST to ACK, or any further message to its answer, likewise; a REQUEST that follows an OFFER is
+    /// meant to leave as that comes.
     pub(crate) ack: Histogram<u64>,
     /// How late we were ourselves: from the time at which an act was meant to begin to handing its
     /// first packet to the kernel. It is part of the others.
@@ -44,13 +45,13 @@ pub(crate) struct Outcome {
 /// Answers that must not be, by what is wrong.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Wrong {
-    /// Another client's hardware address.
+    /// Another client's hardware address or DUID, or a relay's message that is not of that client.
     pub(crate) client: u64,
     /// Not the address that the client holds or was offered, or none of the pool's.
     pub(crate) address: u64,
     /// An address that somebody else has.
     pub(crate) given_twice: u64,
-    /// A lease time that is none, or T1 and T2 that do not fit it.
+    /// A lease time that is none, or a preferred lifetime, T1 or T2 that does not fit it.
     pub(crate) times: u64,
     /// A message of a kind that answers nothing asked.
     pub(crate) kind: u64,

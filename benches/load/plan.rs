@@ -1,35 +1,42 @@
 //! What a run is to be.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use dhcp_user::wire::MacAddr;
 
+use crate::state::Protocol;
+
 /// One thing that a client does from its beginning to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Act {
-    /// DISCOVER, and the frame itself back: the other end is a reflector.
+    /// DISCOVER or Solicit, and the frame itself back: the other end is a reflector.
     Reflect,
-    /// DISCOVER to OFFER; the client does not go on.
+    /// DISCOVER to OFFER, or Solicit to Advertise; the client does not go on.
     Discover,
-    /// DISCOVER, OFFER, REQUEST, ACK.
+    /// DISCOVER, OFFER, REQUEST, ACK; or Solicit, Advertise, Request, Reply.
     Exchange,
-    /// REQUEST to ACK by unicast (RFC 2131 §4.3.2, RENEWING).
+    /// DISCOVER to ACK (RFC 4039), or Solicit to Reply (RFC 8415 §18.2.1): rapid commit. Of a server
+    /// that offers all the same the client takes that.
+    Rapid,
+    /// REQUEST to ACK by unicast (RFC 2131 §4.3.2, RENEWING), or Renew to Reply.
     Renew,
-    /// RELEASE, which nobody answers.
+    /// RELEASE, which nobody answers; or Release to Reply.
     Release,
 }
 
 /// How often each of them, as shares of their sum.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Mix([(Act, u32); 4]);
+pub(crate) struct Mix([(Act, u32); 5]);
 
 impl Mix {
-    /// Shares of DISCOVERs alone, whole exchanges, renewals and releases; not all zero.
-    pub(crate) fn new([discovers, exchanges, renewals, releases]: [u32; 4]) -> Self {
+    /// Shares of first messages alone, whole exchanges, those by rapid commit, renewals and releases; not
+    /// all zero.
+    pub(crate) fn new([discovers, exchanges, rapid, renewals, releases]: [u32; 5]) -> Self {
         Self([
             (Act::Discover, discovers),
             (Act::Exchange, exchanges),
+            (Act::Rapid, rapid),
             (Act::Renew, renewals),
             (Act::Release, releases),
         ])
@@ -37,7 +44,7 @@ impl Mix {
 
     /// This and nothing else.
     pub(crate) fn only(act: Act) -> Self {
-        let mut mix = Self::new([0; 4]);
+        let mut mix = Self::new([0; 5]);
         mix.0[0] = (act, 1);
         mix
     }
@@ -61,10 +68,11 @@ impl Mix {
 /// How clients reach the server before they have an address.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Access {
-    /// They are on its link and broadcast.
+    /// They are on its link and broadcast, or send to all servers.
     Direct,
     /// Through so many relays, from 1 on, which add option 82: as circuit-id the client's number, as
-    /// remote-id its hardware address.
+    /// remote-id its hardware address. In DHCPv6 all that they send comes so, with the same as Interface-Id
+    /// and as Remote-ID.
     Relays(u32),
 }
 
@@ -80,16 +88,22 @@ pub(crate) enum Arrival {
     Random(f64),
 }
 
-/// Who is asked.
+/// Who is asked, in the protocol of its address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
     /// Of the server, or of the router on the way to it.
     pub(crate) mac: MacAddr,
     /// The sender's own, where it is a relay or a router.
     pub(crate) own_mac: MacAddr,
     /// Of the first relay; the others have those that follow.
-    pub(crate) relay: Ipv4Addr,
+    pub(crate) relay: IpAddr,
+}
+
+impl Target {
+    pub(crate) fn protocol(&self) -> Protocol {
+        if self.address.is_ipv4() { Protocol::Dhcpv4 } else { Protocol::Dhcpv6 }
+    }
 }
 
 /// A run.

@@ -2,8 +2,8 @@
 //! they were asked.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 
+use super::clients::Lease;
 use super::plan::Act;
 
 /// Bits of a transaction number that say where its exchange stands; the others say that it is still
@@ -17,11 +17,10 @@ pub(super) const MOST: usize = 1 << PLACE_BITS;
 pub(super) struct Exchange {
     pub(super) act: Act,
     pub(super) client: u32,
-    /// Whether it waits for an ACK, and not for an OFFER.
+    /// Whether it waits for the last answer, and not for an offer.
     pub(super) is_requested: bool,
-    /// What it holds or was offered.
-    pub(super) address: Ipv4Addr,
-    pub(super) server: Ipv4Addr,
+    /// What it holds or was offered, if that is something.
+    pub(super) lease: Option<Lease>,
     /// When it meant to begin, and when it meant to send what it now waits for an answer to.
     pub(super) begun_ns: u64,
     pub(super) intended_ns: u64,
@@ -31,6 +30,8 @@ pub(super) struct Exchange {
 #[derive(Debug)]
 pub(super) struct UnderWay {
     places: Vec<Place>,
+    /// The bits that a transaction number has.
+    xid_mask: u32,
     free: Vec<u32>,
     /// When each was asked, oldest first; some of them are answered by now.
     asked: VecDeque<(u64, u32)>,
@@ -44,10 +45,13 @@ struct Place {
 }
 
 impl UnderWay {
-    pub(super) fn new() -> Self {
+    /// None, of a protocol whose transaction numbers have so many bits, which are more than those of a
+    /// place.
+    pub(super) fn new(xid_bits: u32) -> Self {
         // Lower places first: few are in use at a time, and stay in the cache.
         Self {
             places: (0..MOST as u32).map(|xid| Place { xid, exchange: None }).collect(),
+            xid_mask: u32::MAX >> (u32::BITS - xid_bits),
             free: (0..MOST as u32).rev().collect(),
             asked: VecDeque::new(),
         }
@@ -81,7 +85,7 @@ impl UnderWay {
     pub(super) fn end(&mut self, xid: u32) {
         let place = &mut self.places[xid as usize % MOST];
         place.exchange = None;
-        place.xid = xid.wrapping_add(MOST as u32);
+        place.xid = xid.wrapping_add(MOST as u32) & self.xid_mask;
         self.free.push(xid % MOST as u32);
     }
 
@@ -105,13 +109,11 @@ mod tests {
     use super::*;
 
     fn exchange(intended_ns: u64) -> Exchange {
-        let nobody = Ipv4Addr::UNSPECIFIED;
         Exchange {
             act: Act::Exchange,
             client: 7,
             is_requested: false,
-            address: nobody,
-            server: nobody,
+            lease: None,
             begun_ns: intended_ns,
             intended_ns,
         }
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn an_answer_to_an_earlier_one_in_the_same_place_finds_nobody() {
-        let mut under_way = UnderWay::new();
+        let mut under_way = UnderWay::new(32);
         let first = under_way.begin(0, exchange(0)).unwrap();
         under_way.end(first);
         let second = under_way.begin(1, exchange(1)).unwrap();
@@ -128,9 +130,20 @@ mod tests {
         assert!(under_way.find(second).is_some());
     }
 
+    /// DHCPv6 has 24 bits for a transaction number (RFC 8415 §8).
+    #[test]
+    fn transaction_numbers_have_no_more_bits_than_the_protocol_has_for_them() {
+        let mut under_way = UnderWay::new(24);
+        for _ in 0..200 {
+            let xid = under_way.begin(0, exchange(0)).unwrap();
+            assert!(xid < 1 << 24, "{xid:#x}");
+            under_way.end(xid);
+        }
+    }
+
     #[test]
     fn whoever_was_heard_and_asks_again_has_its_time_anew() {
-        let mut under_way = UnderWay::new();
+        let mut under_way = UnderWay::new(32);
         let xid = under_way.begin(10, exchange(10)).unwrap();
         under_way.find(xid).unwrap().intended_ns = 50;
         under_way.asks_again(50, xid);

@@ -4,11 +4,13 @@ mod index;
 mod journal;
 mod lease;
 mod server;
+mod server_v6;
 mod wire;
 mod work;
 
 pub(crate) use index::{Map, measure as measure_index};
 pub(crate) use server::Server;
+pub(crate) use server_v6::ServerV6;
 pub(crate) use work::{Part, count as count_instructions, work};
 
 use std::fs;
@@ -41,6 +43,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     index::benchmarks(&mut criterion);
     journal::benchmarks(&mut criterion, &arguments.directory)?;
     server::benchmarks(&mut criterion);
+    server_v6::benchmarks(&mut criterion);
     say(&directory)
 }
 

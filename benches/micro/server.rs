@@ -13,13 +13,13 @@ use dhcp_user::server::{
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::frame::Frame;
 
-use crate::load::{Access, Fields, Stage, Template};
+use crate::load::{Access, Stage, Template};
 use crate::rig::TARGET;
 use crate::state::{self, STRANGERS};
 
-const LEASES: u32 = 1 << 20;
+pub(super) const LEASES: u32 = 1 << 20;
 /// Steps through the clients so that neighbours in time are none in memory.
-const STRIDE: u32 = 611_953;
+pub(super) const STRIDE: u32 = 611_953;
 
 /// A server without wire and disk.
 pub(crate) struct Server {
@@ -47,7 +47,7 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
     let mut frame = vec![0; 1514];
     group.bench_function("DISCOVER, holder of a lease", |b| {
         b.iter(|| {
-            let len = discover.fill(&mut frame, Fields::of(next()));
+            let len = discover.fill(&mut frame, discover.fields(next()));
             black_box(server.answers(&frame[..len]))
         });
     });
@@ -55,17 +55,17 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
     group.bench_function("DISCOVER, stranger", |b| {
         b.iter(|| {
             stranger += 1;
-            let len = discover.fill(&mut frame, Fields::of(stranger));
+            let len = discover.fill(&mut frame, discover.fields(stranger));
             black_box(server.answers(&frame[..len]))
         });
     });
     group.bench_function("REQUEST, renewing", |b| {
         b.iter(|| {
-            let len = renewal.fill(&mut frame, Fields::of(next()));
+            let len = renewal.fill(&mut frame, renewal.fields(next()));
             black_box(server.answers(&frame[..len]))
         });
     });
-    let len = renewal.fill(&mut frame, Fields::of(0));
+    let len = renewal.fill(&mut frame, renewal.fields(0));
     assert!(server.answers(&frame[..len]), "what was measured was answered");
     group.finish();
 }

@@ -8,7 +8,7 @@ use dhcp_user::wire::dhcpv4::{Message, MessageType, Scratch, Writer};
 use dhcp_user::wire::frame::{Envelope, Frame, VlanTags};
 use dhcp_user::wire::option::code;
 
-use crate::load::{Access, Fields, HEADERS_LEN, Stage, Template};
+use crate::load::{Access, HEADERS_LEN_V4, Stage, Template};
 use crate::rig::TARGET;
 use crate::state;
 
@@ -18,7 +18,7 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let mut frame = vec![0; 1514];
     let discover = Template::new(Stage::Discover, Access::Direct, TARGET);
-    let len = discover.fill(&mut frame, Fields::of(0));
+    let len = discover.fill(&mut frame, discover.fields(0));
     let octets = &frame[..len];
     group.bench_function("parse frame", |b| {
         b.iter(|| Frame::parse(black_box(octets)).map(|frame| frame.payload.len()));
@@ -26,16 +26,16 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
     let mut scratch = Scratch::new();
     group.bench_function("parse message", |b| {
         b.iter(|| {
-            Message::parse(black_box(&octets[HEADERS_LEN..]), &mut scratch)
+            Message::parse(black_box(&octets[HEADERS_LEN_V4..]), &mut scratch)
                 .map(|message| message.message_type())
         });
     });
-    let request = Message::parse(&octets[HEADERS_LEN..], &mut scratch).expect("our own message");
+    let request = Message::parse(&octets[HEADERS_LEN_V4..], &mut scratch).expect("our own message");
     let mut reply = vec![0; 1514];
     group.bench_function("encode reply", |b| {
-        b.iter(|| write_reply(black_box(&request), &mut reply[HEADERS_LEN..]));
+        b.iter(|| write_reply(black_box(&request), &mut reply[HEADERS_LEN_V4..]));
     });
-    let len = write_reply(&request, &mut reply[HEADERS_LEN..]);
+    let len = write_reply(&request, &mut reply[HEADERS_LEN_V4..]);
     let envelope = envelope();
     group.bench_function("seal frame", |b| {
         b.iter(|| black_box(&envelope).seal(&mut reply, len));
@@ -49,7 +49,7 @@ pub(super) fn envelope() -> Envelope {
         source: TARGET.mac,
         destination: TARGET.own_mac,
         tags: VlanTags::NONE,
-        source_ip: TARGET.address,
+        source_ip: state::SERVER,
         destination_ip: state::address(0),
         source_port: 67,
         destination_port: 68,

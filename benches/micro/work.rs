@@ -18,7 +18,7 @@ use super::server::Server;
 use super::wire::write_reply;
 use crate::Arguments;
 use crate::figure::Figure;
-use crate::load::{Access, Fields, HEADERS_LEN, Stage, Template};
+use crate::load::{Access, HEADERS_LEN_V4, Stage, Template};
 use crate::rig::TARGET;
 use crate::state;
 
@@ -56,7 +56,8 @@ pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
     let mut frame = vec![0; 1514];
     match part {
         Part::Parse => {
-            let len = template(Stage::Discover).fill(&mut frame, Fields::of(0));
+            let template = template(Stage::Discover);
+            let len = template.fill(&mut frame, template.fields(0));
             let mut scratch = Scratch::new();
             for _ in 0..times {
                 let parsed = Frame::parse(black_box(&frame[..len]));
@@ -65,13 +66,14 @@ pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
             }
         }
         Part::Encode => {
-            let len = template(Stage::Discover).fill(&mut frame, Fields::of(0));
+            let template = template(Stage::Discover);
+            let len = template.fill(&mut frame, template.fields(0));
             let mut scratch = Scratch::new();
-            let request = Message::parse(&frame[HEADERS_LEN..len], &mut scratch);
+            let request = Message::parse(&frame[HEADERS_LEN_V4..len], &mut scratch);
             let request = request.ok().context("our own message")?;
             let mut reply = vec![0; 1514];
             for _ in 0..times {
-                let len = write_reply(black_box(&request), &mut reply[HEADERS_LEN..]);
+                let len = write_reply(black_box(&request), &mut reply[HEADERS_LEN_V4..]);
                 black_box(super::wire::envelope().seal(&mut reply, len));
             }
         }
@@ -81,7 +83,7 @@ pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
             let mut server = Server::new(LEASES);
             let requests: Vec<Vec<u8>> = (0..REQUESTS)
                 .map(|number| {
-                    let len = template.fill(&mut frame, Fields::of(client(number)));
+                    let len = template.fill(&mut frame, template.fields(client(number)));
                     frame[..len].to_vec()
                 })
                 .collect();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 
 use super::Arguments;
-use crate::load::{Access, Fields, Stage, Target, Template};
+use crate::load::{Access, Stage, Target, Template};
 
 /// This thread's network namespace as the module shows it.
 const FOLDER: &str = "/proc/thread-self/net/pktgen";
@@ -26,6 +26,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Floods, and prints what the module counted.
 pub(super) fn flood(load: &Arguments, target: &Target) -> Result<()> {
+    ensure!(target.address.is_ipv4(), "the kernel's pktgen floods in DHCPv4 alone");
     if !Path::new(FOLDER).exists() {
         // Whether or not it can be loaded, the folder tells.
         let _ = Command::new("modprobe").arg("pktgen").status();
@@ -37,8 +38,8 @@ pub(super) fn flood(load: &Arguments, target: &Target) -> Result<()> {
     );
     let interface = load.interface.as_deref().context("an interface")?;
     let mut octets = vec![0; 1514];
-    let len =
-        Template::new(Stage::Discover, Access::Direct, *target).fill(&mut octets, Fields::of(0));
+    let template = Template::new(Stage::Discover, Access::Direct, *target);
+    let len = template.fill(&mut octets, template.fields(0));
     write(THREAD, "rem_device_all")?;
     write(THREAD, &format!("add_device {interface}"))?;
     let settings = [

@@ -5,7 +5,7 @@ mod kernel;
 mod report;
 
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,8 +15,8 @@ use rustix::net::{AddressFamily, SocketType, socket};
 
 use crate::contestant::{self, Ground, Who, emptied};
 use crate::load::{Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, Plan, Target};
-use crate::rig::{Rig, TARGET};
-use crate::state::POOL;
+use crate::rig::{Rig, target};
+use crate::state::{self, ADDRESSES, Protocol};
 
 /// Time for clients that are given a lease before all else, until one looks how many have one.
 const LEASING: Duration = Duration::from_secs(1);
@@ -31,36 +31,40 @@ pub(crate) struct Arguments {
     /// sees nothing else meanwhile
     #[arg(long, requires = "server_address")]
     interface: Option<String>,
-    /// The address of the server that is there
+    /// The address of the server that is there; relays send to it, and clients of DHCPv4 that renew
     #[arg(long, value_name = "ADDRESS")]
-    server_address: Option<Ipv4Addr>,
+    server_address: Option<IpAddr>,
     /// Its Ethernet address, or that of the router on the way; broadcast if it is not said
     #[arg(long, value_name = "MAC", value_parser = mac)]
     server_mac: Option<MacAddr>,
     /// First and last address that it may give
     #[arg(long, value_name = "FIRST-LAST", value_parser = pool)]
-    pool: Option<(Ipv4Addr, Ipv4Addr)>,
+    pool: Option<(IpAddr, IpAddr)>,
 
     /// How many clients there are
     #[arg(long, default_value_t = 100_000)]
     clients: u32,
-    /// They are behind so many relays, which add option 82; 0: on the server's link
+    /// They are behind so many relays, which add option 82, or Interface-Id and Remote-ID; 0: on the
+    /// server's link
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=65_536))]
     relays: u32,
-    /// The first relay's address; the others follow
-    #[arg(long, value_name = "ADDRESS", default_value_t = TARGET.relay)]
-    first_relay: Ipv4Addr,
+    /// The first relay's address, which is its giaddr or link-address too; the others follow
+    #[arg(long, value_name = "ADDRESS")]
+    first_relay: Option<IpAddr>,
 
-    /// Share of whole exchanges: DISCOVER, OFFER, REQUEST, ACK
+    /// Share of whole exchanges: DISCOVER, OFFER, REQUEST, ACK; or Solicit, Advertise, Request, Reply
     #[arg(long, default_value_t = 1)]
     exchanges: u32,
-    /// Share of DISCOVERs whose clients do not go on
+    /// Share of DISCOVERs or Solicits whose clients do not go on
     #[arg(long, default_value_t = 0)]
     discovers: u32,
-    /// Share of renewals, by unicast; first each client is given a lease
+    /// Share of exchanges by rapid commit, if the server lets them: else they are whole ones
+    #[arg(long, default_value_t = 0)]
+    rapid: u32,
+    /// Share of renewals, of DHCPv4 by unicast; first each client is given a lease
     #[arg(long, default_value_t = 0)]
     renewals: u32,
-    /// Share of RELEASEs, which nobody answers: they are counted apart; first as with renewals
+    /// Share of RELEASEs; first as with renewals. Nobody answers those of DHCPv4: they are counted apart
     #[arg(long, default_value_t = 0)]
     releases: u32,
 
@@ -104,13 +108,14 @@ pub(crate) fn run(arguments: &crate::Arguments, load: &Arguments) -> Result<()> 
         load.rate.into_iter().chain(load.to).all(|rate| (1e-3..1e9).contains(&rate)),
         "a rate is more than nothing and less than a thousand million"
     );
+    let target = load.target(arguments.protocol())?;
     if load.kernel {
-        return kernel::flood(load, &load.target()?);
+        return kernel::flood(load, &target);
     }
     let outcomes = match &load.interface {
         Some(interface) => {
             let end = End::open(interface, &arguments.divert)?;
-            load.drive(&mut Generator::new(end, load.target()?))?
+            load.drive(&target, &mut Generator::new(end, target))?
         }
         None => against_its_own(arguments, load)?,
     };
@@ -124,12 +129,12 @@ pub(crate) fn run(arguments: &crate::Arguments, load: &Arguments) -> Result<()> 
 
 /// A server on a host made for it.
 fn against_its_own(arguments: &crate::Arguments, load: &Arguments) -> Result<Vec<Step>> {
-    let rig = Rig::new(fs::canonicalize(&arguments.divert).context("the divert object")?);
+    let divert = fs::canonicalize(&arguments.divert).context("the divert object")?;
+    let rig = Rig::new(arguments.protocol(), divert);
     let mut generator = rig.generator()?;
     let contestant = load.against.contestant();
-    let (first, last) = POOL;
     // As much again as there are clients, so that a server has a choice.
-    let addresses = load.clients.saturating_mul(2).min(last.to_bits() - first.to_bits() + 1);
+    let addresses = load.clients.saturating_mul(2).min(ADDRESSES);
     let ground = Ground {
         rig: &rig,
         directory: emptied(&arguments.directory, "pktgen")?,
@@ -140,7 +145,7 @@ fn against_its_own(arguments: &crate::Arguments, load: &Arguments) -> Result<Vec
     };
     eprintln!("{}: {}", contestant.name(), contestant.note());
     let (_server, _) = contestant::start(&*contestant, &ground, &mut generator)?;
-    load.drive(&mut generator)
+    load.drive(&target(rig.protocol()), &mut generator)
 }
 
 /// What came of one rate.
@@ -157,10 +162,14 @@ impl Arguments {
         }
     }
 
-    fn target(&self) -> Result<Target> {
+    /// Who is asked: of a server that is there, in the protocol of its address.
+    fn target(&self, protocol: Protocol) -> Result<Target> {
         let (Some(interface), Some(address)) = (&self.interface, self.server_address) else {
-            return Ok(Target { relay: self.first_relay, ..TARGET });
+            return Ok(target(protocol));
         };
+        let protocol = if address.is_ipv4() { Protocol::Dhcpv4 } else { Protocol::Dhcpv6 };
+        let relay = self.first_relay.unwrap_or(target(protocol).relay);
+        ensure!(relay.is_ipv4() == address.is_ipv4(), "relay and server are of two protocols");
         let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
         name_to_index(&any, interface).context("the interface")?;
         let own = fs::read_to_string(format!("/sys/class/net/{interface}/address"))?;
@@ -168,7 +177,7 @@ impl Arguments {
             address,
             mac: self.server_mac.unwrap_or(MacAddr::BROADCAST),
             own_mac: mac(own.trim()).map_err(anyhow::Error::msg)?,
-            relay: self.first_relay,
+            relay,
         })
     }
 
@@ -205,12 +214,17 @@ impl Arguments {
         Ok(())
     }
 
-    fn drive(&self, generator: &mut Generator) -> Result<Vec<Step>> {
-        let mut clients = Clients::of_pool(0..self.clients, self.pool.unwrap_or(POOL));
+    fn drive(&self, target: &Target, generator: &mut Generator) -> Result<Vec<Step>> {
+        let pool = self.pool.unwrap_or(state::pool(target.protocol()));
+        ensure!(
+            pool.0.is_ipv4() == target.address.is_ipv4(),
+            "pool and server are of two protocols"
+        );
+        let mut clients = Clients::of_pool(0..self.clients, pool);
         let mix = if self.interface.is_none() && self.against == Who::Reflector {
             Mix::only(Act::Reflect)
         } else {
-            Mix::new([self.discovers, self.exchanges, self.renewals, self.releases])
+            Mix::new([self.discovers, self.exchanges, self.rapid, self.renewals, self.releases])
         };
         ensure!(mix.sum() > 0, "all shares are zero");
         if self.renewals > 0 || self.releases > 0 {
@@ -238,9 +252,10 @@ fn mac(text: &str) -> Result<MacAddr, String> {
     octets.map(MacAddr).ok_or_else(|| format!("{text} is no Ethernet address"))
 }
 
-fn pool(text: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
+fn pool(text: &str) -> Result<(IpAddr, IpAddr), String> {
     let ends = text.split_once('-').and_then(|(first, last)| {
-        Some((first.parse::<Ipv4Addr>().ok()?, last.parse::<Ipv4Addr>().ok()?))
+        Some((first.parse::<IpAddr>().ok()?, last.parse::<IpAddr>().ok()?))
     });
-    ends.filter(|(first, last)| first <= last).ok_or_else(|| format!("{text} is no range"))
+    ends.filter(|(first, last)| first <= last && first.is_ipv4() == last.is_ipv4())
+        .ok_or_else(|| format!("{text} is no range"))
 }

@@ -5,7 +5,7 @@ use crate::workspace::has_program;
 use crate::{Outcome, ebpf, packages};
 
 /// Packages that tests and the lab drive, and what each is for.
-const PEERS: [(&str, &str); 19] = [
+const PEERS: [(&str, &str); 20] = [
     ("isc-dhcp-client", "dhclient, a client"),
     ("udhcpc", "a client"),
     ("dhcpcd5", "a client"),
@@ -13,6 +13,7 @@ const PEERS: [(&str, &str); 19] = [
     ("isc-dhcp-relay", "a relay agent"),
     ("isc-dhcp-server", "dhcpd, a server to compare with"),
     ("kea-dhcp4-server", "a server to compare with"),
+    ("kea-dhcp6-server", "a server of DHCPv6 to compare with"),
     ("kea-admin", "perfdhcp, a load"),
     ("dnsmasq-base", "a server to compare with"),
     ("tshark", "a second opinion on what is on the wire"),

@@ -1,6 +1,9 @@
-//! Clients by number, the leases that they hold, and a state directory that says so.
+//! Clients by number, the leases that they hold, and a state directory that says so: in DHCPv4 here, in
+//! DHCPv6 in [`v6`].
 
-use std::net::Ipv4Addr;
+pub(crate) mod v6;
+
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,6 +16,8 @@ use dhcp_user::lease::{
     Binding, BindingStatus, Client, ClientKey, ItemKind, Resource, Spread, Told,
 };
 use dhcp_user::wire::{Seconds, Stamp};
+
+pub(crate) use dhcp_user::config::model::Protocol;
 
 use crate::rig::SERVER_CORE;
 
@@ -41,14 +46,20 @@ pub(crate) const NEWCOMER: u32 = u32::MAX - 2;
 /// Half a day: T1 has come for every lease.
 pub(crate) const AGO: u32 = 43_200;
 
+/// Addresses of the pool.
+pub(crate) const ADDRESSES: u32 = POOL.1.to_bits() - POOL.0.to_bits() + 1;
+
 /// What the server is told, but for `state-dir`: one worker in native mode, and all of the pool.
-pub(crate) fn configuration() -> String {
+pub(crate) fn configuration(protocol: Protocol) -> String {
     let interface = format!("dataplane = \"xdp\"\nworkers = [{SERVER_CORE}]");
-    configuration_with(&interface, POOL.1.to_bits() - POOL.0.to_bits() + 1)
+    configuration_with(protocol, &interface, ADDRESSES)
 }
 
 /// The same with other keys of the interface and so many addresses.
-pub(crate) fn configuration_with(interface: &str, addresses: u32) -> String {
+pub(crate) fn configuration_with(protocol: Protocol, interface: &str, addresses: u32) -> String {
+    if protocol == Protocol::Dhcpv6 {
+        return v6::configuration_with(interface, addresses);
+    }
     let (first, last) = (POOL.0, address(addresses - 1));
     format!(
         r#"
@@ -66,11 +77,48 @@ options = {{ routers = ["10.0.0.1"], domain-name-servers = ["10.0.0.53", "10.0.0
     )
 }
 
-/// The same, read.
+/// The configuration of DHCPv4, read.
 pub(crate) fn config() -> Result<Config> {
+    read(&configuration(Protocol::Dhcpv4))
+}
+
+/// A configuration, read.
+pub(crate) fn read(configuration: &str) -> Result<Config> {
     let nothing = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
-    Config::parse(&configuration(), Path::new("bench.toml"), &nothing)
+    Config::parse(configuration, Path::new("bench.toml"), &nothing)
         .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+}
+
+/// First and last address of a protocol's pool.
+pub(crate) fn pool(protocol: Protocol) -> (IpAddr, IpAddr) {
+    match protocol {
+        Protocol::Dhcpv4 => (POOL.0.into(), POOL.1.into()),
+        Protocol::Dhcpv6 => (v6::POOL.0.into(), v6::POOL.1.into()),
+    }
+}
+
+/// How the server names itself in a protocol: by its address, or by its DUID.
+pub(crate) fn identifier(protocol: Protocol) -> Vec<u8> {
+    match protocol {
+        Protocol::Dhcpv4 => SERVER.octets().to_vec(),
+        Protocol::Dhcpv6 => v6::DUID.to_vec(),
+    }
+}
+
+/// The address that this client holds in a protocol.
+pub(crate) fn address_of(protocol: Protocol, client: u32) -> IpAddr {
+    match protocol {
+        Protocol::Dhcpv4 => address(client).into(),
+        Protocol::Dhcpv6 => v6::address(client).into(),
+    }
+}
+
+/// What the table has for it.
+fn resource(protocol: Protocol, client: u32) -> Resource {
+    match protocol {
+        Protocol::Dhcpv4 => address(client).into(),
+        Protocol::Dhcpv6 => Resource::Ipv6(v6::address(client)),
+    }
 }
 
 /// The hardware address of the client with this number: a locally administered one.
@@ -111,25 +159,31 @@ pub(crate) fn relayed_client(number: u32) -> Client {
 
 /// Its lease, half over at `now`.
 pub(crate) fn lease(number: u32, now: Stamp) -> Binding {
+    lease_to(client(number), now)
+}
+
+/// The same to whomever.
+pub(crate) fn lease_to(client: Client, now: Stamp) -> Binding {
     let since = Stamp(now.0 - AGO);
     Binding {
         version: 1,
         expires: Stamp(now.0 + AGO),
         cltt: since,
-        client: Some(client(number)),
+        client: Some(client),
         ..Binding::new(BindingStatus::Active, since)
     }
 }
 
 /// Writes a snapshot with the leases of the first `count` clients into an empty directory.
-pub(crate) fn write(directory: &Path, count: u32) -> Result<()> {
-    write_with(directory, count, Told::Acknowledged, None)
+pub(crate) fn write(directory: &Path, protocol: Protocol, count: u32) -> Result<()> {
+    write_with(directory, protocol, count, Told::Acknowledged, None)
 }
 
 /// The same, of leases that the partner of the relationship `in_normal` knows, or is still to be told;
 /// the server was in NORMAL with it.
 pub(crate) fn write_with(
     directory: &Path,
+    protocol: Protocol,
     count: u32,
     told: Told,
     in_normal: Option<&str>,
@@ -143,7 +197,7 @@ pub(crate) fn write_with(
         let appended = journal.appenders[0].note(&format!("failover/{relationship}"), &note);
         appended.map_err(|error| anyhow::anyhow!("a note: {error:?}"))?;
     }
-    let leases = Leases { count, told, is_shared: in_normal.is_some(), now };
+    let leases = Leases { protocol, count, told, is_shared: in_normal.is_some(), now };
     let written = journal.snapshotter.write(&leases)?;
     anyhow::ensure!(written == u64::from(count), "{written} bindings written");
     Ok(())
@@ -166,6 +220,7 @@ impl Store for Nothing {
 
 /// A table that makes up its leases as they are asked for.
 struct Leases {
+    protocol: Protocol,
     count: u32,
     told: Told,
     /// Whether a partner knows them, or will.
@@ -175,7 +230,11 @@ struct Leases {
 
 impl Leases {
     fn lease(&self, number: u32) -> Binding {
-        let lease = lease(number, self.now);
+        let client = match self.protocol {
+            Protocol::Dhcpv4 => client(number),
+            Protocol::Dhcpv6 => v6::client(number),
+        };
+        let lease = lease_to(client, self.now);
         let potential = if self.is_shared { Stamp(lease.expires.0 + AGO) } else { Stamp::ZERO };
         let is_known = self.told == Told::Acknowledged;
         Binding {
@@ -197,7 +256,7 @@ impl Source for Leases {
         let first = from.0 as u32;
         let end = first.saturating_add(limit as u32).min(self.count);
         for number in first..end {
-            each(address(number).into(), &self.lease(number));
+            each(resource(self.protocol, number), &self.lease(number));
         }
         (end < self.count).then_some(Cursor(end.into()))
     }

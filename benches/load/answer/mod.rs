@@ -1,0 +1,99 @@
+//! What an answer says, whichever protocol it says it in. Read by hand, in a file for each: the server is
+//! not to be believed by its own parser.
+
+mod v4;
+mod v6;
+
+use std::net::IpAddr;
+
+use crate::state::Protocol;
+
+pub(super) use v4::Options as Options4;
+pub(super) use v6::Options as Options6;
+
+/// What kind of message it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// A request that was turned around.
+    Reflection,
+    /// OFFER, or Advertise with an address.
+    Offer,
+    /// Advertise without one.
+    NoOffer,
+    /// ACK, or Reply with an address.
+    Grant,
+    /// Reply without one, and without a status that says that something went wrong.
+    Done,
+    /// NAK, or Reply without an address and with such a status.
+    Refusal,
+    /// Anything else.
+    Other,
+}
+
+/// An answer, or a request that was turned around.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Answer<'a> {
+    pub(super) kind: Kind,
+    pub(super) xid: u32,
+    /// What is offered or granted; unset where nothing is.
+    pub(super) address: IpAddr,
+    /// How the server names itself; empty where it does not.
+    pub(super) server: &'a [u8],
+    times: Times,
+    whose: Whose<'a>,
+}
+
+/// Of a lease, in seconds; 0 for what is not said.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    /// Lease time, or valid lifetime.
+    lease: u32,
+    /// Preferred lifetime; in DHCPv4, which has none, the lease time.
+    preferred: u32,
+    t1: u32,
+    t2: u32,
+}
+
+/// What tells whose it is.
+#[derive(Clone, Copy, Debug)]
+enum Whose<'a> {
+    /// By chaddr.
+    V4(&'a [u8]),
+    V6(v6::Whose<'a>),
+}
+
+/// A lease shorter than this is none, and one longer than this nobody configured.
+const SANE_LEASE_S: std::ops::RangeInclusive<u32> = 60..=366 * 86_400;
+
+impl<'a> Answer<'a> {
+    /// `None` for what is no message of the protocol in an untagged frame.
+    pub(super) fn read(protocol: Protocol, frame: &'a [u8]) -> Option<Self> {
+        match protocol {
+            Protocol::Dhcpv4 => v4::read(frame),
+            Protocol::Dhcpv6 => v6::read(frame),
+        }
+    }
+
+    /// Whether it is for this client, through the relay and the port that it is behind.
+    pub(super) fn is_for(&self, client: u32) -> bool {
+        match self.whose {
+            Whose::V4(chaddr) => chaddr == crate::state::mac(client),
+            Whose::V6(whose) => whose.is(client),
+        }
+    }
+
+    /// Whether there is a lease, of a time that can be, and T1 and T2 come in turn where they are.
+    pub(super) fn has_sane_times(&self) -> bool {
+        let Times { lease, preferred, t1, t2 } = self.times;
+        SANE_LEASE_S.contains(&lease)
+            && (1..=lease).contains(&preferred)
+            && t1 <= lease
+            && t2 <= lease
+            && (t2 == 0 || t1 <= t2)
+    }
+}
+
+/// The first four octets as a number.
+fn word(octets: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*octets.first_chunk()?))
+}

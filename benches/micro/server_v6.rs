@@ -1,0 +1,117 @@
+//! From a request's octets to the reply's in DHCPv6: see [`server`](super::server).
+
+use std::hint::black_box;
+use std::net::IpAddr;
+
+use criterion::{Criterion, Throughput};
+use dhcp_user::lease::{Layout, Limits, Resource, Table, Views, WriterId, in_turn};
+use dhcp_user::server::v6::{Arrival, Service, World};
+use dhcp_user::server::{InterfaceIndex, Workspace};
+use dhcp_user::wire::Stamp;
+use dhcp_user::wire::dhcpv6::{Datagram, Duid, HOP_COUNT_LIMIT};
+use dhcp_user::wire::frame::Frame;
+use rand::rngs::SmallRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::server::{LEASES, STRIDE};
+use crate::load::{Access, Stage, Template};
+use crate::rig::target;
+use crate::state::{self, Protocol, STRANGERS};
+
+/// A server without wire and disk.
+pub(crate) struct ServerV6 {
+    service: Service,
+    table: Table,
+    limits: Limits,
+    views: Views,
+    work: Workspace,
+    now: Stamp,
+    random: SmallRng,
+    reply: Vec<u8>,
+}
+
+/// `server/v6`, in packets.
+pub(super) fn benchmarks(criterion: &mut Criterion) {
+    let mut server = ServerV6::new(LEASES);
+    let mut group = criterion.benchmark_group("server/v6");
+    group.throughput(Throughput::Elements(1));
+    let mut number = 0;
+    let mut next = || {
+        number = (number + STRIDE) % LEASES;
+        number
+    };
+    let template = |stage| Template::new(stage, Access::Direct, target(Protocol::Dhcpv6));
+    let (solicit, renewal) = (template(Stage::Discover), template(Stage::Renew));
+    let mut frame = vec![0; 1514];
+    group.bench_function("Solicit, holder of a lease", |b| {
+        b.iter(|| {
+            let len = solicit.fill(&mut frame, solicit.fields(next()));
+            black_box(server.gives(&frame[..len]))
+        });
+    });
+    let mut stranger = STRANGERS;
+    group.bench_function("Solicit, stranger", |b| {
+        b.iter(|| {
+            stranger += 1;
+            let len = solicit.fill(&mut frame, solicit.fields(stranger));
+            black_box(server.gives(&frame[..len]))
+        });
+    });
+    group.bench_function("Renew", |b| {
+        b.iter(|| {
+            let len = renewal.fill(&mut frame, renewal.fields(next()));
+            black_box(server.gives(&frame[..len]))
+        });
+    });
+    let len = renewal.fill(&mut frame, renewal.fields(0));
+    let given = server.gives(&frame[..len]);
+    assert_eq!(given, Some(state::v6::address(0).into()), "what was measured was answered");
+    group.finish();
+}
+
+impl ServerV6 {
+    /// One that holds the leases of so many clients.
+    pub(crate) fn new(leases: u32) -> Self {
+        let config = state::read(&state::configuration(Protocol::Dhcpv6));
+        let config = config.expect("our own configuration");
+        let table = Table::new(Layout::of_ipv6(&config, None).expect("our own pool has its place"));
+        let duid = Duid::new(&state::v6::DUID).expect("our own DUID");
+        let own = vec![vec![state::v6::SERVER]];
+        let service = Service::new(&config, &table.layout(), duid, &own);
+        let now = state::now();
+        for number in 0..leases {
+            let id = table.layout().place(Resource::Ipv6(state::v6::address(number)));
+            let lease = state::lease_to(state::v6::client(number), now);
+            table.restore(id.expect("it is in the pool"), lease);
+        }
+        table.finish_restore(&in_turn);
+        Self {
+            service,
+            table,
+            limits: Limits::new(),
+            views: Views::default(),
+            work: Workspace::new(WriterId::default()),
+            now,
+            random: SmallRng::seed_from_u64(1),
+            reply: vec![0; 1452],
+        }
+    }
+
+    /// The client's address in the reply to the request in `frame`, if there is one.
+    pub(crate) fn gives(&mut self, frame: &[u8]) -> Option<IpAddr> {
+        let Self { service, table, limits, views, work, now, random, reply } = self;
+        let frame = Frame::parse_v6(frame).ok()?;
+        let arrival = Arrival {
+            interface: InterfaceIndex(0),
+            source_ip: frame.source_ip,
+            source_port: frame.source_port,
+            destination_ip: frame.destination_ip,
+        };
+        let world = World { now: *now, service, table, limits, views };
+        let mut draw = || random.random();
+        let answer = world.answer(&arrival, frame.payload, &mut draw, work, reply).ok()?;
+        let told = Datagram::parse(&reply[..answer.len], HOP_COUNT_LIMIT).ok()?;
+        let given = told.message.ias().next()?.addresses().next()?.address();
+        Some(given.into())
+    }
+}

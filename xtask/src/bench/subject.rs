@@ -5,9 +5,9 @@ use clap::ValueEnum;
 /// One kind of measurement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(super) enum Subject {
-    /// Packets a second, as a share of what a bare AF_XDP reflector does
+    /// Packets a second, as a share of what a bare AF_XDP reflector does, in either protocol
     Throughput,
-    /// Tandem, Kea, dhcpd and dnsmasq before the same clients
+    /// Tandem, Kea, dhcpd and dnsmasq before the same clients; Tandem and Kea in DHCPv6
     Contest,
     /// A pair of each make before the same clients
     Pairs,
@@ -38,9 +38,10 @@ impl Subject {
     pub(super) fn commands(self, quick: bool) -> Vec<Vec<&'static str>> {
         const MILLION: &str = "1000000";
         const TEN_MILLION: &str = "10000000";
+        const DHCPV6: &str = "--dhcpv6";
         match self {
-            Self::Throughput => vec![vec!["throughput"]],
-            Self::Contest => vec![vec!["contest"]],
+            Self::Throughput => vec![vec!["throughput"], vec!["throughput", DHCPV6]],
+            Self::Contest => vec![vec!["contest"], vec!["contest", DHCPV6]],
             Self::Pairs => vec![vec!["pairs"]],
             Self::Workers => vec![vec!["workers"]],
             Self::Flood => vec![vec!["flood"]],
@@ -48,17 +49,24 @@ impl Subject {
             Self::Memory if quick => vec![
                 vec!["memory", "--leases", MILLION],
                 vec!["memory", "--leases", MILLION, "--relayed"],
+                vec!["memory", DHCPV6, "--leases", MILLION],
             ],
             Self::Memory => vec![
                 vec!["memory", "--leases", MILLION],
                 vec!["memory", "--leases", TEN_MILLION],
                 vec!["memory", "--leases", TEN_MILLION, "--relayed"],
+                vec!["memory", DHCPV6, "--leases", MILLION],
+                vec!["memory", DHCPV6, "--leases", MILLION, "--relayed"],
             ],
             Self::Start => vec![vec!["start", "--leases", TEN_MILLION]],
             Self::Allocation => vec![vec!["allocation"]],
-            Self::Failover => {
-                vec![vec!["attached"], vec!["updates"], vec!["resynchronisation"], vec!["takeover"]]
-            }
+            Self::Failover => vec![
+                vec!["attached"],
+                vec!["updates"],
+                vec!["resynchronisation"],
+                vec!["resynchronisation", DHCPV6],
+                vec!["takeover"],
+            ],
             Self::Allocations => vec![vec!["allocations"]],
             Self::Instructions => vec![vec!["instructions"]],
             Self::Micro => vec![

@@ -86,7 +86,9 @@ impl Terms {
             mclt: HOUR,
             // RFC 8156 §6.5
             receive_timer: Seconds(if is_v6 { 60 } else { 20 }),
-            max_unacked: 100,
+            // A message of DHCPv6 is about one client (RFC 8156 §7.4), and as many as are on their way wait
+            // for one flush together.
+            max_unacked: if is_v6 { 1_000 } else { 100 },
             buckets: [u64::MAX, u64::MAX, 0, 0],
             dhcpd_buckets: true,
             max_secs: Some(3),

@@ -4,7 +4,9 @@
 //! what it asks for, if that is free; and of the pools that the client may use whatever their allocators
 //! find (RFC 8415 §18.3.1, §18.3.2).
 
-use super::exchange::{Exchange, Output};
+use std::iter;
+
+use super::exchange::{Exchange, Few, Output};
 use super::hash::{COUNTERS, Hashed};
 use super::identity::IaKey;
 use super::topology::{Pool, Site};
@@ -63,8 +65,8 @@ pub(super) fn hints<'a>(ia: &Ia<'a>) -> impl Iterator<Item = Hint> + use<'a> {
 
 impl<'a> Exchange<'a> {
     /// What the association may have of what it had, in no order: what it holds, was offered, or had last.
-    pub(super) fn known(&self, key: &IaKey) -> Vec<Candidate<'a>> {
-        let mut known: Vec<Candidate<'a>> = Vec::new();
+    pub(super) fn known(&self, key: &IaKey) -> Few<Candidate<'a>> {
+        let mut known: Few<Candidate<'a>> = Few::new();
         let ids = self.table.of_client(self.network, key.key(), self.guard);
         for resource in ids.filter_map(|(id, _)| self.table.resource(id)) {
             let is_new = known.iter().all(|other| other.resource != resource);
@@ -139,25 +141,25 @@ impl<'a> Exchange<'a> {
         ia: &Ia<'a>,
         key: &IaKey,
         output: &mut Output<'_>,
-    ) -> Vec<Candidate<'a>> {
+    ) -> Few<Candidate<'a>> {
         let usable = |candidate: &Candidate<'_>| {
             candidate.standing.is_usable() && self.admit_to(self.view(candidate.site)).is_ok()
         };
         let kept = self.reservation.map_or(&[][..], |reserved| reserved.of_kind(ia.kind()));
-        let kept: Vec<_> =
+        let kept: Few<_> =
             kept.iter().filter_map(|it| self.look(*it, key)).filter(usable).collect();
         if !kept.is_empty() {
             return kept;
         }
         let mut known = self.known(key);
-        known.retain(usable);
+        known.retain(|candidate| usable(candidate));
         if known.iter().any(|candidate| candidate.standing == Standing::Held) {
             known.retain(|candidate| candidate.standing == Standing::Held);
             return known;
         }
         let heard = |candidate: &Candidate<'_>| candidate.seat.binding().map(|old| old.cltt);
         if let Some(best) = known.into_iter().max_by_key(|it| (it.standing, heard(it))) {
-            return vec![best];
+            return iter::once(best).collect();
         }
         let named = hints(ia).find_map(|hint| self.look(hint.resource, key).filter(usable));
         named.or_else(|| self.find_one(ia, key, output)).into_iter().collect()

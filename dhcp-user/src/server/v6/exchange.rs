@@ -1,5 +1,7 @@
 //! One request on its way to an answer: what is discarded, and everything about the rest, looked up once.
 
+use smallvec::SmallVec;
+
 use super::candidate::Candidate;
 use super::identity::{IaKey, Speaker};
 use super::reservation::Reserved;
@@ -21,6 +23,9 @@ pub(super) const ATTEMPTS: usize = 16;
 
 /// Identity associations of one message that are looked at; one that has more is a flood.
 pub(super) const MOST_IAS: usize = 64;
+
+/// What one message has few of: as many as most have take nothing from the heap.
+pub(super) type Few<T> = SmallVec<[T; 2]>;
 
 /// A request, and what it meets.
 #[derive(Clone, Copy)]

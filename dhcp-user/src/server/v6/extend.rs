@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::candidate::{Candidate, hints};
-use super::exchange::{ATTEMPTS, Exchange, Output};
+use super::exchange::{ATTEMPTS, Exchange, Few, Output};
 use super::reply::{Content, Outcome, reply};
 use super::room::Room;
 use crate::lease::Resource;
@@ -11,7 +11,7 @@ use crate::server::standing::Standing;
 use crate::wire::dhcpv6::{Ia, MessageType, StatusCode};
 
 pub(super) fn renew(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<Reply, DropReason> {
-    let (mut room, mut ias) = (Room::of(exchange, output)?, Vec::new());
+    let (mut room, mut ias) = (Room::of(exchange, output)?, Few::new());
     for ia in exchange.ias() {
         match extend(exchange, ia, &mut room, output)? {
             Extended::Leases(extended) => ias.push(extended),
@@ -29,7 +29,7 @@ pub(super) fn rebind(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
-    let (mut room, mut ias) = (Room::of(exchange, output)?, Vec::new());
+    let (mut room, mut ias) = (Room::of(exchange, output)?, Few::new());
     for ia in exchange.ias() {
         match extend(exchange, ia, &mut room, output)? {
             Extended::Leases(extended) => ias.push(extended),
@@ -38,7 +38,7 @@ pub(super) fn rebind(
             Extended::Unknown => {
                 let gone: Vec<_> = off_link(exchange, &ia).collect();
                 if !gone.is_empty() && room.take_association(gone.iter().copied()) {
-                    ias.push(Outcome { ia, leases: Vec::new(), gone, status: None });
+                    ias.push(Outcome { ia, leases: Few::new(), gone, status: None });
                 }
             }
         }
@@ -50,6 +50,7 @@ pub(super) fn rebind(
 }
 
 /// What became of an association that is to go on.
+#[expect(clippy::large_enum_variant, reason = "it is passed on at once; boxed it would take heap")]
 enum Extended<'a> {
     Leases(Outcome<'a>),
     /// It has nothing here.
@@ -68,7 +69,7 @@ fn extend<'a>(
 ) -> Result<Extended<'a>, DropReason> {
     let (key, mut has_room) = (exchange.key_of(&ia), false);
     'attempts: for _ in 0..ATTEMPTS {
-        let mut having: Vec<Candidate<'a>> = exchange.known(&key);
+        let mut having: Few<Candidate<'a>> = exchange.known(&key);
         having.retain(|candidate| {
             let may_have = match candidate.standing {
                 Standing::Held => true,
@@ -112,7 +113,7 @@ fn extend<'a>(
         if !has_room || !output.may_change(having.len()) {
             return Ok(Extended::Nothing);
         }
-        let mut leases = Vec::new();
+        let mut leases = Few::new();
         for candidate in &having {
             let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
             let (told, term) = exchange.times(candidate, hint);

@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::candidate::{Candidate, hints};
-use super::exchange::{ATTEMPTS, Exchange, Output};
+use super::exchange::{ATTEMPTS, Exchange, Few, Output};
 use super::grant::Lost;
 use super::reply::{Content, Outcome, reply};
 use crate::server::DropReason;
@@ -33,7 +33,7 @@ fn give_back<'a>(
     output: &mut Output<'_>,
     change: impl Fn(&Exchange<'a>, &Candidate<'a>, &mut Output<'_>) -> Result<(), Lost>,
 ) -> Result<Reply, DropReason> {
-    let mut ias = Vec::new();
+    let mut ias = Few::new();
     for ia in exchange.ias() {
         let (key, mut is_known) = (exchange.key_of(&ia), false);
         'hints: for hint in hints(&ia) {

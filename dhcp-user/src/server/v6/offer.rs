@@ -2,7 +2,7 @@
 
 use super::Reply;
 use super::candidate::hints;
-use super::exchange::{ATTEMPTS, Exchange, Output};
+use super::exchange::{ATTEMPTS, Exchange, Few, Output};
 use super::grant::Told;
 use super::reply::{Content, Outcome, reply};
 use super::room::Room;
@@ -27,7 +27,7 @@ pub(super) fn solicit(
         && exchange.link_layers().parameter(|p| p.rapid_commit).unwrap_or(false);
     let promise = if is_rapid { Promise::Grant } else { Promise::Offer };
     let mut room = Room::for_all(exchange, output)?;
-    let ias: Vec<_> = exchange
+    let ias: Few<_> = exchange
         .ias()
         .map(|ia| provide(exchange, ia, promise, &mut room, output))
         .collect::<Result<_, _>>()?;
@@ -71,7 +71,7 @@ fn provide<'a>(
             candidates.iter().for_each(|candidate| exchange.pass_over(candidate));
             return Ok(Outcome::failed(ia, none_available(ia.kind())));
         }
-        let mut leases: Vec<Told<'a>> = Vec::with_capacity(candidates.len());
+        let mut leases: Few<Told<'a>> = Few::new();
         for candidate in &candidates {
             let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
             let (told, term) = exchange.times(candidate, hint.or_else(|| hints(&ia).next()));

@@ -1,7 +1,9 @@
 //! What stands in an Advertise or Reply, and where it goes (RFC 8415 §18.3.9 to §18.3.11, §19.3).
 
+use smallvec::SmallVec;
+
 use super::Reply;
-use super::exchange::{Exchange, Output};
+use super::exchange::{Exchange, Few, Output};
 use super::grant::Told;
 use crate::lease::Resource;
 use crate::server::options::Layers;
@@ -18,7 +20,7 @@ use crate::wire::{Full, Ipv6Prefix, Seconds};
 #[derive(Debug)]
 pub(super) struct Content<'a> {
     pub(super) kind: MessageType,
-    pub(super) ias: Vec<Outcome<'a>>,
+    pub(super) ias: Few<Outcome<'a>>,
     /// How it went with the message as a whole, where that is said.
     pub(super) status: Option<StatusCode>,
     /// Whether a Reply answers a Solicit.
@@ -29,7 +31,7 @@ pub(super) struct Content<'a> {
 #[derive(Debug)]
 pub(super) struct Outcome<'a> {
     pub(super) ia: Ia<'a>,
-    pub(super) leases: Vec<Told<'a>>,
+    pub(super) leases: Few<Told<'a>>,
     /// What the client named and has no longer: told with lifetimes of zero.
     pub(super) gone: Vec<Resource>,
     pub(super) status: Option<StatusCode>,
@@ -56,14 +58,14 @@ const OWN: [u16; 14] = [
 impl<'a> Outcome<'a> {
     /// Nothing, and why.
     pub(super) fn failed(ia: Ia<'a>, status: StatusCode) -> Self {
-        Self { ia, leases: Vec::new(), gone: Vec::new(), status: Some(status) }
+        Self { ia, leases: Few::new(), gone: Vec::new(), status: Some(status) }
     }
 }
 
 impl Content<'_> {
     /// A message of this type that says nothing yet.
     pub(super) fn of(kind: MessageType) -> Self {
-        Self { kind, ias: Vec::new(), status: None, is_rapid: false }
+        Self { kind, ias: Few::new(), status: None, is_rapid: false }
     }
 }
 
@@ -208,13 +210,13 @@ fn lease(
 /// What the client asks for and the configuration has, in the client's order, as far as there is room
 /// (RFC 8415 §18.3.9).
 fn configured(exchange: &Exchange<'_>, layers: &Layers<'_>, options: &mut OptionWriter<'_>) {
-    let mut done = OWN.to_vec();
+    let mut told: SmallVec<[u16; 16]> = SmallVec::new();
     for code in exchange.message.requested() {
-        if done.contains(&code) {
+        if OWN.contains(&code) || told.contains(&code) {
             continue;
         }
-        done.push(code);
         if let Some(data) = layers.option6(code).or_else(|| supplied(exchange, code)) {
+            told.push(code);
             // Nobody misses what does not fit as much as the whole message.
             let _ = options.push(code, data);
         }

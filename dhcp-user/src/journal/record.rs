@@ -354,7 +354,7 @@ pub(super) mod tests {
 
     /// A client made of whole items, as the lease floor makes them.
     fn client() -> impl Strategy<Value = Client> {
-        let item = (1..=14_u8, prop::collection::vec(any::<u8>(), 1..300));
+        let item = (1..=15_u8, prop::collection::vec(any::<u8>(), 1..300));
         prop::collection::vec(item, 1..6).prop_map(|items| {
             let mut octets = Vec::new();
             for (index, (kind, data)) in items.into_iter().enumerate() {

@@ -52,6 +52,8 @@ pub enum ItemKind {
     LinkAddress = 13,
     /// Interface-Id of the relay nearest to the client (RFC 8415 §21.18).
     InterfaceId = 14,
+    /// The client accepts Reconfigures, and was told a key for them (RFC 8415 §20.4); no octets.
+    ReconfigureAccept = 15,
 }
 
 /// Which item names the client, and its octets: two packets with one key are one client.
@@ -244,6 +246,7 @@ impl ItemKind {
             12 => Self::IaPrefixes,
             13 => Self::LinkAddress,
             14 => Self::InterfaceId,
+            15 => Self::ReconfigureAccept,
             _ => return None,
         })
     }

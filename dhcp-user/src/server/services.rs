@@ -1,6 +1,7 @@
 //! The compiled configuration of both protocols.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use super::{Gate, Gates, InterfaceAddresses, Service, World, Worlds, v6};
 use crate::config::Config;
@@ -35,6 +36,12 @@ impl Services {
             ipv4: Service::new(config, interfaces),
             ipv6: ipv6.map(|duid| v6::Service::new(config, layout, duid, &of_ipv6)),
         }
+    }
+
+    /// Tells clients of DHCPv6 keys for Reconfigures; see [`v6::Service::with_reconfigure`].
+    #[must_use]
+    pub fn with_reconfigure(self, reconfigure: &Arc<v6::Reconfigure>) -> Self {
+        Self { ipv6: self.ipv6.map(|service| service.with_reconfigure(reconfigure)), ..self }
     }
 
     /// What requests meet at `now`.

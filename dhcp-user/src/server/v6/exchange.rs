@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::candidate::Candidate;
 use super::identity::{IaKey, Speaker};
+use super::reconfigure::Keys;
 use super::reservation::Reserved;
 use super::topology::{Site, Subnet};
 use super::{Arrival, Reply, Service, World};
@@ -94,6 +95,9 @@ pub(super) fn answer(
 
     let guard = &table.pin();
     let speaker = &Speaker::of(&datagram, !service.classes.is_empty());
+    if let Some(keys) = service.keys.as_ref().filter(|_| is_return(message.kind())) {
+        keys.hear(speaker.duid);
+    }
     members.clear();
     crate::server::class::classify(&service.classes, speaker, members);
     let exchange = Exchange {
@@ -129,6 +133,12 @@ pub(super) fn answer(
         MessageType::InformationRequest => information::information(&exchange, output),
         _ => Err(DropReason::BadMessageType),
     }
+}
+
+/// Whether a client that was told to come back sends such a message (RFC 8415 §18.2.11).
+fn is_return(kind: MessageType) -> bool {
+    use MessageType::{InformationRequest, Rebind, Renew};
+    matches!(kind, Renew | Rebind | InformationRequest)
 }
 
 /// What is done about a message before it is looked into.
@@ -210,6 +220,18 @@ impl<'a> Exchange<'a> {
 
     pub(super) fn key_of(&self, ia: &Ia<'_>) -> IaKey {
         IaKey::new(ia.kind(), ia.iaid(), self.speaker.duid)
+    }
+
+    /// What knows the client's key for Reconfigures, if it says that it accepts them and they are used.
+    pub(super) fn keys(&self) -> Option<&'a Keys> {
+        let keys = self.service.keys.as_ref().filter(|keys| keys.is_ready());
+        keys.filter(|_| self.message.accepts_reconfigure() && !self.speaker.duid.is_empty())
+    }
+
+    /// Whether the message is of a kind whose Reply tells the client its key (RFC 8415 §20.4.2).
+    pub(super) fn asks_for_key(&self) -> bool {
+        use MessageType::{InformationRequest, Request, Solicit};
+        matches!(self.message.kind(), Solicit | Request | InformationRequest)
     }
 
     /// What may be done with what lies there.

@@ -7,7 +7,7 @@ use super::Service;
 use super::candidate::{Candidate, Hint, Seat};
 use super::exchange::{Exchange, Output};
 use super::identity::IaKey;
-use crate::lease::{Binding, BindingStatus, ResourceId, Seen};
+use crate::lease::{Binding, BindingStatus, ItemKind, ResourceId, Seen};
 use crate::server::account::{self, Account, NotSwapped, Places};
 use crate::server::standing::Standing;
 use crate::server::term::Term;
@@ -70,7 +70,7 @@ impl<'a> Exchange<'a> {
                 _ => BindingStatus::Free,
             });
         new.offered_until = self.now.after(time);
-        self.name_client(&mut new, key, output);
+        self.name_client(&mut new, key, false, output);
         self.swap(candidate, new, Places::default()).map(drop)
     }
 
@@ -102,7 +102,7 @@ impl<'a> Exchange<'a> {
         new.offered_until = Stamp::ZERO;
         new.writer = Some(self.writer);
         new.flags.reserved = self.is_reserved(candidate.resource);
-        self.name_client(&mut new, key, output);
+        self.name_client(&mut new, key, self.asks_for_key(), output);
         let account = self.account();
         let counting = account.counting();
         let wanted = self.service.limit_set.subscribers(self.speaker, self.members);
@@ -171,8 +171,15 @@ impl<'a> Exchange<'a> {
         found.or_else(|| has_room.then(|| self.table.place(candidate.resource))?)
     }
 
-    fn name_client(&self, new: &mut Binding, key: &IaKey, output: &mut Output<'_>) {
-        self.speaker.describe(key, output.described);
+    /// Makes it the client's. One that `is_told` its key for Reconfigures has it from now on, and one that
+    /// has it and accepts none any more is as one without.
+    fn name_client(&self, new: &mut Binding, key: &IaKey, is_told: bool, output: &mut Output<'_>) {
+        let had_key = || {
+            let old = new.client.as_ref().filter(|old| old.key() == key.key());
+            old.is_some_and(|old| old.item(ItemKind::ReconfigureAccept).is_some())
+        };
+        let has_key = self.keys().is_some() && (is_told || had_key());
+        self.speaker.describe(key, has_key, output.described);
         account::name_client(new, output.described);
     }
 

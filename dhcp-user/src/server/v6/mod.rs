@@ -13,6 +13,7 @@ mod offer;
 mod own;
 #[cfg(test)]
 mod partner_tests;
+mod reconfigure;
 mod reply;
 mod reservation;
 mod room;
@@ -22,5 +23,6 @@ mod testing;
 mod topology;
 mod world;
 
+pub use reconfigure::{Campaign, Order, Progress, Reconfigure, Replay, SECRET_LEN, Unwilling, Way};
 pub use service::Service;
 pub use world::{Arrival, Reply, World};

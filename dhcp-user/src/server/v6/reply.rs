@@ -38,7 +38,7 @@ pub(super) struct Outcome<'a> {
 }
 
 /// Ours to say; never the configuration's.
-const OWN: [u16; 14] = [
+const OWN: [u16; 16] = [
     code::CLIENT_ID,
     code::SERVER_ID,
     code::IA_NA,
@@ -53,6 +53,8 @@ const OWN: [u16; 14] = [
     code::RAPID_COMMIT,
     code::CLIENT_FQDN,
     code::PREFIX_EXCLUDE,
+    code::RECONFIGURE_MESSAGE,
+    code::RECONFIGURE_ACCEPT,
 ];
 
 impl<'a> Outcome<'a> {
@@ -93,11 +95,12 @@ pub(super) fn reply(
 pub(super) fn room(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<usize, DropReason> {
     let (id, len) = (exchange.message.transaction_id(), output.reply.len());
     // All that any message may have of it.
-    let content = Content { is_rapid: true, ..Content::of(MessageType::Advertise) };
+    let content = Content { is_rapid: true, ..Content::of(MessageType::Reply) };
     let begun = |output: &mut Output<'_>| {
         let relays = &exchange.datagram.relays;
         let mut writer = Writer::reply(output.reply, relays, content.kind, id)?;
         essential(exchange, &content, writer.options())?;
+        reconfigure(exchange, content.kind, writer.options())?;
         writer.options().push_u8(code::PREFERENCE, 0)?;
         Ok(len - writer.finish())
     };
@@ -131,6 +134,7 @@ fn write(
     let mut writer = Writer::reply(output.reply, &exchange.datagram.relays, content.kind, id)?;
     let options = writer.options();
     essential(exchange, content, options)?;
+    reconfigure(exchange, content.kind, options)?;
     if content.kind == MessageType::Advertise
         && let Some(preference) = layers.parameter(|p| p.preference).filter(|it| *it > 0)
     {
@@ -160,6 +164,22 @@ fn essential(
         options.push(code::RAPID_COMMIT, &[])?;
     }
     content.status.map_or(Ok(()), |status| options.status(status, ""))
+}
+
+/// That Reconfigures may come, to who accepts them; and in a Reply the key that they are known by
+/// (RFC 8415 §18.3.9, §20.4.2).
+fn reconfigure(
+    exchange: &Exchange<'_>,
+    kind: MessageType,
+    options: &mut OptionWriter<'_>,
+) -> Result<(), Full> {
+    let Some(keys) = exchange.keys() else { return Ok(()) };
+    options.push(code::RECONFIGURE_ACCEPT, &[])?;
+    if kind == MessageType::Reply && exchange.asks_for_key() {
+        let (replay, key) = keys.tell(exchange.now, exchange.speaker.duid);
+        options.reconfigure_key(replay, &key)?;
+    }
+    Ok(())
 }
 
 fn association(

@@ -1,9 +1,11 @@
 //! The compiled configuration of DHCPv6.
 
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use super::identity::Speaker;
 use super::own::Own;
+use super::reconfigure::{Keys, Reconfigure};
 use super::reservation::Reservations;
 use super::topology::Topology;
 use crate::config::Config;
@@ -26,6 +28,8 @@ pub struct Service {
     /// Who this server is to its clients.
     pub(super) duid: Duid,
     pub(super) settings: Dhcpv6,
+    /// Where clients may be told to come back.
+    pub(super) keys: Option<Keys>,
 }
 
 impl Service {
@@ -42,7 +46,18 @@ impl Service {
             limit_set: LimitSet::new(&config.limits, 0).of_dhcpv6(),
             duid,
             settings: config.dhcpv6.clone(),
+            keys: None,
         }
+    }
+
+    /// Tells clients that accept Reconfigures their keys, if the configuration wants that.
+    #[must_use]
+    pub fn with_reconfigure(mut self, reconfigure: &Arc<Reconfigure>) -> Self {
+        self.keys = self
+            .settings
+            .reconfigure
+            .then(|| Keys::new(reconfigure, self.settings.secret.as_ref()));
+        self
     }
 
     /// Counts leases as `generation` of limits; see [`crate::server::Service::counting_as`].

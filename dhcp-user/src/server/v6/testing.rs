@@ -3,10 +3,11 @@
 use std::io;
 use std::net::Ipv6Addr;
 use std::path::Path;
+use std::sync::Arc;
 
 use dhcproto::{Decodable, Decoder};
 
-use super::{Arrival, Reply, Service, World};
+use super::{Arrival, Reconfigure, Replay, Reply, Service, World};
 use crate::config::Config;
 use crate::lease::{Binding, Layout, Limits, Resource, Table, Views, WriterId};
 use crate::server::{Change, DropReason, InterfaceIndex, Workspace};
@@ -58,7 +59,7 @@ impl Server {
         let config = Config::parse(toml, Path::new("test.toml"), &read)
             .unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let table = Table::new(Layout::of_ipv6(&config, None).unwrap());
-        let interfaces = vec![Vec::new(); config.interfaces.len()];
+        let interfaces = vec![vec![ip("fe80::ff")]; config.interfaces.len()];
         let duid = Duid::new(SERVER).unwrap();
         let service = Service::new(&config, &table.layout(), duid, &interfaces);
         Self {
@@ -75,6 +76,20 @@ impl Server {
     /// SMALL with more top-level keys in front of it, or tables behind it.
     pub(super) fn small(front: &str, behind: &str) -> Self {
         Self::new(&format!("{front}\n{SMALL}\n{behind}"))
+    }
+
+    /// One that tells keys for Reconfigures by a secret of its own: the numbers from 0 up.
+    pub(super) fn reconfiguring(self) -> Self {
+        let replay = Replay::after(None);
+        replay.reserve(Stamp(u32::MAX));
+        let secret = std::array::from_fn(|at| at as u8);
+        let shared = Arc::new(Reconfigure::new(secret, replay));
+        Self { service: self.service.with_reconfigure(&shared), ..self }
+    }
+
+    pub(super) fn world(&self) -> World<'_> {
+        let Self { now, service, table, limits, views, .. } = self;
+        World { now: *now, service, table, limits, views }
     }
 
     pub(super) fn pass(&mut self, seconds: u32) {

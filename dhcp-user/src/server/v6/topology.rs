@@ -233,6 +233,13 @@ impl Topology {
         pools.filter(move |pool| pool.kind == kind)
     }
 
+    /// An interface that is on a link.
+    pub(super) fn interface_on(&self, network: usize) -> Option<InterfaceIndex> {
+        let is_there = |place: &Option<Place>| place.is_some_and(|it| it.network == network);
+        let at = self.interfaces.iter().position(is_there)?;
+        Some(InterfaceIndex(u16::try_from(at).ok()?))
+    }
+
     /// The relationships, by index, of a link's subnets.
     pub(super) fn relationships_at(&self, place: Place) -> impl Iterator<Item = Option<u16>> {
         let subnets = self.networks[place.network].subnets.clone();

@@ -8,7 +8,8 @@
 
 use std::fmt;
 
-use hmac::Mac as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
 use super::Message;
 use crate::wire::option::v6::code;
@@ -33,6 +34,21 @@ pub const RECONFIGURE_KEY_LEN: usize = 16;
 /// What a client was told, so that it knows this server's Reconfigures (RFC 8415 §20.4.1).
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct ReconfigureKey(pub [u8; RECONFIGURE_KEY_LEN]);
+
+impl ReconfigureKey {
+    /// The key of the client with this DUID at servers with this secret, which nobody without it can tell
+    /// from a random one: HMAC-SHA-256 of a text of its own and the DUID, cut to the length of a key.
+    #[must_use]
+    pub fn of(secret: &[u8], duid: &[u8]) -> Self {
+        // RFC 2104 §2 has a key of any length.
+        let mut hmac = Hmac::<Sha256>::new_from_slice(secret).expect("a key has any length");
+        hmac.update(b"reconfigure key");
+        hmac.update(duid);
+        let mut key = [0; RECONFIGURE_KEY_LEN];
+        key.copy_from_slice(&hmac.finalize().into_bytes()[..RECONFIGURE_KEY_LEN]);
+        Self(key)
+    }
+}
 
 impl fmt::Debug for ReconfigureKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -131,4 +147,25 @@ fn data(replay: u64, kind: u8, octets: [u8; digest::LEN]) -> [u8; HEAD_LEN + 1 +
     data[HEAD_LEN] = kind;
     data[HEAD_LEN + 1..].copy_from_slice(&octets);
     data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers by another implementation of HMAC-SHA-256.
+    #[test]
+    fn a_key_follows_from_the_secret_and_the_whole_duid() {
+        let secret: Vec<u8> = (0..32).collect();
+        let [first, second] =
+            [[&[0, 4][..], &[9; 16]].concat(), [&[0, 4][..], &[9; 15], &[8]].concat()];
+        let known: [(&[u8], &[u8], u128); 3] = [
+            (&secret, &[0, 3, 0, 1, 2, 0, 0, 0, 0, 1], 0xde22_97a8_2ff8_bc4f_478a_dab4_4591_1b38),
+            (b"a secret of ours", &first, 0x92a1_53c8_704b_066e_e780_847d_6ee9_e8f8),
+            (b"a secret of ours", &second, 0x76e6_3990_d6a5_66e9_c6cb_0dbb_6d7a_fa9b),
+        ];
+        for (secret, duid, key) in known {
+            assert_eq!(ReconfigureKey::of(secret, duid).0, key.to_be_bytes());
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod columns;
 mod failover;
 mod leases;
 mod locate;
+mod reconfigure;
 mod serve;
 mod status;
 
@@ -32,6 +33,8 @@ enum Command {
     Status(status::StatusCommand),
     /// List the leases of a running server
     Leases(leases::LeasesCommand),
+    /// Have clients of DHCPv6 come back before their time
+    Reconfigure(reconfigure::ReconfigureCommand),
     /// Say how a running server and its partners are, or what has become of a partner
     Failover(failover::FailoverCommand),
 }
@@ -45,6 +48,7 @@ impl Arguments {
             Command::Check(check) => check.run(),
             Command::Status(status) => status.run(),
             Command::Leases(leases) => leases.run(),
+            Command::Reconfigure(reconfigure) => reconfigure.run(),
             Command::Failover(failover) => failover.run(),
         };
         match outcome {

@@ -27,14 +27,18 @@ use tracing::{info, warn};
 
 use super::Failure;
 use crate::config::Config;
-use crate::control::maintenance::Maintenance;
+use crate::control::maintenance::{Maintenance, reserve_first_numbers, reserved_numbers};
 use crate::control::partners::{self, Parts, Prepared, Running};
 use crate::control::runtime::{Control, bind_metrics};
 use crate::control::socket::{ControlSocket, Openness};
-use crate::control::{Instance, Loaded, LogFormat, Partners, clock, logging, server_duid};
+use crate::control::{
+    Instance, Loaded, LogFormat, Partners, Reconfigurer, clock, logging, reconfigure_secret,
+    server_duid,
+};
 use crate::dataplane::{self, Counters, InterfaceMode, Latencies};
 use crate::journal::{Appender, Committer, Health, Journal};
 use crate::lease::{Layouts, Limits, Tables, WriterId};
+use crate::server::v6::{Reconfigure, Replay};
 use crate::server::{DropReason, Services};
 use crate::wire::dhcpv6::Duid;
 
@@ -78,7 +82,16 @@ impl Serve {
         let addresses = dataplane::addresses(&config)
             .map_err(|error| because("addresses of the interfaces", &error))?;
         let duid = server_duid(&config)?;
-        let services = Services::new(&config, &tables, duid, &addresses);
+        let mut services = Services::new(&config, &tables, duid, &addresses);
+        let reconfigure = duid.map(|_| reconfigurer(&config, &notes)).transpose()?;
+        if let Some(reconfigure) = &reconfigure {
+            services = services.with_reconfigure(&reconfigure.shared);
+            if config.dhcpv6.reconfigure {
+                let (replay, now) = (&reconfigure.shared.replay, clock::now());
+                reserve_first_numbers(replay, now, &mut maintenance_appender)
+                    .map_err(|error| Failure::other(format!("numbers to sign with: {error:?}")))?;
+            }
+        }
         let limits = Arc::new(Limits::new());
         if !config.limits.is_empty() {
             services.count_all(&limits, &tables);
@@ -116,6 +129,7 @@ impl Serve {
             started: now,
             tables,
             duid,
+            reconfigure,
             limits,
             services,
             counters,
@@ -195,6 +209,14 @@ fn server_duid(config: &Config) -> Result<Option<Duid>, Failure> {
     server_duid::load_or_make(&config.state_dir, by, hardware, clock::now())
         .map(Some)
         .map_err(|error| because("the server's DUID", &error))
+}
+
+/// What Reconfigures are made with.
+fn reconfigurer(config: &Config, notes: &Notes) -> Result<Reconfigurer, Failure> {
+    let secret = reconfigure_secret::load_or_make(&config.state_dir)
+        .map_err(|error| because("the secret for Reconfigures", &error))?;
+    let replay = Replay::after(reserved_numbers(notes));
+    Ok(Reconfigurer::new(Reconfigure::new(secret, replay)))
 }
 
 /// Begins to talk to partners.

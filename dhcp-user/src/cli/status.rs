@@ -61,6 +61,13 @@ impl fmt::Display for Report<'_> {
         if let Some(duid) = &status.server_duid {
             writeln!(f, "DHCPv6 server {duid}")?;
         }
+        if let Some(it) = status.reconfigure.filter(|it| it.sent > 0 || it.waiting > 0) {
+            writeln!(
+                f,
+                "reconfigure: {} to be told, {} told and not back; {} came, {} did not, {} were dropped",
+                it.waiting, it.under_way, it.answered, it.unanswered, it.dropped
+            )?;
+        }
         for it in &status.failover {
             let partner = it.partner_state.as_deref().unwrap_or("unknown");
             let heard = if it.is_linked() { "" } else { ", NOT HEARD" };

@@ -5,6 +5,8 @@
 //! GET  /leases?FILTER           JSON objects, one a line, in order of address, see `leases`
 //! GET  /failover                a JSON array of relationships, see `relationship`
 //! POST /failover/NAME/COMMAND   the relationship after that, see `command`; ?address= for `reset`
+//! POST /reconfigure?FILTER       what that comes to, see `reconfigure`
+//! POST /reconfigure/WISH?FILTER  the same, of clients that are to send `renew`, `rebind` or `information-request`
 //! GET  /metrics                 OpenMetrics text; the only thing on the metrics port
 //! ```
 
@@ -27,6 +29,8 @@ use super::filter::Filter;
 use super::instance::Instance;
 use super::listing::Listing;
 use super::metrics;
+use super::reconfigure::WISHES;
+use crate::wire::dhcpv6::MessageType;
 
 /// Everything, for the control socket.
 pub fn control(instance: Arc<Instance>) -> Router {
@@ -35,6 +39,8 @@ pub fn control(instance: Arc<Instance>) -> Router {
         .route("/leases", get(leases))
         .route("/failover", get(relationships))
         .route("/failover/{name}/{command}", post(order))
+        .route("/reconfigure", post(reconfigure))
+        .route("/reconfigure/{wish}", post(reconfigure_by))
         .route("/metrics", get(scrape))
         .with_state(instance)
 }
@@ -89,6 +95,38 @@ async fn order(
     match done {
         Ok(()) => Json(find().unwrap_or(before)).into_response(),
         Err(why) => refused(StatusCode::CONFLICT, why),
+    }
+}
+
+/// Has clients come back by whichever message is right.
+async fn reconfigure(
+    State(instance): State<Arc<Instance>>,
+    Query(filter): Query<Filter>,
+) -> Response {
+    tell(&instance, None, filter).await
+}
+
+/// Has clients come back by the message that is named.
+async fn reconfigure_by(
+    State(instance): State<Arc<Instance>>,
+    Path(wish): Path<String>,
+    Query(filter): Query<Filter>,
+) -> Response {
+    match WISHES.into_iter().find(|(name, _)| *name == wish) {
+        Some((_, wanted)) => tell(&instance, Some(wanted), filter).await,
+        None => {
+            (StatusCode::NOT_FOUND, format!("no client can be had to {wish:?}")).into_response()
+        }
+    }
+}
+
+async fn tell(instance: &Instance, wanted: Option<MessageType>, filter: Filter) -> Response {
+    let Some(reconfigure) = &instance.reconfigure else {
+        return (StatusCode::CONFLICT, "DHCPv6 is not served here").into_response();
+    };
+    match reconfigure.order(instance, wanted, filter).await {
+        Ok(outcome) => Json(outcome).into_response(),
+        Err(why) => (StatusCode::CONFLICT, why).into_response(),
     }
 }
 

@@ -14,9 +14,11 @@ use super::filter::Filter;
 use super::leases::Subnets;
 use super::listing::Listing;
 use super::partners::Partners;
+use super::reconfigure::Reconfigurer;
 use super::relationship::Relationship;
 use super::status::{
-    Configuration, Interface, Journal, Latencies, Latency, Limit, Packets, Pool, Status,
+    Configuration, Interface, Journal, Latencies, Latency, Limit, Packets, Pool, Reconfigure,
+    Status,
 };
 use crate::config::model::Protocol;
 use crate::config::{Config, model};
@@ -24,6 +26,7 @@ use crate::dataplane::{self, Count, Counters, InterfaceMode, Percentiles, Runnin
 use crate::failover;
 use crate::journal::{Health, SharedHealth, Usage};
 use crate::lease::{Limits, PoolCounts, PoolId, SharedViews, Tables};
+use crate::server::v6::Progress;
 use crate::server::{DropReason, Services};
 use crate::wire::dhcpv6::Duid;
 use crate::wire::{Ipv6Prefix, Stamp};
@@ -38,6 +41,8 @@ pub struct Instance {
     pub tables: Arc<Tables>,
     /// Who the server is to clients of DHCPv6, where that is served.
     pub duid: Option<Duid>,
+    /// Clients that are told to come back, where DHCPv6 is served.
+    pub reconfigure: Option<Reconfigurer>,
     /// Leases of each subscriber.
     pub limits: Arc<Limits>,
     /// What workers answer by; a reload replaces it.
@@ -150,6 +155,7 @@ impl Instance {
             journal: self.journal(&loaded.config),
             limits: loaded.config.limits.iter().map(Limit::from).collect(),
             failover: self.relationships(),
+            reconfigure: self.reconfigure.as_ref().map(|it| it.progress().into()),
         }
     }
 
@@ -314,6 +320,19 @@ impl From<&model::Limit> for Limit {
     }
 }
 
+impl From<Progress> for Reconfigure {
+    fn from(it: Progress) -> Self {
+        Self {
+            waiting: it.waiting as u64,
+            under_way: it.under_way as u64,
+            sent: it.sent,
+            answered: it.answered,
+            unanswered: it.unanswered,
+            dropped: it.dropped,
+        }
+    }
+}
+
 impl From<Percentiles> for Latency {
     fn from(it: Percentiles) -> Self {
         let us = |nanoseconds: u64| nanoseconds as f64 / 1e3;
@@ -347,6 +366,7 @@ impl Instance {
             started: clock::now(),
             tables,
             duid,
+            reconfigure: None,
             limits: Arc::new(Limits::new()),
             services: Arc::new(ArcSwap::from_pointee(services)),
             counters: Arc::new(Counters::new(1, DropReason::ALL.len())),

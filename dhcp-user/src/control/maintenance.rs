@@ -3,6 +3,7 @@
 //! It ends leases whose time is up, writes snapshots, and says in the log when the journal's health
 //! changes.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +14,10 @@ use tracing::{error, info};
 
 use super::instance::Instance;
 use crate::dataplane::SteadyClock;
-use crate::journal::{Appender, Health, Snapshotter, Tended};
+use crate::journal::{AppendError, Appender, Health, Sequence, Snapshotter, Tended};
 use crate::lease::{Binding, BindingStatus, Follower, ResourceId, WriterId};
+use crate::server::v6::Replay;
+use crate::wire::Stamp;
 
 /// Between two rounds when nothing is waiting.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -47,6 +50,7 @@ impl Maintenance {
             snapshotter,
             clock: SteadyClock::start(),
             health: Health::Good,
+            reserving: None,
             tending: true,
         };
         let thread = thread::Builder::new().name("maintenance".into()).spawn(move || {
@@ -70,6 +74,33 @@ impl Maintenance {
     }
 }
 
+/// Where the journal keeps up to where numbers of signed messages may have been told, in seconds.
+const NUMBERS: &str = "dhcpv6/replay";
+
+/// Up to where they may have been told, as the journal has it.
+#[must_use]
+pub fn reserved_numbers(notes: &BTreeMap<String, Vec<u8>>) -> Option<Stamp> {
+    let octets = notes.get(NUMBERS)?.first_chunk()?;
+    Some(Stamp(u32::from_be_bytes(*octets)))
+}
+
+/// Reserves the first numbers of a start, ahead of whatever is told with them: the note is durable when any
+/// lease is.
+///
+/// # Errors
+/// The journal does not take it.
+pub fn reserve_first_numbers(
+    replay: &Replay,
+    now: Stamp,
+    appender: &mut Appender,
+) -> Result<(), AppendError> {
+    if let Some(until) = replay.wanted(now) {
+        appender.note(NUMBERS, &until.0.to_be_bytes())?;
+        replay.reserve(until);
+    }
+    Ok(())
+}
+
 struct Caretaker {
     instance: Arc<Instance>,
     appender: Appender,
@@ -78,6 +109,8 @@ struct Caretaker {
     clock: SteadyClock,
     /// As last seen, so that a change is said once.
     health: Health,
+    /// Up to where numbers of DHCPv6 messages are being reserved, once the note of that is durable.
+    reserving: Option<(Stamp, Sequence)>,
     /// Cleared when a snapshot fails, so that this too is said once; set when one succeeds.
     tending: bool,
 }
@@ -87,10 +120,32 @@ impl Caretaker {
     fn round(&mut self) -> bool {
         self.watch_health();
         self.instance.drain_program_log();
+        self.reserve_numbers();
         // Both are called each time: neither may starve the other.
         let sweeping = self.end_leases();
         let snapshotting = self.snapshot();
         sweeping || snapshotting
+    }
+
+    /// Has numbers for messages of DHCPv6 that are signed, where there are such.
+    fn reserve_numbers(&mut self) {
+        let Self { instance, appender, clock, reserving, .. } = self;
+        let Some(reconfigure) = &instance.reconfigure else { return };
+        let replay = &reconfigure.shared.replay;
+        match *reserving {
+            Some((until, noted)) if appender.durable() >= noted => {
+                replay.reserve(until);
+                *reserving = None;
+            }
+            None if instance.loaded.load().config.dhcpv6.reconfigure => {
+                let until = replay.wanted(clock.now()).filter(|_| appender.room() > 0);
+                *reserving = until.and_then(|until| {
+                    let noted = appender.note(NUMBERS, &until.0.to_be_bytes());
+                    Some((until, noted.ok()?))
+                });
+            }
+            _ => {}
+        }
     }
 
     /// Ends leases that are over; true if more are waiting.

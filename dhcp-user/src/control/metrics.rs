@@ -55,6 +55,7 @@ impl Collector for Scrape {
         out.latency("disk_wait", "Grant to stable storage", &status.latency.waiting_for_disk)?;
         out.journal(status)?;
         out.failover(status)?;
+        out.reconfigure(status)?;
         out.counter("reloads", "Configurations taken", status.configuration.reloads)?;
         let refused = status.configuration.reloads_refused;
         out.counter("reloads_refused", "Configurations refused for their mistakes", refused)
@@ -176,6 +177,19 @@ impl Writer<'_, '_> {
         }
         self.failover_traffic(all)?;
         self.failover_pools(all)
+    }
+
+    /// Nothing where DHCPv6 is not served.
+    fn reconfigure(&mut self, status: &Status) -> fmt::Result {
+        let Some(of) = &status.reconfigure else { return Ok(()) };
+        let waiting = of.waiting + of.under_way;
+        self.gauge("reconfigure_waiting", "Clients that are to come back and have not", waiting)?;
+        self.counter("reconfigure_sent", "Reconfigures sent, repetitions included", of.sent)?;
+        let counts =
+            [("answered", of.answered), ("unanswered", of.unanswered), ("dropped", of.dropped)];
+        let counts = counts.map(|(outcome, count)| (outcome.to_owned(), count)).into();
+        let help = "Clients that were to come back, by what became of it";
+        self.counters("reconfigure_clients", help, "outcome", &counts)
     }
 
     fn failover_traffic(&mut self, all: &[Relationship]) -> fmt::Result {

@@ -14,12 +14,15 @@ pub mod logging;
 pub mod maintenance;
 pub mod metrics;
 pub mod partners;
+pub mod reconfigure;
+pub mod reconfigure_secret;
 pub mod relationship;
 pub mod reload;
 pub mod runtime;
 pub mod server_duid;
 pub mod signals;
 pub mod socket;
+mod state_file;
 pub mod status;
 mod visitors;
 
@@ -27,6 +30,7 @@ pub use client::{Client, ClientError};
 pub use instance::{Instance, Loaded};
 pub use logging::LogFormat;
 pub use partners::Partners;
+pub use reconfigure::Reconfigurer;
 pub use relationship::Relationship;
 pub use status::Status;
 

@@ -66,7 +66,10 @@ fn read(instance: &Instance) -> Result<(Config, Vec<InterfaceAddresses>, Layouts
 fn take(instance: &Instance, config: Config, addresses: &[InterfaceAddresses], layouts: Layouts) {
     // The tables first: a worker must not be told of a pool that its table does not have yet.
     instance.tables.adopt(layouts);
-    let services = Services::new(&config, &instance.tables, instance.duid, addresses);
+    let mut services = Services::new(&config, &instance.tables, instance.duid, addresses);
+    if let Some(reconfigure) = &instance.reconfigure {
+        services = services.with_reconfigure(&reconfigure.shared);
+    }
     let generation = instance.services.load().generation();
     if changes_subscribers(&instance.loaded.load().config, &config) {
         instance.recount_by(services.counting_as(generation.wrapping_add(1)));

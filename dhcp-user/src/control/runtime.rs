@@ -74,6 +74,14 @@ async fn run(
             error!(%error, "the control socket no longer answers");
         }
     });
+    tokio::spawn({
+        let instance = Arc::clone(&instance);
+        async move {
+            if let Some(reconfigure) = &instance.reconfigure {
+                reconfigure.run(&instance).await;
+            }
+        }
+    });
     if let Some(listener) = metrics {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let visitors = Visitors::new(listener);

@@ -4,19 +4,19 @@
 //! any client hears of it, and changed by nobody but whoever removes the file. It is one line of hex
 //! digits, and may be copied to a server that takes this one's place.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use tracing::{info, warn};
 
+use super::state_file;
 use crate::config::model::ServerDuid;
 use crate::wire::dhcpv6::Duid;
 use crate::wire::{HardwareAddress, Stamp};
 
 /// In the state directory.
 const NAME: &str = "server-duid";
-const UNFINISHED: &str = "server-duid.new";
 
 /// The DUID that the state directory has, or one made now as `by` says and kept there. A host without
 /// `hardware` gets a random one.
@@ -43,7 +43,7 @@ pub fn load_or_make(
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let duid = made(by, hardware, now)?;
-            keep(state_dir, &duid)?;
+            state_file::keep(state_dir, NAME, &duid.to_string())?;
             info!(%duid, file = %file.display(), "the server has a DUID");
             Ok(duid)
         }
@@ -64,21 +64,10 @@ fn made(by: &ServerDuid, hardware: Option<HardwareAddress>, now: Stamp) -> io::R
 
 /// Version 4, variant 1 (RFC 9562 §5.4).
 fn random_uuid() -> io::Result<[u8; 16]> {
-    let mut uuid = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut uuid)?;
+    let mut uuid = state_file::random::<16>()?;
     uuid[6] = uuid[6] & 0x0f | 0x40;
     uuid[8] = uuid[8] & 0x3f | 0x80;
     Ok(uuid)
-}
-
-/// Whole or not at all, whatever happens meanwhile.
-fn keep(state_dir: &Path, duid: &Duid) -> io::Result<()> {
-    let unfinished = state_dir.join(UNFINISHED);
-    let mut file = File::create(&unfinished)?;
-    writeln!(file, "{duid}")?;
-    file.sync_all()?;
-    fs::rename(&unfinished, state_dir.join(NAME))?;
-    File::open(state_dir)?.sync_all()
 }
 
 fn damaged(file: &Path) -> io::Error {

@@ -42,6 +42,9 @@ pub struct Status {
     pub limits: Vec<Limit>,
     /// Partners, in the file's order.
     pub failover: Vec<Relationship>,
+    /// Clients that are told to come back; nothing where DHCPv6 is not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconfigure: Option<Reconfigure>,
 }
 
 /// Which file is in force, and what became of reloads.
@@ -170,6 +173,24 @@ pub struct Journal {
     pub snapshot_octets: u64,
     /// Seconds since the newest snapshot; nothing if there is none.
     pub snapshot_age_s: Option<u64>,
+}
+
+/// How it goes with clients that are told to come back (RFC 8415 §18.3.11).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Reconfigure {
+    /// Addresses whose clients' turn has not come, now.
+    pub waiting: u64,
+    /// Clients that were told and have not come, now.
+    pub under_way: u64,
+    /// Messages sent, repetitions included.
+    pub sent: u64,
+    /// Clients that came.
+    pub answered: u64,
+    /// Clients that did not, however often they were told.
+    pub unanswered: u64,
+    /// Clients that could not be told any more when their turn came.
+    pub dropped: u64,
 }
 
 /// One limit on leases for each subscriber.

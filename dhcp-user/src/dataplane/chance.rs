@@ -7,8 +7,8 @@ use std::io::{self, Read as _};
 
 use sha2::{Digest as _, Sha256};
 
-/// One worker's.
-pub(super) struct Chance {
+/// One thread's.
+pub struct Chance {
     secret: [u8; 32],
     drawn: u64,
     /// The other half of the last digest.
@@ -20,7 +20,7 @@ impl Chance {
     ///
     /// # Errors
     /// There is no `/dev/urandom`.
-    pub(super) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let mut secret = [0; 32];
         File::open("/dev/urandom")?.read_exact(&mut secret)?;
         Ok(Self::by(secret))
@@ -31,7 +31,7 @@ impl Chance {
     }
 
     /// The next number: any of 128 bits, each as likely.
-    pub(super) fn draw(&mut self) -> u128 {
+    pub fn draw(&mut self) -> u128 {
         if let Some(left) = self.left.take() {
             return left;
         }

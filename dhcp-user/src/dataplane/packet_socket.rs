@@ -111,15 +111,33 @@ pub(super) fn hold_port(interface: &str) -> io::Result<OwnedFd> {
 /// The same of UDP port 547. Besides, the kernel has the interface take what is sent to the two groups of
 /// servers, and says so to its routers and switches (RFC 8415 §7.1, RFC 3810).
 pub(super) fn hold_port_v6(interface: &str, index: u32) -> io::Result<OwnedFd> {
-    let fd = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
-    attach(&fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut classic::refuse_all())?;
-    sockopt::set_socket_reuseaddr(&fd, true)?;
-    sockopt::set_ipv6_v6only(&fd, true)?;
+    let fd = deaf_v6()?;
     set_bytes(&fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())?;
     bind(&fd, &SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, SERVER_PORT, 0, 0))?;
     for group in [ALL_RELAYS_AND_SERVERS, ALL_SERVERS] {
         sockopt::set_ipv6_add_membership(&fd, &group, index)?;
     }
+    Ok(fd)
+}
+
+/// A socket that speaks from UDP port 547, and takes nothing either: from any address by any interface, or
+/// from one by one.
+pub(super) fn speak_from_port_v6(only: Option<(&str, Ipv6Addr)>) -> io::Result<OwnedFd> {
+    let fd = deaf_v6()?;
+    if let Some((interface, _)) = only {
+        set_bytes(&fd, libc::SOL_SOCKET, libc::SO_BINDTODEVICE, interface.as_bytes())?;
+    }
+    let from = only.map_or(Ipv6Addr::UNSPECIFIED, |(_, address)| address);
+    bind(&fd, &SocketAddrV6::new(from, SERVER_PORT, 0, 0))?;
+    Ok(fd)
+}
+
+/// A UDP socket beside others of its port that takes nothing.
+fn deaf_v6() -> io::Result<OwnedFd> {
+    let fd = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    attach(&fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &mut classic::refuse_all())?;
+    sockopt::set_socket_reuseaddr(&fd, true)?;
+    sockopt::set_ipv6_v6only(&fd, true)?;
     Ok(fd)
 }
 

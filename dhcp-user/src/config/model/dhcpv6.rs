@@ -10,7 +10,8 @@ pub struct Dhcpv6 {
     /// A Relay-forward with this hop-count or more is dropped; 1 to 32 (RFC 8415 §7.6 has 8, RFC
     /// 3315 had 32).
     pub hop_limit: u8,
-    /// Key of [`Allocator::Hash`](super::Allocator::Hash): the same on all servers of a range.
+    /// Key of [`Allocator::Hash`](super::Allocator::Hash): the same on all servers of a range. Where clients
+    /// take Reconfigures, their keys follow from it, too.
     pub secret: Option<Secret>,
     /// Clients that take Reconfigure get a key for it (RFC 8415 §20.4).
     pub reconfigure: bool,

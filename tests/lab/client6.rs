@@ -15,7 +15,7 @@ use super::process::Process;
 use super::site::Site;
 use super::wait::{until, until_some};
 
-/// How long a host may take to be ready, and a program to give its leases back and end.
+/// How long a program may take to give its leases back and end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which program.
@@ -59,11 +59,8 @@ impl Client6 {
         let namespace = Namespace::new(name);
         namespace.speak_ipv6();
         site.plug(&namespace, "eth0");
-        // The kernel gives it some time after the link is up, and dhclient ends at once without one.
-        until("a link-local address", PATIENCE, || {
-            let scope = ["-6", "addr", "show", "dev", "eth0", "scope", "link", "-tentative"];
-            !namespace.ip(&scope).is_empty()
-        });
+        // dhclient ends at once without one.
+        namespace.await_link_local("eth0");
         let directory = site.directory().join(name);
         fs::create_dir_all(&directory).expect("a directory for the client");
         let client = Self { namespace, kind, directory, process: None, read: 0 };
@@ -191,8 +188,9 @@ impl Client6 {
     fn dhcpcd(&self) -> Command {
         let (lib, configuration) = (self.file("lib"), self.file("dhcpcd.conf"));
         fs::create_dir_all(&lib).expect("a folder for dhcpcd");
-        // Without router advertisements, which would have to ask for it.
-        let text = "duid\nnoipv6rs\nipv6only\nslaac hwaddr\ninterface eth0\nia_na 1\nia_pd 2 -\n";
+        // Without router advertisements, which would have to ask for it; and it takes Reconfigures.
+        let text = "duid\nnoipv6rs\nipv6only\nslaac hwaddr\noption dhcp6_reconfigure_accept\n\
+            interface eth0\nia_na 1\nia_pd 2 -\n";
         fs::write(&configuration, text).expect("dhcpcd's configuration");
         // dhcpcd knows one place for its lease and its socket: give each host a place of its own.
         let inside = format!(

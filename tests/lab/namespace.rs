@@ -8,9 +8,14 @@ use std::process::{Command, Output, id};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
+use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::wait::until;
+
+/// How long the kernel may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What every namespace of a lab begins with; the process number follows.
 const PREFIX: &str = "tandem-";
 
@@ -72,6 +77,17 @@ impl Namespace {
     pub fn add_ipv6(&self, address: Ipv6Addr, interface: &str) {
         self.speak_ipv6();
         self.ip(&["addr", "add", &format!("{address}/64"), "dev", interface, "nodad"]);
+    }
+
+    /// Waits for the address that the kernel gives an interface some time after the link is up.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn await_link_local(&self, interface: &str) {
+        until("a link-local address", PATIENCE, || {
+            let scope = ["-6", "addr", "show", "dev", interface, "scope", "link", "-tentative"];
+            !self.ip(&scope).is_empty()
+        });
     }
 
     /// Its name, as `ip netns` knows it.

@@ -76,7 +76,7 @@ fn settings(role: Role, protocol: Protocol) -> Settings {
         startup: Seconds(10),
         ..Terms::of(protocol)
     };
-    Settings { terms, identity: Vec::new(), pools: Vec::new(), addresses: 1 }
+    Settings { terms, identity: Vec::new(), pools: Vec::new(), addresses: 1, reconfigure: None }
 }
 
 fn role(side: usize) -> Role {

@@ -31,6 +31,8 @@ mod recovery_tests;
 mod refusal;
 mod restart;
 #[cfg(test)]
+mod rfc8156_beside_tests;
+#[cfg(test)]
 mod rfc8156_lease_tests;
 #[cfg(test)]
 mod rfc8156_tests;

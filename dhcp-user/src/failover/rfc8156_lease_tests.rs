@@ -20,7 +20,7 @@ const OWN: u16 = 8;
 const ITS: u16 = 0;
 
 /// Both in NORMAL, what there is to give shared out.
-fn in_normal() -> Pair {
+pub(super) fn in_normal() -> Pair {
     let mut pair = Pair::new6([None, None]);
     pair.link();
     pair.settle();
@@ -33,7 +33,7 @@ fn in_normal() -> Pair {
 }
 
 /// BNDUPDs that a side has sent.
-fn updates(pair: &Pair, side: usize) -> Vec<failover6::Binding> {
+pub(super) fn updates(pair: &Pair, side: usize) -> Vec<failover6::Binding> {
     let sent = pair.sides[side].sent6.iter();
     sent.filter_map(|(_, message)| match message {
         Message::BindingUpdate(binding) => Some((**binding).clone()),
@@ -53,7 +53,7 @@ fn answer(pair: &Pair, side: usize) -> Answer {
 }
 
 /// What became of each lease in it.
-fn outcomes(answer: &Answer) -> Vec<Option<StatusCode>> {
+pub(super) fn outcomes(answer: &Answer) -> Vec<Option<StatusCode>> {
     answer.outcomes().map(|(_, refusal)| refusal.map(|refusal| refusal.status)).collect()
 }
 
@@ -66,7 +66,7 @@ fn wire(resource: Resource) -> failover6::Resource {
 }
 
 /// A lease of now, as a partner would tell it.
-fn lease(pair: &Pair, resource: Resource, status: BindingStatus) -> Lease {
+pub(super) fn lease(pair: &Pair, resource: Resource, status: BindingStatus) -> Lease {
     Lease {
         status: Some(status),
         starts: Some(pair.now),
@@ -78,7 +78,7 @@ fn lease(pair: &Pair, resource: Resource, status: BindingStatus) -> Lease {
 }
 
 /// These leases of one client.
-fn of_client(pair: &Pair, who: u8, leases: Vec<Lease>) -> ClientBinding {
+pub(super) fn of_client(pair: &Pair, who: u8, leases: Vec<Lease>) -> ClientBinding {
     let mut ias = Vec::new();
     for lease in leases {
         ias.push(Ia {
@@ -96,12 +96,13 @@ fn of_client(pair: &Pair, who: u8, leases: Vec<Lease>) -> ClientBinding {
         vpn: None,
         reconfigure: None,
         relay_data: None,
+        temporary: Vec::new(),
         ias,
     }
 }
 
 /// A BNDUPD that the other endpoint did not send arrives.
-fn arrives(pair: &mut Pair, side: usize, binding: failover6::Binding) -> Answer {
+pub(super) fn arrives(pair: &mut Pair, side: usize, binding: failover6::Binding) -> Answer {
     let message = Message::BindingUpdate(Box::new(binding));
     let packet = Packet { xid: 9_999, sent: Some(pair.now), message };
     let now = pair.now;

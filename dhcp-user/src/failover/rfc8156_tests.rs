@@ -467,6 +467,7 @@ fn answer_to_nobodys(count: usize) -> Answer {
         vpn: None,
         reconfigure: None,
         relay_data: None,
+        temporary: Vec::new(),
         ias: vec![Ia {
             kind: crate::wire::dhcpv6::IaKind::Addresses,
             iaid: crate::wire::dhcpv6::Iaid(1),

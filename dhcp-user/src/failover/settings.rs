@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::update::joined;
 use crate::config::Config;
-use crate::config::model::{IdentityBy, Network, Prefix, Protocol, Subnet};
+use crate::config::model::{IdentityBy, Network, Prefix, Protocol, Secret, Subnet};
 pub use crate::config::model::{Role, Terms};
 use crate::lease::{PoolId, Range, Tables};
 use crate::wire::Seconds;
@@ -22,6 +22,9 @@ pub struct Settings {
     pub pools: Vec<PoolId>,
     /// A digest of which addresses are shared: all of these, and none else.
     pub addresses: u64,
+    /// What the keys of clients for Reconfigures follow from, where a partner can have the same (RFC 8156
+    /// §5.5.14).
+    pub reconfigure: Option<Secret>,
 }
 
 impl Settings {
@@ -36,7 +39,8 @@ impl Settings {
             Protocol::Dhcpv4 => Self::shared_addresses(config, tables, place),
             Protocol::Dhcpv6 => Self::shared_links(config, tables, place),
         };
-        Self { terms, identity: config.identity.order.clone(), pools, addresses }
+        let reconfigure = config.dhcpv6.secret.clone().filter(|_| config.dhcpv6.reconfigure);
+        Self { terms, identity: config.identity.order.clone(), pools, addresses, reconfigure }
     }
 
     fn shared_addresses(config: &Config, tables: &Tables, place: usize) -> (Vec<PoolId>, u64) {

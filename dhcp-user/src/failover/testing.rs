@@ -4,11 +4,11 @@
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use super::testing6::{pools6, table6};
+use super::testing6::{SECRET, pools6, table6};
 use super::{Action, Alarm, Command, Endpoint, Event, Greeted, Greeting, Greeting6};
 use super::{Lost, Role, Said, Saved};
 use super::{Settings, Terms, Tls};
-use crate::config::model::{IdentityBy, Protocol};
+use crate::config::model::{IdentityBy, Protocol, Secret};
 use crate::lease::{Answers, Binding, BindingStatus, Client, ClientKey, ItemKind, Told};
 use crate::lease::{Layout, NetworkId, PoolId, Range, Table, View, WriterId};
 use crate::wire::failover::{Message, Packet, Rejection, State};
@@ -38,6 +38,7 @@ pub(super) fn settings(role: Role) -> Settings {
         identity: vec![IdentityBy::Identifier, IdentityBy::Hardware],
         pools: vec![PoolId(address(0).into())],
         addresses: 1,
+        reconfigure: None,
     }
 }
 
@@ -45,7 +46,8 @@ pub(super) fn settings(role: Role) -> Settings {
 pub(super) fn settings6(role: Role) -> Settings {
     let v4 = settings(role);
     let terms = Terms { name: "fo6".to_owned(), protocol: Protocol::Dhcpv6, ..v4.terms };
-    Settings { terms, pools: pools6(), ..v4 }
+    let reconfigure = Some(Secret(SECRET.into()));
+    Settings { terms, pools: pools6(), reconfigure, ..v4 }
 }
 
 /// Stored in this state, a day before the start.

@@ -24,10 +24,19 @@ const SHARED: &str = r#"
     subnet = "2001:db8:1::/64"
     pools = ["2001:db8:1::10-2001:db8:1::1f"]
     prefix-pools = [{ prefix = "2001:db8:8000::/52", delegate = 56 }]
+    [[reservation6]]
+    duid = "00:03:00:01:02:00:00:00:00:01"
+    addresses = ["2001:db8:1::99"]
     [[subnet6]]
     subnet = "2001:db8:2::/64"
     pools = ["2001:db8:2::10-2001:db8:2::1f"]
 "#;
+
+/// Kept for the first client, and of no pool.
+pub(super) const RESERVED6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x99);
+
+/// What both have for the keys of clients.
+pub(super) const SECRET: &[u8] = b"a secret of ours";
 
 /// What a client gets if nothing bounds it.
 pub(super) const DESIRED: Seconds = Seconds(600);

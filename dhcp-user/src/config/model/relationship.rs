@@ -125,7 +125,7 @@ impl Role {
 }
 
 /// Octets that nobody is to see; at least 8. Debugging shows none of them.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Secret(pub Box<[u8]>);
 
 impl fmt::Debug for Secret {

@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(contact[8..], 7_u32.to_be_bytes());
     }
 
-    /// RFC 8156 §7.1: a message is as old as it was when it was read, however long nobody takes it.
+    /// RFC 8156 §7.1, and A22 of the register: a message is as old as it was when it was read, however long nobody takes it.
     #[tokio::test(start_paused = true)]
     async fn what_comes_while_nobody_takes_it_is_read_and_stamped_all_the_same() {
         let time = Arc::new(AtomicU32::new(100));

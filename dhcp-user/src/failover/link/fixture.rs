@@ -44,6 +44,7 @@ pub(super) fn settings(role: Role, local: SocketAddr, peer: SocketAddr) -> Setti
             identity: Vec::new(),
             pools: Vec::new(),
             addresses: 1,
+            reconfigure: None,
         },
         local,
         peer,

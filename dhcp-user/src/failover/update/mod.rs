@@ -40,7 +40,7 @@ use super::moment::{Moment, Xids};
 use super::settings::{Dialect, Role, Settings};
 use super::speech::Word;
 use super::status::{Conflict, PoolStatus, Status};
-use crate::config::model::{IdentityBy, Protocol};
+use crate::config::model::{IdentityBy, Protocol, Secret};
 use crate::lease::{
     Binding, BindingStatus, Client, Layout, PoolId, Range, Resource, ResourceId, Table, Told,
     WriterId,
@@ -71,6 +71,8 @@ pub(super) struct Updates {
     writer: WriterId,
     /// How clients are told apart that the partner names by identifier and hardware address alone.
     identity: Vec<IdentityBy>,
+    /// What the keys of clients for Reconfigures follow from here, and may at the partner.
+    reconfigure: Option<Secret>,
     dialect: Dialect,
     /// Messages that may be unanswered; none without a link.
     window: usize,
@@ -146,6 +148,7 @@ impl Updates {
             pools: settings.pools.clone(),
             writer,
             identity: settings.identity.clone(),
+            reconfigure: settings.reconfigure.clone(),
             dialect: Dialect::default(),
             window: 0,
             flight: Flight::default(),

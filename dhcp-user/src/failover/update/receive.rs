@@ -2,7 +2,7 @@
 
 use super::conflict::{self, Ours, Refusal, Theirs};
 use super::flight::Sent;
-use super::translate::{Association, Received};
+use super::translate::{Association, Holder, Received};
 use super::{REMEMBERED_MAX, Ready, Updates, merge, send};
 use crate::config::model::Protocol;
 use crate::failover::event::Action;
@@ -10,6 +10,7 @@ use crate::failover::moment::Moment;
 use crate::failover::{Dialect, speech};
 use crate::lease::{Binding, BindingStatus, Client, Resource, ResourceId, Told};
 use crate::wire::Stamp;
+use crate::wire::dhcpv6::ReconfigureKey;
 use crate::wire::failover::{Acknowledgement, Message, Reject, Rejection, Update};
 use crate::wire::failover6::{self, Answered, ClientBinding, Lease};
 
@@ -70,13 +71,15 @@ impl Updates {
         match (&mut answer.of, binding) {
             (of, _) if answer.refusal.is_some() => {
                 self.counters.rejected += 1;
-                if let Answered::Client { ias, .. } = of
+                if let Answered::Client { ias, temporary, .. } = of
                     && binding.leases() > LEASES_MAX
                 {
                     ias.clear();
+                    temporary.clear();
                 }
             }
             (Answered::Client { ias, .. }, failover6::Binding::Client(said)) => {
+                self.counters.rejected += said.temporary.len() as u64;
                 for (answers, ia) in ias.iter_mut().zip(&said.ias) {
                     let holder = said.client.map(|duid| (Association::new(ia, duid), said));
                     for (answer, lease) in answers.leases.iter_mut().zip(&ia.leases) {
@@ -103,7 +106,11 @@ impl Updates {
         lease: &Lease,
         actions: &mut Vec<Action>,
     ) -> Option<failover6::Refusal> {
-        let holder = holder.map(|(association, said)| (association, said.relay_data.as_deref()));
+        let holder = holder.map(|(association, said)| Holder {
+            association,
+            relay_data: said.relay_data.as_deref(),
+            has_key: self.has_our_key(said),
+        });
         let read = |_: Option<&Client>| {
             let base = base.unwrap_or(at.now);
             Received::of_lease(base, holder, lease)
@@ -124,6 +131,15 @@ impl Updates {
             }
         };
         taken.err().map(|(reason, text)| speech::refusal(reason, text))
+    }
+
+    /// Whether the client has from the partner the key that it would have from us: with another one it takes
+    /// no Reconfigure of ours.
+    fn has_our_key(&self, said: &ClientBinding) -> bool {
+        let known = self.reconfigure.as_ref().zip(said.client).zip(said.reconfigure.as_ref());
+        known.is_some_and(|((secret, duid), told)| {
+            ReconfigureKey::of(&secret.0, duid.octets()).0[..] == *told.key
+        })
     }
 
     /// The table's number of what the partner speaks of, if that is of this relationship. `is_bare`: as of
@@ -328,7 +344,8 @@ impl Updates {
 fn flaw(binding: &failover6::Binding) -> Option<Refusal> {
     let (vpn, base, is_whole) = match binding {
         failover6::Binding::Client(said) => {
-            (&said.vpn, said.base, said.client.is_some() && !said.ias.is_empty())
+            let has_ia = !said.ias.is_empty() || !said.temporary.is_empty();
+            (&said.vpn, said.base, said.client.is_some() && has_ia)
         }
         failover6::Binding::Prefix { vpn, base, .. } => (vpn, *base, true),
         failover6::Binding::Unsound(_) => {

@@ -325,6 +325,7 @@ impl Updates {
             dialect: self.dialect,
             is_reserved: layout.is_reserved(id),
             takes_back: self.balance.takes_back(id, binding),
+            reconfigure: self.reconfigure.as_ref(),
         };
         let resource = layout.resource(id)?;
         Some(telling.line(self.protocol, resource, binding))

@@ -41,6 +41,8 @@ pub struct ClientBinding {
     pub relay_data: Option<Box<[u8]>>,
     /// Its IAs.
     pub ias: Vec<Ia<Lease>>,
+    /// IA_TAs, of which no lease is looked at: temporary addresses are nobody's to share (RFC 9915).
+    pub temporary: Vec<Iaid>,
 }
 
 /// F_RECONFIGURE_DATA (RFC 8156 §5.5.14).
@@ -127,6 +129,8 @@ pub enum Answered {
         client: Option<Duid>,
         /// Its IAs.
         ias: Vec<Ia<LeaseAnswer>>,
+        /// IA_TAs, each refused with ConfigurationConflict.
+        temporary: Vec<Iaid>,
     },
     /// A prefix that nobody has.
     Prefix(LeaseAnswer),
@@ -223,11 +227,14 @@ impl Lease {
 }
 
 impl Binding {
-    /// How many leases it speaks of.
+    /// How many leases it speaks of; an IA_TA counts for one.
     #[must_use]
     pub fn leases(&self) -> usize {
         match self {
-            Self::Client(client) => client.ias.iter().map(|ia| ia.leases.len()).sum(),
+            Self::Client(client) => {
+                let leases = client.ias.iter().map(|ia| ia.leases.len()).sum::<usize>();
+                leases + client.temporary.len()
+            }
             Self::Prefix { .. } => 1,
             Self::Unsound(first) => first.leases(),
         }
@@ -239,7 +246,11 @@ impl Binding {
         match self {
             Self::Client(client) => {
                 let ias = client.ias.iter().map(|ia| ia.answered(|lease| lease.answer(None)));
-                let of = Answered::Client { client: client.client, ias: ias.collect() };
+                let of = Answered::Client {
+                    client: client.client,
+                    ias: ias.collect(),
+                    temporary: client.temporary.clone(),
+                };
                 Answer { vpn: client.vpn.clone(), refusal: None, of }
             }
             Self::Prefix { vpn, lease, .. } => {

@@ -41,11 +41,12 @@ enum Size {
 
 /// Every option that is read: its name, its length, and whether several may stand side by side.
 #[rustfmt::skip]
-const TABLE: [(u16, &str, Size, bool); 30] = [
+const TABLE: [(u16, &str, Size, bool); 31] = [
     (code::CLIENT_ID, "CLIENTID", Size::Within(3, 130), false),
     (code::IA_NA, "IA_NA", Size::AtLeast(12), true),
     (code::IA_ADDRESS, "IAADDR", Size::AtLeast(24), true),
     (code::STATUS_CODE, "STATUS_CODE", Size::AtLeast(2), false),
+    (code::IA_TA, "IA_TA", Size::AtLeast(4), true),
     (code::IA_PD, "IA_PD", Size::AtLeast(12), true),
     (code::IA_PREFIX, "IAPREFIX", Size::AtLeast(25), true),
     (code::CLIENT_FQDN, "CLIENT_FQDN", Size::AtLeast(1), false),

@@ -5,7 +5,7 @@ use super::{
     Answer, Answered, Binding, ClientBinding, Connect, ConnectReply, Ia, Lease, LeaseAnswer,
     Message, Packet, Refusal, Resource, StateReport, number,
 };
-use crate::wire::dhcpv6::OptionWriter;
+use crate::wire::dhcpv6::{Iaid, OptionWriter, StatusCode};
 use crate::wire::failover::{State, Unencodable, printable};
 use crate::wire::option::v6::code;
 use crate::wire::{Full, Seconds, Stamp};
@@ -195,7 +195,9 @@ fn write_binding(binding: &Binding, writer: &mut OptionWriter<'_>) -> Result<(),
                 inside.push(f::RECONFIGURE_DATA, &octets)?;
             }
             write_octets(code::LQ_RELAY_DATA, client.relay_data.as_deref(), inside)?;
-            client.ias.iter().try_for_each(|ia| write_ia(ia, inside, write_lease))
+            client.ias.iter().try_for_each(|ia| write_ia(ia, inside, write_lease))?;
+            let mut temporary = client.temporary.iter();
+            temporary.try_for_each(|it| inside.push(code::IA_TA, &it.0.to_be_bytes()))
         }),
         Binding::Prefix { vpn, base, lease } => {
             write_resource(lease.resource, [lease.preferred, lease.valid], writer, |inside| {
@@ -210,14 +212,17 @@ fn write_binding(binding: &Binding, writer: &mut OptionWriter<'_>) -> Result<(),
 
 fn write_answer(answer: &Answer, writer: &mut OptionWriter<'_>) -> Result<(), Full> {
     match &answer.of {
-        Answered::Client { client, ias } => writer.nest(code::CLIENT_DATA, &[], |inside| {
-            if let Some(client) = client {
-                inside.push(code::CLIENT_ID, client.octets())?;
-            }
-            write_octets(code::VIRTUAL_SUBNET, answer.vpn.as_deref(), inside)?;
-            write_refusal(answer.refusal.as_ref(), inside)?;
-            ias.iter().try_for_each(|ia| write_ia(ia, inside, write_lease_answer))
-        }),
+        Answered::Client { client, ias, temporary } => {
+            writer.nest(code::CLIENT_DATA, &[], |inside| {
+                if let Some(client) = client {
+                    inside.push(code::CLIENT_ID, client.octets())?;
+                }
+                write_octets(code::VIRTUAL_SUBNET, answer.vpn.as_deref(), inside)?;
+                write_refusal(answer.refusal.as_ref(), inside)?;
+                ias.iter().try_for_each(|ia| write_ia(ia, inside, write_lease_answer))?;
+                temporary.iter().try_for_each(|it| write_temporary(*it, inside))
+            })
+        }
         Answered::Prefix(lease) => {
             write_resource(lease.resource, [lease.preferred, lease.valid], writer, |inside| {
                 write_octets(code::VIRTUAL_SUBNET, answer.vpn.as_deref(), inside)?;
@@ -237,6 +242,13 @@ fn write_ia<L>(
     writer.ia(ia.kind, ia.iaid, [ia.t1, ia.t2], |inside| {
         write_refusal(ia.refusal.as_ref(), inside)?;
         ia.leases.iter().try_for_each(|lease| write(lease, inside))
+    })
+}
+
+/// That there is nothing like it here.
+fn write_temporary(iaid: Iaid, writer: &mut OptionWriter<'_>) -> Result<(), Full> {
+    writer.nest(code::IA_TA, &iaid.0.to_be_bytes(), |inside| {
+        inside.status(StatusCode::CONFIGURATION_CONFLICT, "")
     })
 }
 

@@ -140,6 +140,7 @@ fn binding(options: Container<'_>) -> Result<Binding, Malformed> {
             }),
             relay_data: options.boxed(code::LQ_RELAY_DATA),
             ias: ias(options, lease)?,
+            temporary: temporary(options),
         })
     } else {
         let (head, options) = prefix(data)?;
@@ -160,7 +161,8 @@ fn answer(options: Container<'_>) -> Result<Answer, Malformed> {
     let (of, options) = if code == code::CLIENT_DATA {
         let options = Container::parse(data)?;
         let ias = ias(options, lease_answer)?;
-        (Answered::Client { client: client(options), ias }, options)
+        let temporary = temporary(options);
+        (Answered::Client { client: client(options), ias, temporary }, options)
     } else {
         let (head, options) = prefix(data)?;
         let mut answer = lease_answer(head, None, options);
@@ -187,7 +189,7 @@ struct Head {
     valid: Seconds,
 }
 
-/// Every IA with its leases; those of other kinds are left out.
+/// Every IA with its leases, but for IA_TAs.
 fn ias<L>(
     options: Container<'_>,
     read: fn(Head, Option<Stamp>, Container<'_>) -> L,
@@ -221,6 +223,11 @@ fn ias<L>(
         });
     }
     Ok(ias)
+}
+
+/// Whose IA_TAs there are.
+fn temporary(options: Container<'_>) -> Vec<Iaid> {
+    options.all(code::IA_TA).map(|data| Iaid(u32_at(data, 0))).collect()
 }
 
 fn address(data: &[u8]) -> Result<(Head, Container<'_>), Malformed> {

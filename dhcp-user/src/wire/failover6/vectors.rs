@@ -98,6 +98,7 @@ fn of_alice(base: i32, ia: Ia<Lease>) -> Binding {
         vpn: None,
         reconfigure: None,
         relay_data: None,
+        temporary: Vec::new(),
         ias: vec![ia],
     })
 }
@@ -288,6 +289,18 @@ fn what_a_partner_left_out_of_an_update_can_be_told() {
     assert_eq!(Packet::parse(&none), Err(Malformed::Missing { option: "CLIENT_DATA" }));
 }
 
+/// RFC 8415 §21.5, RFC 8156 §11: whose they are, and in the answer status 17 in each.
+#[test]
+fn temporary_addresses_are_told_apart_and_refused() {
+    let update = octets("0018 18 000010 2f074200 002d000c 00040008 00000009 00000000");
+    let Ok(Packet { message: Message::BindingUpdate(binding), .. }) = Packet::parse(&update) else {
+        panic!()
+    };
+    let reply = Message::BindingReply(Box::new(binding.accepted()));
+    let expected = octets("001a 19 000010 2f074200 002d000e 0004000a 00000009 000d0002 0011");
+    assert_eq!(encoded(&packet(16, 0, reply)).unwrap(), expected);
+}
+
 /// RFC 8156 §5.3.1: one container, whichever.
 #[test]
 fn an_update_of_two_containers_is_known_as_one_that_cannot_be_taken() {
@@ -296,7 +309,10 @@ fn an_update_of_two_containers_is_known_as_one_that_cannot_be_taken() {
         panic!()
     };
     assert!(matches!(*binding, Binding::Unsound(_)));
-    assert_eq!(binding.accepted().of, Answered::Client { client: None, ias: vec![] });
+    assert_eq!(
+        binding.accepted().of,
+        Answered::Client { client: None, ias: vec![], temporary: vec![] }
+    );
     let refused = encoded(&packet(1, 0, Message::BindingUpdate(binding)));
     assert_eq!(refused, Err(Unencodable::Missing { option: "CLIENT_DATA" }));
 }
@@ -466,8 +482,9 @@ fn any_binding() -> impl Strategy<Value = Binding> {
         octets(16),
         prop::option::of((any::<u32>(), prop::collection::vec(any::<u8>(), 0..20))),
         prop::collection::vec(any_ia(), 0..4),
+        prop::collection::vec(any::<u32>(), 0..3),
     );
-    let client = client.prop_map(|(duid, base, vpn, relay_data, reconfigure, ias)| {
+    let client = client.prop_map(|(duid, base, vpn, relay_data, reconfigure, ias, temporary)| {
         Binding::Client(ClientBinding {
             client: Duid::new(&duid),
             base,
@@ -476,6 +493,7 @@ fn any_binding() -> impl Strategy<Value = Binding> {
                 .map(|(since, key)| ReconfigureData { since: Stamp(since), key: key.into() }),
             relay_data: relay_data.map(Into::into),
             ias,
+            temporary: temporary.into_iter().map(Iaid).collect(),
         })
     });
     let prefix = (octets(1), base(), any_lease(IaKind::Prefixes))

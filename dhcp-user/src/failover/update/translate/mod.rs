@@ -6,7 +6,7 @@ mod v4_client;
 mod v6;
 mod v6_client;
 
-use crate::config::model::Protocol;
+use crate::config::model::{Protocol, Secret};
 use crate::failover::event::Action;
 use crate::failover::{Dialect, Role};
 use crate::lease::{Binding, Client, Resource};
@@ -15,14 +15,14 @@ use crate::wire::{Stamp, failover6};
 
 #[cfg(test)]
 pub(super) use self::v4_client::request_options;
-pub(super) use self::v6_client::Association;
+pub(super) use self::v6_client::{Association, Holder};
 
 /// Why a binding cannot be told; in words.
 pub(super) type Untellable = &'static str;
 
 /// How it is told.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Telling {
+pub(super) struct Telling<'a> {
     pub(super) now: Stamp,
     pub(super) role: Role,
     pub(super) dialect: Dialect,
@@ -30,6 +30,8 @@ pub(super) struct Telling {
     pub(super) is_reserved: bool,
     /// Whether it is the partner's, and asked back.
     pub(super) takes_back: bool,
+    /// What the keys of clients for Reconfigures follow from, if the partner is told them.
+    pub(super) reconfigure: Option<&'a Secret>,
 }
 
 /// One resource as it is told.
@@ -72,7 +74,7 @@ pub(super) struct Received {
     pub(super) agreed: Option<Stamp>,
 }
 
-impl Telling {
+impl Telling<'_> {
     /// The binding as the partner is told, by `protocol`.
     ///
     /// # Errors

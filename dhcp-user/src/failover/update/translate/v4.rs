@@ -11,7 +11,7 @@ use crate::lease::{Binding, Client, ItemKind};
 use crate::wire::failover::{BindingStatus, Update};
 use crate::wire::{HardwareAddress, Stamp};
 
-impl Telling {
+impl Telling<'_> {
     /// The binding as the partner is told.
     ///
     /// # Errors
@@ -155,13 +155,14 @@ mod tests {
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 109);
     const MAC: &[u8] = b"\x01\x02\x00\x00\x00\x01\x01";
 
-    fn telling(dialect: Dialect) -> Telling {
+    fn telling(dialect: Dialect) -> Telling<'static> {
         Telling {
             now: Stamp(1_000),
             role: Role::Primary,
             dialect,
             is_reserved: false,
             takes_back: false,
+            reconfigure: None,
         }
     }
 

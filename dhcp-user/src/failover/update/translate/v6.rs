@@ -5,13 +5,13 @@
 //! not: both servers have them from the configuration. The valid lifetime is told as what was left of
 //! the lease when the client was last heard, the preferred one as the same, and T1 and T2 as 0.
 
-use super::v6_client::{self, Association};
+use super::v6_client::{self, Association, Holder};
 use super::{Received, Telling, Untellable, potential};
 use crate::failover::Dialect;
 use crate::lease::{Binding, Client, Resource};
 use crate::wire::dhcpv6::{IaKind, Iaid};
 use crate::wire::failover::{BindingStatus, IpFlags};
-use crate::wire::failover6::{self, ClientBinding, Ia, Lease};
+use crate::wire::failover6::{self, ClientBinding, Ia, Lease, ReconfigureData};
 use crate::wire::{Seconds, Stamp};
 
 /// Leases in one BNDUPD. One of as many is some kilobytes long, and a message holds 65,535 octets.
@@ -22,6 +22,7 @@ const LEASES_MAX: usize = 64;
 pub(in crate::failover::update) struct Said {
     pub(super) holder: Option<Association>,
     pub(super) relay_data: Option<Box<[u8]>>,
+    pub(super) reconfigure: Option<ReconfigureData>,
     pub(super) lease: Lease,
 }
 
@@ -29,7 +30,7 @@ pub(in crate::failover::update) struct Said {
 #[derive(Debug)]
 pub(in crate::failover::update) struct Letter(failover6::Binding);
 
-impl Telling {
+impl Telling<'_> {
     /// The binding in the words of RFC 8156.
     ///
     /// # Errors
@@ -69,26 +70,34 @@ impl Telling {
             return Ok(Said {
                 holder: None,
                 relay_data: None,
+                reconfigure: None,
                 lease: Lease { last_heard: None, ..lease },
             });
         }
         // An address is told in the CLIENT_DATA of somebody.
         let holder = association.or_else(Association::nobodys);
-        Ok(Said { holder, relay_data: client.and_then(v6_client::relay_data), lease })
+        // Keys are as old as the lease with which the client was told its own.
+        let reconfigure = client.zip(self.reconfigure).and_then(|(client, secret)| {
+            let key = v6_client::reconfigure_key(client, secret)?;
+            Some(ReconfigureData { since: binding.starts, key: key.0.into() })
+        });
+        let relay_data = client.and_then(v6_client::relay_data);
+        Ok(Said { holder, relay_data, reconfigure, lease })
     }
 }
 
 impl Letter {
     pub(super) fn of(now: Stamp, said: Said) -> Self {
-        let Said { holder, relay_data, lease } = said;
+        let Said { holder, relay_data, reconfigure, lease } = said;
         Self(match holder {
             Some(Association { kind, iaid, duid }) => failover6::Binding::Client(ClientBinding {
                 client: Some(duid),
                 base: Some(now),
                 vpn: None,
-                reconfigure: None,
+                reconfigure,
                 relay_data,
                 ias: vec![ia(kind, iaid, lease)],
+                temporary: Vec::new(),
             }),
             None => failover6::Binding::Prefix { vpn: None, base: Some(now), lease },
         })
@@ -100,6 +109,7 @@ impl Letter {
         let failover6::Binding::Client(client) = &mut self.0 else { return false };
         match said.holder {
             Some(Association { kind, iaid, duid }) if client.client == Some(duid) && !is_whole => {
+                client.reconfigure = client.reconfigure.take().or(said.reconfigure);
                 let its = client.ias.iter_mut().find(|ia| (ia.kind, ia.iaid) == (kind, iaid));
                 match its {
                     Some(its) => its.leases.push(said.lease),
@@ -143,14 +153,15 @@ impl Received {
     /// What must be there and is not (RFC 8156 §7.4).
     pub(in crate::failover::update) fn of_lease(
         base: Stamp,
-        holder: Option<(Association, Option<&[u8]>)>,
+        holder: Option<Holder<'_>>,
         lease: &Lease,
     ) -> Result<Self, &'static str> {
         use BindingStatus::{Abandoned, Active, Expired, Released};
         let status = lease.status.ok_or("F_BINDING_STATUS is missing")?;
         let starts = lease.starts.ok_or("F_START_TIME_OF_STATE is missing")?;
         let is_leased = matches!(status, Active | Expired | Released);
-        let holder = holder.filter(|(it, _)| is_leased || Some(*it) != Association::nobodys());
+        let is_somebody = |it: &Holder<'_>| Some(it.association) != Association::nobodys();
+        let holder = holder.filter(|it| is_leased || is_somebody(it));
         if is_leased && holder.is_none() {
             return Err("the client is missing");
         }
@@ -158,9 +169,7 @@ impl Received {
             return Err("F_STATE_EXPIRATION_TIME is missing");
         }
         let heard = lease.last_heard.map(|ago| base.before(ago)).max(lease.partner_raw_cltt);
-        let client = |(association, relay_data): (Association, Option<&[u8]>)| -> Client {
-            v6_client::client_of(&association, relay_data, lease.fqdn.as_deref())
-        };
+        let client = |holder| -> Client { v6_client::client_of(&holder, lease.fqdn.as_deref()) };
         Ok(Self {
             // Whoever speaks RFC 8156 decides by times, as we do.
             dialect: Dialect::Tandem,

@@ -7,9 +7,10 @@
 
 use std::net::Ipv6Addr;
 
+use crate::config::model::Secret;
 use crate::lease::{Client, ClientKey, ItemKind};
 use crate::wire::HardwareAddress;
-use crate::wire::dhcpv6::{Duid, IaKind, Iaid, Message, MessageType, Options};
+use crate::wire::dhcpv6::{Duid, IaKind, Iaid, Message, MessageType, Options, ReconfigureKey};
 use crate::wire::failover6::Ia;
 use crate::wire::option::v6::code;
 
@@ -19,6 +20,16 @@ pub(in crate::failover::update) struct Association {
     pub(super) kind: IaKind,
     pub(super) iaid: Iaid,
     pub(super) duid: Duid,
+}
+
+/// Whose a lease is by a BNDUPD, and what that says of it beside.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::failover::update) struct Holder<'a> {
+    pub(in crate::failover::update) association: Association,
+    /// LQ_RELAY_DATA.
+    pub(in crate::failover::update) relay_data: Option<&'a [u8]>,
+    /// Whether F_RECONFIGURE_DATA has the key that we tell the client, too.
+    pub(in crate::failover::update) has_key: bool,
 }
 
 /// Octets of a relay's message ahead of its options (RFC 8415 §9): type, hop count, two addresses.
@@ -55,6 +66,12 @@ pub(super) fn association(client: &Client) -> Option<Association> {
 /// Whose association it is.
 pub(in crate::failover::update) fn duid(client: &Client) -> Option<Duid> {
     association(client).map(|association| association.duid)
+}
+
+/// The key for Reconfigures that the client has, if it has one.
+pub(super) fn reconfigure_key(client: &Client, secret: &Secret) -> Option<ReconfigureKey> {
+    client.item(ItemKind::ReconfigureAccept)?;
+    Some(ReconfigureKey::of(&secret.0, duid(client)?.octets()))
 }
 
 /// CLIENT_FQDN.
@@ -107,12 +124,8 @@ fn push_all(data: &mut Vec<u8>, options: &[(u16, Option<&[u8]>)]) {
 }
 
 /// The client as it is stored, of what a BNDUPD says of it.
-pub(super) fn client_of(
-    association: &Association,
-    relay_data: Option<&[u8]>,
-    fqdn: Option<&[u8]>,
-) -> Client {
-    let Association { kind, iaid, duid } = association;
+pub(super) fn client_of(holder: &Holder<'_>, fqdn: Option<&[u8]>) -> Client {
+    let Holder { association: Association { kind, iaid, duid }, relay_data, has_key } = holder;
     let kind = match kind {
         IaKind::Addresses => ItemKind::IaAddresses,
         IaKind::Prefixes => ItemKind::IaPrefixes,
@@ -121,7 +134,9 @@ pub(super) fn client_of(
     let relayed =
         relay_data.and_then(|data| data.get(ADDRESS..)).map(Relayed::of).unwrap_or_default();
     let link = relayed.link.filter(|link| !link.is_unspecified()).map(|link| link.octets());
+    let accepts: &[u8] = &[];
     let items = [
+        (ItemKind::ReconfigureAccept, has_key.then_some(accepts)),
         (ItemKind::Hardware, relayed.hardware.as_deref()),
         (ItemKind::LinkAddress, link.as_ref().map(|octets| &octets[..])),
         (ItemKind::InterfaceId, relayed.interface_id),
@@ -193,6 +208,7 @@ mod tests {
         let duid = [0, 3, 0, 1, 2, 0, 0, 0, 0, 1];
         let octets = [&7_u32.to_be_bytes()[..], &duid].concat();
         Client::builder(ClientKey { kind: ItemKind::IaPrefixes, octets: &octets })
+            .with(ItemKind::ReconfigureAccept, &[])
             .with(ItemKind::Hardware, &[1, 2, 0, 0, 0, 0, 9])
             .with(ItemKind::LinkAddress, &Ipv6Addr::LOCALHOST.octets())
             .with(ItemKind::InterfaceId, b"port 3")
@@ -208,14 +224,16 @@ mod tests {
         let client = client();
         let told = relay_data(&client);
         let (association, fqdn) = (association(&client).unwrap(), fqdn(&client));
-        assert_eq!(client_of(&association, told.as_deref(), fqdn.as_deref()), client);
+        let has = |relay_data, has_key| Holder { association, relay_data, has_key };
+        assert_eq!(client_of(&has(told.as_deref(), true), fqdn.as_deref()), client);
         // Without a relay there are classes all the same.
         let direct = Client::builder(client.key());
         let direct = direct.with(ItemKind::UserClass, &[0, 3, b'b', b'o', b'x']).build();
-        assert_eq!(client_of(&association, relay_data(&direct).as_deref(), None), direct);
+        let told = relay_data(&direct);
+        assert_eq!(client_of(&has(told.as_deref(), false), None), direct);
         let bare = Client::builder(client.key()).build();
         assert_eq!(relay_data(&bare), None);
-        assert_eq!(client_of(&association, None, None), bare);
+        assert_eq!(client_of(&has(None, false), None), bare);
     }
 
     #[test]
@@ -228,10 +246,11 @@ mod tests {
         outer.extend_from_slice(&[0, 18, 0, 1, b'o', 0, 9, len[0], len[1]]);
         outer.extend_from_slice(inner);
         let association = association(&client()).unwrap();
-        let found = client_of(&association, Some(&outer), None);
+        let of = |octets| Holder { association, relay_data: Some(octets), has_key: false };
+        let found = client_of(&of(&outer), None);
         assert_eq!(found.item(ItemKind::InterfaceId), Some(&b"port 3"[..]));
         for cut in 0..outer.len() {
-            client_of(&association, Some(&outer[..cut]), None);
+            client_of(&of(&outer[..cut]), None);
         }
     }
 }

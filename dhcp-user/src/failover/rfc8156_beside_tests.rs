@@ -1,13 +1,14 @@
 //! Leases of two servers of DHCPv6 that are not as most are, and what is told beside them: reservations, keys
-//! for Reconfigures, temporary addresses, leases without an end. Numbers as in the tests of leases.
+//! for Reconfigures, what relays said, temporary addresses, leases without an end. Numbers as in the tests of
+//! leases.
 
 use BindingStatus::Active;
 
 use super::Command;
 use super::rfc8156_lease_tests::{arrives, in_normal, lease, of_client, outcomes, updates};
 use super::testing::Pair;
-use super::testing6::{RESERVED6, SECRET, ip6};
-use crate::lease::{BindingStatus, ItemKind, Told};
+use super::testing6::{RESERVED6, SECRET, holder, ip6, pd};
+use crate::lease::{Binding, BindingStatus, Client, ItemKind, Told};
 use crate::wire::dhcpv6::{Iaid, ReconfigureKey};
 use crate::wire::failover6::{
     self, Answered, ClientBinding, Lease, Message, Packet, ReconfigureData,
@@ -44,6 +45,30 @@ fn a27_an_endless_lease_ends_with_the_time() {
     });
     let said = said.expect("it is told again");
     assert_eq!((said.valid, said.state_expires), (Seconds::INFINITE, Some(Stamp::NEVER)));
+}
+
+/// RFC 8156 §7.4: LQ_RELAY_DATA stands beside the client, and not beside each lease.
+#[test]
+fn what_relays_said_of_a_client_at_two_places_goes_in_two_messages() {
+    let said = |resource, relay: u8| {
+        let mut client = Client::builder(holder(resource, 1).key());
+        client.add(ItemKind::RemoteId, &[0, 0, 0, 9, relay]);
+        client.build()
+    };
+    let mut pair = in_normal();
+    for (resource, relay) in [(ip6(1), 1), (pd(8), 2)] {
+        assert!(pair.lease6(0, resource, 1).is_some());
+        pair.sides[0].set6(resource, |old| Binding {
+            client: Some(said(resource, relay)),
+            ..old.expect("it is leased")
+        });
+    }
+    pair.tell6();
+    assert_eq!(updates(&pair, 0).len(), 2);
+    for (resource, relay) in [(ip6(1), 1), (pd(8), 2)] {
+        let its = pair.sides[1].binding6(resource).and_then(|it| it.client).expect("a lease");
+        assert_eq!(its.item(ItemKind::RemoteId), Some(&[0, 0, 0, 9, relay][..]), "{resource}");
+    }
 }
 
 /// A30: what is reserved is in neither's share, though its number is odd: either server takes it that the

@@ -107,8 +107,12 @@ impl Letter {
     pub(super) fn add(&mut self, said: Said) -> bool {
         let is_whole = self.is_whole();
         let failover6::Binding::Client(client) = &mut self.0 else { return false };
+        // LQ_RELAY_DATA stands there once, for all of them.
+        let is_alike = client.relay_data == said.relay_data;
         match said.holder {
-            Some(Association { kind, iaid, duid }) if client.client == Some(duid) && !is_whole => {
+            Some(Association { kind, iaid, duid })
+                if client.client == Some(duid) && is_alike && !is_whole =>
+            {
                 client.reconfigure = client.reconfigure.take().or(said.reconfigure);
                 let its = client.ias.iter_mut().find(|ia| (ia.kind, ia.iaid) == (kind, iaid));
                 match its {
@@ -123,8 +127,9 @@ impl Letter {
 
     pub(super) fn is_for(&self, binding: Option<&Binding>) -> bool {
         let failover6::Binding::Client(client) = &self.0 else { return false };
-        let its = binding.and_then(|binding| binding.client.as_ref()).and_then(v6_client::duid);
-        its.is_some() && its == client.client
+        let Some(its) = binding.and_then(|binding| binding.client.as_ref()) else { return false };
+        let duid = v6_client::duid(its);
+        duid.is_some() && duid == client.client && v6_client::relay_data(its) == client.relay_data
     }
 
     pub(super) fn is_whole(&self) -> bool {

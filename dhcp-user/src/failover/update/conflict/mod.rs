@@ -56,6 +56,8 @@ enum Rule {
     Over,
     /// The partner has heard the client since our address is what it is: (3), time(2).
     HeardSince,
+    /// The client was not heard since the partner's address is what it is.
+    Unheard,
     /// Never, while the address is set aside: (4).
     Never,
     /// The same client, or we are the secondary: (5), accept(3).

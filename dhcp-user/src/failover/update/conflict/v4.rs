@@ -12,10 +12,11 @@ use crate::wire::failover::{BindingStatus, Reject};
 #[rustfmt::skip]
 const FIGURE: [[Rule; 7]; 7] = {
     use Rule::{Accept as A, HeardLater as L, HeardSince as S, Never as N, Over as O, SameClient as C};
+    use Rule::Unheard as U;
     [
     // FREE ACTIVE EXPIRED RELEASED ABANDONED RESET BACKUP
         [A,   A,    A,      A,       A,        A,    A], // FREE
-        [O,   C,    O,      L,       A,        A,    O], // ACTIVE
+        [O,   C,    O,      L,       A,        U,    O], // ACTIVE
         [A,   L,    A,      A,       A,        A,    A], // EXPIRED
         [A,   L,    L,      A,       A,        A,    A], // RELEASED
         [N,   N,    N,      N,       A,        A,    N], // ABANDONED
@@ -70,6 +71,17 @@ pub(super) fn judge(
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
         Rule::HeardSince if heard_after(binding.starts) => Ok(()),
         Rule::HeardSince => Err((Reject::Outdated, "the address was freed by an operator since")),
+        // Departs from draft-12 figure 7.1.3-1, which takes every RESET. The operator freed the address
+        // where nobody had heard that its client goes on, here: the partner takes this lease for it (3).
+        Rule::Unheard
+            if ours.dialect == Dialect::Tandem
+                && binding.told != Told::Acknowledged
+                && binding.expires > now
+                && theirs.starts.is_some_and(|starts| binding.cltt > starts.after(ROUNDING)) =>
+        {
+            Err((Reject::Outdated, "the client was heard here since"))
+        }
+        Rule::Unheard => Ok(()),
         // Its time is over, and whether the sweep has been here is nobody's affair: in NORMAL it is
         // the primary's alone, and a secondary that was away then would refuse for ever.
         Rule::Never if now >= binding.expires => Ok(()),
@@ -232,6 +244,32 @@ mod tests {
         case.ours = Some(Binding { cltt: Stamp::ZERO, ..binding(Released) });
         case.cltt = Some(Stamp(1));
         assert_eq!(case.judge(Active), None, "a time came, and none is recorded");
+    }
+
+    /// Freed at the partner, which did not hear the client any more.
+    #[test]
+    fn a_lease_that_was_renewed_here_after_the_partners_operator_freed_it_goes_on() {
+        use BindingStatus::{Active, Reset};
+        let heard = |cltt| Binding { cltt: Stamp(cltt), ..binding(Active) };
+        // Freed at 700.
+        let mut case = Case::of(Some(heard(702)));
+        assert_eq!(case.judge(Reset), Some(Reject::Outdated));
+        let taken = [
+            (heard(701), "as late"),
+            (Binding { told: Told::Acknowledged, ..heard(800) }, "the operator knew"),
+            (Binding { expires: NOW, ..heard(800) }, "over"),
+        ];
+        for (ours, why) in taken {
+            case.ours = Some(ours);
+            assert_eq!(case.judge(Reset), None, "{why}");
+        }
+        case.ours = Some(heard(800));
+        case.dialect = Dialect::Dhcpd;
+        assert_eq!(case.judge(Reset), None, "dhcpd would not hear of it");
+        // And there.
+        let mut there = Case::of(Some(Binding { starts: Stamp(700), ..binding(Reset) }));
+        there.cltt = Some(Stamp(701));
+        assert_eq!(there.judge(Active), None);
     }
 
     /// A client that is given an address and releases it within a second.

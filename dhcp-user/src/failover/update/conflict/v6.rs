@@ -48,7 +48,7 @@ pub(super) fn judge(
         Rule::SameClient if is_same || heard_since() || ours.role == Role::Secondary => Ok(()),
         Rule::SameClient => Err((Reject::InUse, "the address is in use by another client")),
         // In draft-12's figure alone.
-        Rule::Accept | Rule::Never => Ok(()),
+        Rule::Accept | Rule::Never | Rule::Unheard => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@ impl Standing {
     }
 
     /// The binding after `old`, at `now`, in the status that follows. A `starts` is kept as long as its
-    /// status is.
+    /// status is. An offer is no transaction: the partner's word of a lease is not older for it.
     pub(super) fn next(
         self,
         old: Option<&Binding>,
@@ -43,7 +43,9 @@ impl Standing {
             new.starts = now;
         }
         new.status = next;
-        new.cltt = now;
+        if !new.is_available() {
+            new.cltt = now;
+        }
         new
     }
 }

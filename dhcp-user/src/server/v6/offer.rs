@@ -150,6 +150,23 @@ mod tests {
         assert_eq!((to, port), (packet.arrival.source_ip, 546));
     }
 
+    /// RFC 5007 §4.1.2.3: of two servers the one that gave the client a lease knows better, be it earlier.
+    #[test]
+    fn an_offer_does_not_count_as_heard() {
+        let mut server = Server::small("", "");
+        let leased = server.lease(&client(1).na(7, &[]))[0];
+        server.hear(&client(1).na(7, &[leased]).kind(MessageType::Release).naming_server());
+        let before = server.binding(leased).expect("it was leased").cltt;
+        server.pass(60);
+        let offer = server.hear(&client(1).na(7, &[]));
+        assert_eq!((offer.kind(), offer.only()), (Some(Advertise), leased));
+        let offered = server.binding(leased).expect("it was leased");
+        assert!(offered.is_offered(server.now));
+        assert_eq!(offered.cltt, before);
+        server.lease(&client(1).na(7, &[]));
+        assert_eq!(server.binding(leased).map(|it| it.cltt), Some(server.now));
+    }
+
     #[test]
     fn nothing_is_offered_that_a_limit_forbids() {
         let limit = "[[limit]]\nname = \"one\"\nper = \"duid\"\nleases = 1";

@@ -39,7 +39,9 @@ pub(super) fn judge(
     let heard_since = || theirs.cltt.is_some_and(|cltt| is_later(cltt, binding.starts));
     let is_same = merge::is_same(binding.client.as_ref(), theirs.client);
     match FIGURE[binding.status as usize - 1][theirs.status as usize - 1] {
-        Rule::HeardLater if is_repeated(binding, theirs) => Ok(()),
+        Rule::HeardLater if is_repeated(binding, theirs) || outlasts(now, binding, theirs) => {
+            Ok(())
+        }
         Rule::HeardLater => is_newer(now, ours, theirs, binding, has_lost),
         Rule::Over if now >= binding.expires || is_later_lease(binding, theirs) => Ok(()),
         Rule::Over => Err((Reject::Outdated, "the lease is not over")),
@@ -60,6 +62,16 @@ fn is_repeated(binding: &Binding, theirs: Theirs<'_>) -> bool {
     is_alike && (is_nobodys || merge::is_same(binding.client.as_ref(), theirs.client))
 }
 
+/// Whether the client's lease goes on at the partner, which heard it earlier but promised more: its own
+/// clock tells it not to take the end that we know (time(1)), and the client may go by either.
+///
+/// Departs from RFC 8156 §7.5.4, which has an older ACTIVE refused where the lease is EXPIRED: each would
+/// refuse the other until the longer lease is over. Nobody else has had it since.
+fn outlasts(now: Stamp, binding: &Binding, theirs: Theirs<'_>) -> bool {
+    (binding.status, theirs.status) == (BindingStatus::Expired, BindingStatus::Active)
+        && theirs.expires.is_some_and(|expires| expires > now)
+}
+
 /// The rule that most of the figure is.
 fn is_newer(
     now: Stamp,
@@ -75,8 +87,13 @@ fn is_newer(
         _ => theirs.cltt.max(theirs.starts),
     };
     let told = told.unwrap_or(Stamp::ZERO);
-    let known = if binding.cltt == Stamp::ZERO { binding.starts } else { binding.cltt };
     let is_leased = |status| status == Active;
+    let known = match binding.cltt {
+        // Where nobody was heard, its being free is no word about who has it.
+        Stamp::ZERO if binding.is_available() && is_leased(theirs.status) => Stamp::ZERO,
+        Stamp::ZERO => binding.starts,
+        cltt => cltt,
+    };
     if known == Stamp::ZERO || is_later(told, known) {
         return Ok(());
     }
@@ -149,6 +166,8 @@ mod tests {
         told: Told,
         /// Of our lease.
         expires: u32,
+        /// Of theirs.
+        ends: Option<u32>,
     }
 
     impl Case {
@@ -164,12 +183,17 @@ mod tests {
                 number: 2,
                 told,
                 expires,
+                ends: None,
             }
         }
 
         fn judge(self, status: BindingStatus) -> Option<Reject> {
             let expires = Stamp(self.expires);
             let binding = Binding { told: self.told, expires, ..binding(self.own) };
+            self.judge_against(binding, status)
+        }
+
+        fn judge_against(self, binding: Binding, status: BindingStatus) -> Option<Reject> {
             let client = client(self.number);
             let outstanding =
                 self.outstanding.then_some(Outstanding { status: self.own, cltt: binding.cltt });
@@ -184,7 +208,7 @@ mod tests {
                 status,
                 cltt: self.cltt.map(Stamp),
                 starts: Some(Stamp(self.starts)),
-                expires: None,
+                expires: self.ends.map(Stamp),
                 client: Some(&client),
                 is_reserved_there: false,
                 is_reserved_here: false,
@@ -292,6 +316,45 @@ mod tests {
         let no_later = Case { cltt: Some(500), ..case };
         for case in [of_another, untold, no_later] {
             assert_eq!(case.judge(Expired), Some(Reject::Outdated), "{case:?}");
+        }
+    }
+
+    /// Both served the client alone: the partner first, and for longer.
+    #[test]
+    fn a_lease_that_goes_on_at_the_partner_is_taken_though_it_is_over_here() {
+        let case = |own, ends| Case { cltt: Some(400), number: 1, ends, ..Case::of(own) };
+        assert_eq!(case(Expired, Some(NOW.0 + 1)).judge(Active), None);
+        assert_eq!(case(Expired, Some(NOW.0)).judge(Active), Some(Reject::Outdated), "it is over");
+        assert_eq!(case(Expired, Some(9_000)).judge(Released), Some(Reject::Outdated));
+        for own in [Released, Free, Backup, Abandoned] {
+            let judged = case(own, Some(9_000)).judge(Active);
+            assert_eq!(
+                judged,
+                Some(Reject::Outdated),
+                "{own:?}: the client left, or another may have it"
+            );
+        }
+        // And there the end that we know is refused meanwhile.
+        let there = Case { cltt: Some(900), number: 1, told: Told::Unsent, ..Case::of(Active) };
+        assert_eq!(there.judge(Expired), Some(Reject::Outdated));
+    }
+
+    /// It was given to the other server, or offered to somebody, since the partner leased it.
+    #[test]
+    fn what_nobody_was_ever_heard_of_is_taken_to_be_leased_whenever_it_became_free() {
+        for own in [Free, Backup] {
+            let case = |status| {
+                let case = Case { cltt: Some(400), starts: 400, ..Case::of(own) };
+                case.judge_against(
+                    Binding { cltt: Stamp::ZERO, client: None, ..binding(own) },
+                    status,
+                )
+            };
+            assert_eq!(case(Active), None, "{own:?}");
+            let is_other = |status: &BindingStatus| *status != Active && *status != own;
+            for status in COLUMNS.into_iter().filter(is_other) {
+                assert_eq!(case(status), Some(Reject::Outdated), "{own:?}, {status:?}");
+            }
         }
     }
 

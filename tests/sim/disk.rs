@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dhcp_user::failover::Saved;
-use dhcp_user::lease::{Binding, Resource};
+use dhcp_user::lease::{Binding, BindingStatus, Resource};
 use dhcp_user::wire::failover::State;
 
 use super::random::Random;
@@ -21,6 +21,8 @@ pub(super) struct Disk {
     pub(super) saved: [Option<Saved>; 2],
     /// All that it was since the last restart: one flush may take up several.
     pub(super) states: [Vec<State>; 2],
+    /// What the last flush has taken up, be it that a later record of the same flush says otherwise.
+    pub(super) last: Vec<(Resource, BindingStatus)>,
     /// Given to the operating system, and not yet known to be durable.
     flushing: Vec<(u16, Record)>,
     /// In the writers' rings.
@@ -63,6 +65,7 @@ impl Disk {
 
     /// The flush has come back.
     pub(super) fn end_flush(&mut self) {
+        self.last.clear();
         for (_, record) in std::mem::take(&mut self.flushing) {
             self.keep(record);
         }
@@ -92,6 +95,7 @@ impl Disk {
     fn keep(&mut self, record: Record) {
         match record {
             Record::Binding(resource, binding) => {
+                self.last.push((resource, binding.status));
                 let held = self.bindings.get(&resource);
                 if held.is_none_or(|held| binding.is_newer_than(held)) {
                     self.bindings.insert(resource, binding);

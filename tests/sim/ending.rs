@@ -1,6 +1,6 @@
 //! The end of a scenario: nothing is wrong any more, and both servers must agree about everything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dhcp_user::config::model::Protocol;
 use dhcp_user::lease::{Binding, BindingStatus, Resource};
@@ -60,28 +60,37 @@ impl World<'_> {
     fn wait_for_agreement(&mut self) {
         self.is_quiet = true;
         let began = self.now;
+        // Since when: leases end while one waits for the rest, and that is told then.
+        let mut differ = BTreeMap::new();
         while self.observer.failure.is_none() {
             self.run(self.now + 5 * SECOND);
-            let Some((address, what)) = self.difference() else { return };
-            if self.now >= began + if address.is_some() { QUIET } else { BALANCE } {
-                let promise = "both agree once quiet";
-                match address {
-                    Some(address) => {
-                        self.observer.fail_about(promise, self.now, (address, None), what);
-                    }
-                    None => self.observer.fail(promise, self.now, what),
+            let differences = self.differences();
+            let unbalanced = self.unbalanced();
+            if differences.is_empty() && unbalanced.is_none() {
+                return;
+            }
+            differ.retain(|resource, _| differences.contains_key(resource));
+            let promise = "both agree once quiet";
+            for (resource, what) in differences {
+                let since = *differ.entry(resource).or_insert(self.now);
+                if self.now >= since + QUIET {
+                    self.observer.fail_about(promise, self.now, (resource, None), what);
                 }
+            }
+            if let Some(what) = unbalanced.filter(|_| self.now >= began + BALANCE) {
+                self.observer.fail(promise, self.now, what);
             }
         }
     }
 
-    /// The first thing that the servers do not agree about.
-    fn difference(&self) -> Option<(Option<Resource>, String)> {
+    /// What the servers do not agree about.
+    fn differences(&self) -> BTreeMap<Resource, String> {
         let cores = self.servers.iter().filter_map(|server| server.core.as_ref());
         let resources: BTreeSet<_> = cores.flat_map(Core::resources).collect();
         let reserved = self.scenario.clients.iter();
         let reserved: BTreeSet<_> =
             reserved.filter_map(|it| self.scenario.reserved_address(it)).collect();
+        let mut differences = BTreeMap::new();
         for resource in resources {
             let both = [0, 1].map(|side: usize| self.servers[side].binding(resource));
             // Either may give it to its one client, and each shows it as it likes.
@@ -93,13 +102,18 @@ impl World<'_> {
                 let [primary, secondary] = both.each_ref().map(|it| binding(it.as_ref()));
                 let text =
                     format!("{resource}: {what}\n  primary   {primary}\n  secondary {secondary}");
-                return Some((Some(resource), text));
+                differences.insert(resource, text);
             }
         }
+        differences
+    }
+
+    /// The first network whose free addresses are shared unevenly.
+    fn unbalanced(&self) -> Option<String> {
         let networks = 0..self.scenario.pools.len();
         let unbalanced = |network| Some((network, self.is_unbalanced(network)?));
         let (network, what) = networks.into_iter().find_map(unbalanced)?;
-        Some((None, format!("network {network}: {what}")))
+        Some(format!("network {network}: {what}"))
     }
 
     fn differ(&self, both: &[Option<Binding>; 2]) -> Option<&'static str> {

@@ -1,7 +1,7 @@
 //! What the observer makes of what the servers say to each other.
 
 use dhcp_user::config::model::Protocol;
-use dhcp_user::lease::{BindingStatus, Resource};
+use dhcp_user::lease::{Binding, BindingStatus, Resource};
 use dhcp_user::wire::Stamp;
 
 use super::clock::Millis;
@@ -9,6 +9,7 @@ use super::observer::{Observer, held, name, whose};
 use super::scenario::{Relationship, Side};
 use super::server::Server;
 use super::telling::{Telling, Told};
+use super::words::binding;
 
 impl Observer {
     /// A message leaves a server: what it tells must be durable.
@@ -91,6 +92,7 @@ impl Observer {
             }),
             other => {
                 other == status
+                    || server.disk.last.contains(&(update.resource, other))
                     || server
                         .binding(update.resource)
                         .is_some_and(|binding| binding.status != other && durable.is_some())
@@ -277,20 +279,27 @@ impl Observer {
         let asked_for = std::mem::take(&mut self.known[relationship][to].asked_for);
         for (address, (client, expires)) in asked_for {
             let theirs = servers[1 - to].binding(address);
-            let still = theirs.is_some_and(|theirs| {
+            let still = theirs.as_ref().is_some_and(|theirs| {
                 theirs.status == BindingStatus::Active
-                    && whose(&theirs) == Some(client)
+                    && whose(theirs) == Some(client)
                     && theirs.expires == expires
             });
             let ours = servers[to].binding(address);
-            let is_unknown = ours.is_none_or(|ours| ours.is_available());
+            // Its client may have been heard here since, and have left.
+            let has_left = |ours: &Binding| {
+                whose(ours) == Some(client)
+                    && theirs.as_ref().is_some_and(|theirs| ours.cltt > theirs.cltt)
+            };
+            let is_unknown = ours.as_ref().is_none_or(|it| it.is_available() && !has_left(it));
             let is_over =
                 expires <= self.clocks[1 - to].at(now).after(dhcp_user::wire::Seconds(30));
             if still && is_unknown && !is_over {
                 let text = format!(
                     "{} is told that it has everything, and does not know that client {client} \
-                     has {address}",
-                    name(to)
+                     has {address}\n  here  {}\n  there {}",
+                    name(to),
+                    binding(ours.as_ref()),
+                    binding(theirs.as_ref())
                 );
                 self.fail_about("all is sent before UPDDONE", now, (address, Some(client)), text);
             }

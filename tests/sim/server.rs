@@ -162,6 +162,14 @@ impl Server {
         Some(self.core.as_ref()?.endpoints[relationship].state())
     }
 
+    /// Whether its partner is heard there.
+    pub(super) fn hears(&self, relationship: Relationship) -> bool {
+        let Some(core) = &self.core else { return false };
+        let table = core.tables.serving(self.settings[relationship].terms.protocol);
+        let status = core.endpoints[relationship].status(core.last[relationship], table);
+        status.is_some_and(|status| status.is_linked)
+    }
+
     /// In all relationships; nothing if it is down.
     pub(super) fn states(&self) -> Vec<State> {
         let endpoints = self.core.iter().flat_map(|core| &core.endpoints);

@@ -21,6 +21,8 @@ pub(super) struct Troubles {
     pub(super) down: [u32; 2],
     /// Stands still until then.
     pub(super) asleep: [Option<Millis>; 2],
+    /// What sockets and timers keep for a server that stands still.
+    pub(super) kept: [Vec<Event>; 2],
     /// Out of service by an operator's will.
     pub(super) retired: [u32; 2],
     /// Both were told that the other is down, and it was not.
@@ -46,6 +48,7 @@ impl Troubles {
             noise: 0,
             down: [0; 2],
             asleep: [None; 2],
+            kept: [Vec::new(), Vec::new()],
             retired: [0; 2],
             both_alone: false,
             told_down: [None; 2],
@@ -198,6 +201,7 @@ impl World<'_> {
                 }
                 self.servers[side].disk.close();
                 self.servers[side].stop();
+                self.end_sleep(side);
                 self.say(|| format!("{} has ended", name(side)));
                 self.start_if_wise(side);
             }
@@ -264,6 +268,9 @@ impl World<'_> {
             // It may have been killed meanwhile.
             Trouble::Sleep(side) if self.troubles.asleep[side] == Some(self.now) => {
                 self.troubles.asleep[side] = None;
+                for event in std::mem::take(&mut self.troubles.kept[side]) {
+                    self.at(self.now, event);
+                }
                 self.observer.sleeps(side, lasts);
             }
             Trouble::Sleep(_) => {}
@@ -328,7 +335,7 @@ impl World<'_> {
         }
         self.say(|| format!("{} crashes", name(side)));
         self.servers[side].stop();
-        self.troubles.asleep[side] = None;
+        self.end_sleep(side);
         self.observer.overslept.iter_mut().for_each(|sides| sides[side] = false);
         self.servers[side].disk.crash(&mut self.troubles.crashes);
         for relationship in 0..self.scenario.relationships {
@@ -341,6 +348,12 @@ impl World<'_> {
                 self.link.close(number, side);
             }
         }
+    }
+
+    /// Its process ends while it stands still: what its sockets kept for it is gone with them.
+    fn end_sleep(&mut self, side: Side) {
+        self.troubles.asleep[side] = None;
+        self.troubles.kept[side].clear();
     }
 
     /// Whether a server that is up, and that nobody holds back, does its work.

@@ -157,9 +157,8 @@ impl<'a> World<'a> {
             }
             let Some(Reverse(Due(time, _, event))) = self.due.pop() else { break };
             self.now = time;
-            if let Some(wakes) = event.side().and_then(|side| self.troubles.asleep[side]) {
-                // Sockets and timers keep it until then.
-                self.at(wakes, event);
+            if let Some(side) = event.side().filter(|side| self.troubles.asleep[*side].is_some()) {
+                self.troubles.kept[side].push(event);
                 continue;
             }
             self.steps += 1;
@@ -320,10 +319,11 @@ impl<'a> World<'a> {
         let other_saved = other.disk.saved[relationship].map(|saved| saved.state);
         if from == State::Startup
             && other_saved == Some(State::PartnerDown)
-            && self.link.of(relationship, side).is_none()
+            && !self.servers[side].hears(relationship)
             && to != State::Recover
         {
-            // It cannot know that it was taken to be down: no operator may let it start so.
+            // It cannot know that it was taken to be down: no operator may let it start so, nor say so of
+            // a machine that only sleeps (RFC 8156 §8.4, draft-12 §9.4.1).
             self.observer.excuse(self.now);
         }
         if to == State::PartnerDown && from != State::Startup && other.is_up() {

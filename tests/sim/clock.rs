@@ -22,6 +22,8 @@ pub struct Clock {
     /// When an operator sets the machine's clock, and by how many milliseconds it is then ahead of
     /// where it was. The server follows by an eighth of the time that passes.
     pub step: Option<(Millis, i64)>,
+    /// When it is set right again.
+    pub righted: Option<Millis>,
 }
 
 /// By which part of the time that passes a server follows a clock that was set, as the product does.
@@ -48,12 +50,16 @@ impl Clock {
         }
     }
 
-    fn millis(self, time: Millis) -> i64 {
-        let time = time.cast_signed();
+    pub(super) fn millis(self, time: Millis) -> i64 {
+        let pulled = |from: Millis, to: Millis| (to.saturating_sub(from)).cast_signed() / PULL;
         let followed = self.step.map_or(0, |(at, by)| {
-            let most = (time - at.cast_signed()).max(0) / PULL;
-            by.clamp(-most, most)
+            let righted = self.righted.map_or(time, |righted| righted.min(time));
+            let most = pulled(at, righted);
+            let wrong = by.clamp(-most, most);
+            let back = pulled(righted, time).min(wrong.abs());
+            wrong - back * wrong.signum()
         });
+        let time = time.cast_signed();
         BEGIN * 1_000 + self.ahead + time + time * self.fast / 1_000_000 + followed
     }
 }

@@ -8,6 +8,7 @@ use dhcp_user::config::Config;
 use dhcp_user::config::model::Protocol;
 
 use super::places::{DELEGATED, address, duid, hardware, prefix};
+use super::plan6::Allocation;
 use super::sabotage::Sabotage;
 use super::scenario::{ClientPlan, Relationship, Scenario, Side};
 
@@ -19,7 +20,7 @@ pub(super) fn configuration(scenario: &Scenario, side: Side, sabotage: Option<Sa
     let reserved = scenario.clients.iter().filter_map(|client| reservation(scenario, client));
     let relationships = (0..scenario.relationships).map(|it| relationship(scenario, it, side));
     let toml = format!(
-        "{INTERFACES}{}{}{}{}",
+        "{INTERFACES}{SECRET}{}{}{}{}",
         scenario.limits.map(|limits| limits.toml(sabotage)).unwrap_or_default(),
         subnets.collect::<String>(),
         reserved.collect::<String>(),
@@ -33,10 +34,11 @@ pub(super) fn configuration(scenario: &Scenario, side: Side, sabotage: Option<Sa
 /// One for each network: on it are clients without a relay.
 const INTERFACES: &str = "[[interface]]\nname = \"eth0\"\n[[interface]]\nname = \"eth1\"\n";
 
+/// By which hash pools give their addresses.
+const SECRET: &str = "[dhcpv6]\nsecret = \"sixteen octets at the least\"\n";
+
 fn subnet(scenario: &Scenario, network: usize, lease_time: u32) -> String {
     let protocol = scenario.protocols[network];
-    let ends = [0, scenario.pools[network] - 1].map(|place| address(protocol, network, place));
-    let [first, last] = ends;
     let of_v6 = || {
         let bits = scenario.delegated[network];
         let dhcp_user::lease::Resource::Prefix(first) = prefix(network, 0) else { unreachable!() };
@@ -52,10 +54,27 @@ fn subnet(scenario: &Scenario, network: usize, lease_time: u32) -> String {
         Protocol::Dhcpv6 => ("subnet6", of_v6()),
     };
     format!(
-        "[[{section}]]\nsubnet = \"{}\"\npools = [\"{first}-{last}\"]\n\
-         lease-time = \"{lease_time}s\"\n{more}",
+        "[[{section}]]\nsubnet = \"{}\"\npools = [{}]\nlease-time = \"{lease_time}s\"\n{more}",
         subnet_name(protocol, network),
+        pool(scenario, network),
     )
+}
+
+/// The addresses of a network, and how they are chosen.
+fn pool(scenario: &Scenario, network: usize) -> String {
+    let protocol = scenario.protocols[network];
+    let ends = [0, scenario.pools[network] - 1].map(|place| address(protocol, network, place));
+    let [first, last] = ends;
+    match (protocol, scenario.allocations[network]) {
+        (Protocol::Dhcpv4, _) | (_, Allocation::Oldest) => format!("\"{first}-{last}\""),
+        (_, Allocation::Random) => {
+            format!("{{ range = \"{first}-{last}\", allocator = \"random\" }}")
+        }
+        (_, Allocation::Sparse) => format!("\"2001:db8:{network}:0:1::/80\""),
+        (_, Allocation::Hash) => {
+            format!("{{ range = \"2001:db8:{network}:0:1::/80\", allocator = \"hash\" }}")
+        }
+    }
 }
 
 fn subnet_name(protocol: Protocol, network: usize) -> String {

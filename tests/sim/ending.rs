@@ -31,7 +31,8 @@ impl World<'_> {
 
     /// Whether nothing is wrong any more.
     fn is_over(&self) -> bool {
-        self.troubles.are_over() && self.link.is_whole()
+        let can_meet = self.link.is_whole() && !self.scenario.forbids_link(self.now, false);
+        self.troubles.are_over() && can_meet
     }
 
     /// Without any help: back to NORMAL.

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! scenario    what a seed stands for            client      what it does, and whims
+//!   plan6     where DHCPv6 is spoken
 //! world       events, one after the other       packet      what clients say and hear
 //! troubles    incidents begin and end             dhcpv4, dhcpv6   in these words
 //! words       what a trace says                 link        failover connections
@@ -30,6 +31,7 @@ mod observer;
 mod overheard;
 mod packet;
 mod places;
+mod plan6;
 mod random;
 mod sabotage;
 mod said;
@@ -50,6 +52,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use clock::{Clock, Millis};
 pub use observer::Failure;
+pub use plan6::Allocation;
 pub use sabotage::Sabotage;
 pub use said::Said;
 pub use scenario::{
@@ -115,13 +118,15 @@ pub fn explain(seed: u64, hours: u32, sabotage: Option<Sabotage>) -> String {
         format!("  secondary  {}", small.servers[1]),
         format!(
             "  {:?}, {} relationships, mclt {} s, receive-timer {} s, split {}, addresses of each network \
-             {:?}, limits {:?}; of a thousand packets {} are lost and {} doubled",
+             {:?} ({:?}), prefixes of {:?} bits, limits {:?}; of a thousand packets {} are lost and {} doubled",
             small.protocols,
             small.relationships,
             small.mclt,
             small.receive_timer,
             small.split,
             small.pools,
+            small.allocations,
+            small.delegated,
             small.limits,
             small.network.lost,
             small.network.doubled

@@ -56,11 +56,13 @@ pub enum Sabotage {
     OldView,
     /// An endpoint that stood still does not notice.
     SleepUnnoticed,
+    /// A partner's clock that is seconds off is not noticed (RFC 8156 §7.5.1).
+    SkewUnnoticed,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::AckBeforeFlush,
         Self::BindingAckBeforeFlush,
         Self::StateBeforeFlush,
@@ -85,6 +87,7 @@ impl Sabotage {
         Self::LimitOffByOne,
         Self::OldView,
         Self::SleepUnnoticed,
+        Self::SkewUnnoticed,
     ];
 
     /// The promise that it breaks: what is to notice it.
@@ -108,6 +111,7 @@ impl Sabotage {
             Self::UpdateDoneEarly => "all is sent before UPDDONE",
             Self::NeverSilent => "silent in this state",
             Self::OldView | Self::SleepUnnoticed => "listen before serving after a sleep",
+            Self::SkewUnnoticed => "no link between clocks that are apart",
             Self::RuleFiveSwapped => "of two clients the primary's has the address",
             Self::InFlightForgotten | Self::Untold | Self::SaidLost => "both agree once quiet",
             Self::PartnersUncounted => "limits count what is leased",
@@ -115,15 +119,10 @@ impl Sabotage {
         }
     }
 
-    /// Whether a pair of this protocol shows it within some hundred seeds.
-    ///
-    /// In DHCPv6 two of them hardly ever meet with what they break: of a partner that is down prefixes
-    /// alone are taken, and only when there are no others; and two clients come to have one thing only
-    /// after both servers were told that the other is down.
+    /// Whether a pair of this protocol can show it: draft-12 corrects times where RFC 8156 forbids the link.
     #[must_use]
     pub fn shows_in(self, protocol: Protocol) -> bool {
-        protocol == Protocol::Dhcpv4
-            || !matches!(self, Self::TakenOverAtOnce | Self::RuleFiveSwapped)
+        protocol == Protocol::Dhcpv6 || self != Self::SkewUnnoticed
     }
 
     /// The fault of this name.

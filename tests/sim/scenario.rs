@@ -10,6 +10,7 @@ use dhcp_user::lease::Resource;
 
 use super::clock::{Clock, HOUR, MINUTE, Millis, SECOND};
 use super::places;
+use super::plan6::Allocation;
 use super::random::Random;
 use super::said::Said;
 use super::subscribers::LimitPlan;
@@ -33,6 +34,8 @@ pub struct Scenario {
     pub protocols: [Protocol; 2],
     /// Addresses of each network, at most 200.
     pub pools: Vec<u32>,
+    /// How the addresses of each network are chosen, in DHCPv6.
+    pub allocations: [Allocation; 2],
     /// By how many bits a delegated prefix of each network is longer than its pool.
     pub delegated: [u8; 2],
     /// One that shares all networks; or two, each with a network, and the roles reversed.
@@ -218,9 +221,10 @@ impl Scenario {
         let pools = vec![random.between(6, 24) as u32, random.between(30, 180) as u32];
         let clients = clients(random, length, &pools, protocols);
         let incidents = incidents(random, length, &pools);
-        Self {
+        let mut scenario = Self {
             seed,
             length,
+            allocations: [Allocation::Oldest; 2],
             servers: [ServerPlan { mclt, ..servers[0].clone() }, servers[1].clone()],
             protocols,
             pools,
@@ -244,7 +248,9 @@ impl Scenario {
             link: random.pick(&[(1, 2), (1, 30), (40, 400)]),
             clients,
             incidents,
-        }
+        };
+        scenario.plan_v6(random);
+        scenario
     }
 }
 
@@ -265,6 +271,7 @@ fn close_clock(random: &mut Random, length: Millis) -> Clock {
         ahead: random.below(1_400).cast_signed() - 700,
         fast: random.below(11).cast_signed() - 5,
         step,
+        righted: None,
     }
 }
 
@@ -276,6 +283,7 @@ fn clock(random: &mut Random, length: Millis) -> Clock {
         ahead: random.below(44_000).cast_signed() - 22_000,
         fast: random.below(21).cast_signed() - 10,
         step,
+        righted: None,
     }
 }
 
@@ -370,17 +378,17 @@ fn trouble(random: &mut Random, pools: &[u32]) -> Trouble {
 
 impl fmt::Display for ServerPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Clock { ahead, fast, step } = self.clock;
+        let Clock { ahead, fast, step, righted } = self.clock;
         write!(f, "lease-time {} s, startup {} s, ", self.lease_time, self.startup)?;
         write!(f, "flushes of {} to {} ms, ", self.flush.0, self.flush.1)?;
         write!(f, "sweeps every {} s, clock {ahead} ms ahead", self.sweep / SECOND)?;
         if fast != 0 {
             write!(f, ", {fast} ppm fast")?;
         }
-        match step {
-            Some((at, by)) => write!(f, ", set {by} ms on at {}", Time(at)),
-            None => Ok(()),
+        if let Some((at, by)) = step {
+            write!(f, ", set {by} ms on at {}", Time(at))?;
         }
+        righted.map_or(Ok(()), |at| write!(f, ", and right again at {}", Time(at)))
     }
 }
 

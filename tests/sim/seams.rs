@@ -51,11 +51,16 @@ impl Sabotage {
         binding
     }
 
-    /// A message as the endpoint gets it.
-    pub(super) fn received(self, packet: &mut Arrived) {
+    /// A message as the endpoint gets it at `now`.
+    pub(super) fn received(self, now: Stamp, packet: &mut Arrived) {
         match packet {
             Arrived::V4(packet) => self.received_v4(&mut packet.message),
-            Arrived::V6(packet) => self.received_v6(&mut packet.message),
+            Arrived::V6(packet) => {
+                if self == Self::SkewUnnoticed {
+                    packet.sent = Some(now);
+                }
+                self.received_v6(&mut packet.message);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Incidents as they begin, go on and end, and what servers owe meanwhile.
 
+use dhcp_user::config::model::Protocol;
 use dhcp_user::failover::{Command, Event as Happening, Lost};
 use dhcp_user::lease::BindingStatus;
 use dhcp_user::wire::failover::State;
@@ -35,6 +36,8 @@ pub(super) struct Troubles {
     pub(super) promised: Vec<Option<Millis>>,
     /// Since when the link could not be made, and not.
     parted: Option<Millis>,
+    /// Since when there is a link, and the clocks are too far apart for one.
+    skewed: [Option<Millis>; 2],
     /// Since when a server is neither up and linked nor serving alone.
     useless: [[Option<Millis>; 2]; 2],
     crashes: Random,
@@ -55,6 +58,7 @@ impl Troubles {
             skipped: vec![false; scenario.incidents.len()],
             promised: vec![None; scenario.clients.len()],
             parted: None,
+            skewed: [None; 2],
             useless: [[None; 2]; 2],
             crashes: Random::new(scenario.seed, 5),
         }
@@ -296,7 +300,8 @@ impl World<'_> {
             };
             is_alone(1 - side) && !is_alone(side)
         });
-        if was_taken_over && !(self.link.is_whole() && self.is_awake(1 - side)) {
+        let can_meet = self.link.is_whole() && !self.scenario.forbids_link(self.now, false);
+        if was_taken_over && !(can_meet && self.is_awake(1 - side)) {
             self.after(30 * SECOND, Event::Start(side));
             return;
         }
@@ -358,13 +363,34 @@ impl World<'_> {
 
     /// Whether a server that is up, and that nobody holds back, does its work.
     pub(super) fn look_at_servers(&mut self) {
-        if !self.link.is_whole() || (0..2).any(|side| !self.is_awake(side)) {
+        let is_cut = !self.link.is_whole()
+            || self.scenario.protocols == [Protocol::Dhcpv6; 2]
+                && self.scenario.forbids_link(self.now, true);
+        if is_cut || (0..2).any(|side| !self.is_awake(side)) {
             self.troubles.parted.get_or_insert(self.now);
         } else {
             self.troubles.parted = None;
         }
         for relationship in 0..self.scenario.relationships {
             (0..2).for_each(|side| self.look_at_server(relationship, side));
+            self.look_at_skew(relationship);
+        }
+    }
+
+    /// RFC 8156 §7.5.1: the first message that tells of it ends the link.
+    fn look_at_skew(&mut self, relationship: Relationship) {
+        let are_apart = self.scenario.protocols[relationship] == Protocol::Dhcpv6
+            && self.scenario.forbids_link(self.now, true);
+        let hear = (0..2).all(|side| self.is_awake(side) && self.servers[side].hears(relationship));
+        if !(are_apart && hear) {
+            self.troubles.skewed[relationship] = None;
+            return;
+        }
+        let since = *self.troubles.skewed[relationship].get_or_insert(self.now);
+        let silence = u64::from(self.scenario.receive_timer) * SECOND;
+        if self.now - since > 2 * silence {
+            let text = format!("for {} s", (self.now - since) / SECOND);
+            self.observer.fail("no link between clocks that are apart", self.now, text);
         }
     }
 

@@ -173,7 +173,11 @@ impl World<'_> {
     fn greet(&mut self, number: u64, side: Side, packet: &Arrived) {
         let now = self.servers[side].clock.at(self.now);
         if let Some(End::Greeting(greeting, _)) = self.link.end(number, side) {
-            let said = greeting.handle(now, packet);
+            let mut packet = packet.clone();
+            if let Some(fault) = self.sabotage {
+                fault.received(now, &mut packet);
+            }
+            let said = greeting.handle(now, &packet);
             self.carry_said(number, side, said);
         }
     }
@@ -237,11 +241,11 @@ impl World<'_> {
             let done = telling::update_done(self.protocol(relationship));
             self.send(relationship, to, packet.xid(), done);
         }
+        let now = self.servers[to].clock.at(self.now);
         let mut packet = packet.clone();
         if let Some(fault) = self.sabotage {
-            fault.received(&mut packet);
+            fault.received(now, &mut packet);
         }
-        let now = self.servers[to].clock.at(self.now);
         self.tell(relationship, to, packet.event(now));
     }
 }

@@ -224,3 +224,153 @@ enum Verdict {
 pub(super) fn record(times: &mut Histogram<u64>, now_ns: u64, since_ns: u64) {
     times.saturating_record(now_ns.saturating_sub(since_ns).max(1));
 }
+
+#[cfg(test)]
+mod tests {
+    use dhcp_user::wire::Seconds;
+    use dhcp_user::wire::dhcpv6::{IaKind, Iaid, MessageType, StatusCode, Writer};
+    use dhcp_user::wire::option::v6::code;
+
+    use super::*;
+    use crate::load::template::HEADERS_LEN_V6;
+    use crate::rig::target;
+    use crate::state::v6::{DUID, IAID, address, duid};
+    use MessageType::{Advertise, Reply};
+
+    /// A run of these clients, and what they have under way.
+    struct Scene<'c> {
+        run: Run<'c>,
+        under_way: UnderWay,
+    }
+
+    impl<'c> Scene<'c> {
+        fn new(clients: &'c mut Clients) -> Self {
+            let run = Run::new(Access::Direct, target(Protocol::Dhcpv6), clients);
+            Self { run, under_way: UnderWay::new(24) }
+        }
+
+        /// The client whose turn it is begins this; its transaction.
+        fn begin(&mut self, act: Act) -> (u32, u32) {
+            let (client, lease) = self.run.clients.next(act).unwrap();
+            let is_requested = matches!(act, Act::Renew | Act::Release);
+            let exchange =
+                Exchange { act, client, is_requested, lease, begun_ns: 0, intended_ns: 0 };
+            (client, self.under_way.begin(0, exchange).unwrap())
+        }
+
+        /// A message about the pool's address with this number, or about none; whether its client goes
+        /// on.
+        fn hear(
+            &mut self,
+            (client, xid): (u32, u32),
+            kind: MessageType,
+            given: Result<u32, StatusCode>,
+        ) -> bool {
+            let mut frame = vec![0; 1514];
+            frame[12..21].copy_from_slice(&[0x86, 0xdd, 0x60, 0, 0, 0, 0, 0, 17]);
+            let mut writer = Writer::message(&mut frame[HEADERS_LEN_V6..], kind, xid).unwrap();
+            let options = writer.options();
+            options.push(code::CLIENT_ID, &duid(client)).unwrap();
+            options.push(code::SERVER_ID, &DUID).unwrap();
+            let times = [Seconds(1_800), Seconds(2_880)];
+            let association =
+                options.ia(IaKind::Addresses, Iaid(IAID), times, |inside| match given {
+                    Ok(number) => {
+                        let lifetimes = [Seconds(3_600), Seconds(7_200)];
+                        inside.address(address(number), lifetimes, |_| Ok(()))
+                    }
+                    Err(status) => inside.status(status, ""),
+                });
+            association.unwrap();
+            let len = HEADERS_LEN_V6 + writer.finish();
+            self.run.take(&frame[..len], &mut self.under_way, 1).is_some()
+        }
+
+        /// A client gets this address.
+        fn lease(&mut self, number: u32) -> u32 {
+            let one = self.begin(Act::Exchange);
+            assert!(self.hear(one, Advertise, Ok(number)));
+            assert!(!self.hear(one, Reply, Ok(number)));
+            one.0
+        }
+    }
+
+    #[test]
+    fn a_client_holds_what_it_was_offered_and_granted() {
+        let mut clients = Clients::new(Protocol::Dhcpv6, 0..1);
+        let mut scene = Scene::new(&mut clients);
+        scene.lease(5);
+        let one = scene.begin(Act::Renew);
+        assert!(!scene.hear(one, Reply, Ok(5)));
+        assert_eq!((scene.run.done, scene.run.outcome.is_clean()), (2, true));
+        assert_eq!(clients.count_holding(), 1);
+    }
+
+    #[test]
+    fn a_client_of_rapid_commit_goes_on_where_it_is_offered_something() {
+        let mut clients = Clients::new(Protocol::Dhcpv6, 0..2);
+        let mut scene = Scene::new(&mut clients);
+        let at_once = scene.begin(Act::Rapid);
+        assert!(!scene.hear(at_once, Reply, Ok(1)));
+        let slowly = scene.begin(Act::Rapid);
+        assert!(scene.hear(slowly, Advertise, Ok(2)));
+        assert!(!scene.hear(slowly, Reply, Ok(2)));
+        assert_eq!((scene.run.done, scene.run.outcome.is_clean()), (2, true));
+        assert_eq!(clients.count_holding(), 2);
+    }
+
+    #[test]
+    fn another_address_than_was_offered_and_one_that_somebody_has_are_wrong() {
+        let mut clients = Clients::new(Protocol::Dhcpv6, 0..4);
+        let mut scene = Scene::new(&mut clients);
+        scene.lease(5);
+        let other = scene.begin(Act::Exchange);
+        scene.hear(other, Advertise, Ok(6));
+        scene.hear(other, Reply, Ok(7));
+        assert_eq!(scene.run.outcome.wrong.address, 1);
+        let same = scene.begin(Act::Exchange);
+        scene.hear(same, Advertise, Ok(5));
+        scene.hear(same, Reply, Ok(5));
+        assert_eq!(scene.run.outcome.wrong.given_twice, 1);
+        let offered = scene.begin(Act::Discover);
+        scene.hear(offered, Advertise, Ok(5));
+        assert_eq!(scene.run.outcome.wrong.given_twice, 2);
+        assert_eq!((scene.run.outcome.wrong.sum(), scene.run.done), (3, 1));
+    }
+
+    #[test]
+    fn an_answer_for_another_client_and_one_of_another_kind_are_wrong() {
+        let mut clients = Clients::new(Protocol::Dhcpv6, 0..2);
+        let mut scene = Scene::new(&mut clients);
+        let (client, xid) = scene.begin(Act::Exchange);
+        scene.hear((client + 1, xid), Advertise, Ok(5));
+        assert_eq!(scene.run.outcome.wrong.client, 1);
+        scene.hear((client, xid), Reply, Ok(5));
+        assert_eq!(scene.run.outcome.wrong.kind, 1, "it did not ask for that");
+    }
+
+    #[test]
+    fn who_is_told_that_there_is_nothing_for_it_is_refused() {
+        let mut clients = Clients::new(Protocol::Dhcpv6, 0..2);
+        let mut scene = Scene::new(&mut clients);
+        scene.lease(5);
+        let one = scene.begin(Act::Exchange);
+        scene.hear(one, Advertise, Err(StatusCode::NO_ADDRS_AVAIL));
+        let renewing = scene.begin(Act::Renew);
+        scene.hear(renewing, Reply, Err(StatusCode::NO_BINDING));
+        let Outcome { refused, wrong, .. } = &scene.run.outcome;
+        assert_eq!((*refused, wrong.sum(), scene.run.done), (2, 0, 1));
+        assert!(clients.may_hold(1, 5), "it has given up what it had");
+    }
+
+    #[test]
+    fn a_release_is_over_with_its_reply_and_its_client_begins_anew() {
+        let mut clients = Clients::new(Protocol::Dhcpv6, 0..1);
+        let mut scene = Scene::new(&mut clients);
+        scene.lease(5);
+        let one = scene.begin(Act::Release);
+        scene.hear(one, Reply, Err(StatusCode::SUCCESS));
+        assert_eq!((scene.run.done, scene.run.outcome.is_clean()), (2, true));
+        assert_eq!(scene.lease(6), 0);
+    }
+}

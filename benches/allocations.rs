@@ -40,12 +40,12 @@ pub(crate) fn measure(arguments: &Arguments, allocations: fn() -> usize) -> Resu
         let mut server = Server::new(LEASES);
         let gives = &mut |frame: &[u8]| server.gives(frame).map(IpAddr::V4);
         let names = ["DISCOVER", "REQUEST", "REQUEST"];
-        messages(Protocol::Dhcpv4, names, Some(LIMIT), gives, allocations)?;
+        messages(Protocol::Dhcpv4, names, gives, allocations)?;
     }
     {
         let mut server = ServerV6::new(LEASES);
         let gives = &mut |frame: &[u8]| server.gives(frame);
-        messages(Protocol::Dhcpv6, ["Solicit", "Request", "Renew"], None, gives, allocations)?;
+        messages(Protocol::Dhcpv6, ["Solicit", "Request", "Renew"], gives, allocations)?;
     }
     let counted = journal(arguments, allocations)?;
     say("a record, from the worker to the disk", counted, Some(LIMIT), "both threads");
@@ -56,7 +56,6 @@ pub(crate) fn measure(arguments: &Arguments, allocations: fn() -> usize) -> Resu
 fn messages(
     protocol: Protocol,
     [first, second, renewal]: [&'static str; 3],
-    limit: Option<f64>,
     gives: &mut dyn FnMut(&[u8]) -> Option<IpAddr>,
     allocations: fn() -> usize,
 ) -> Result<()> {
@@ -64,7 +63,7 @@ fn messages(
     let stranger = |number| STRANGERS + number;
     let relays = Access::Relays(16);
     let (asks, requests) = ((Stage::Discover, first), (Stage::Request, second));
-    let renews = (Stage::Renew, renewal);
+    let (renews, limit) = ((Stage::Renew, renewal), Some(LIMIT));
     let case = |who, limit, access, client, messages| Case { who, limit, access, client, messages };
     for Case { who, limit, access, client, messages } in [
         case(
@@ -81,7 +80,7 @@ fn messages(
         let template = |(stage, _): &_| Template::new(*stage, access, target(protocol));
         let templates: Vec<_> = messages.iter().map(template).collect();
         let counted = count(gives, &templates, client, allocations)?;
-        let note = if who.starts_with("new") {
+        let note = if limit.is_none() {
             "both messages together: what the client said of itself, and its binding"
         } else {
             "from a request's octets to the reply's"

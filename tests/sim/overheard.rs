@@ -285,9 +285,9 @@ impl Observer {
                     && theirs.expires == expires
             });
             let ours = servers[to].binding(address);
-            // Its client may have been heard here since, and have left.
+            // Its client may have been heard here since, and have left; or after two wrong operators another.
             let has_left = |ours: &Binding| {
-                whose(ours) == Some(client)
+                (whose(ours) == Some(client) || self.excused.is_some())
                     && theirs.as_ref().is_some_and(|theirs| ours.cltt > theirs.cltt)
             };
             let is_unknown = ours.as_ref().is_none_or(|it| it.is_available() && !has_left(it));

@@ -362,6 +362,7 @@ impl Endpoint {
             mclt: self.granting_mclt(),
             longest_mclt: self.saved.longest_mclt,
             buckets: self.buckets,
+            is_heard: self.is_heard(),
             is_partner_starved,
             hands_over: self.session.as_ref().is_some_and(|session| session.hands_over),
             until: now.after(self.settings.patience()),

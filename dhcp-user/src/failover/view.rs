@@ -22,6 +22,8 @@ pub(super) struct Standpoint<'a> {
     pub(super) longest_mclt: Seconds,
     /// Bit h set: the primary serves clients with hash h.
     pub(super) buckets: [u64; 4],
+    /// Whether the partner is heard.
+    pub(super) is_heard: bool,
     /// Whether the partner has no address left to give in some pool.
     pub(super) is_partner_starved: bool,
     /// Whether the partner is about to serve again: nothing that is its own is taken any more.
@@ -85,7 +87,10 @@ impl Standpoint<'_> {
             | State::PartnerDown
             | State::ResolutionInterrupted
             | State::ConflictDone => Answers::Everybody,
-            State::RecoverDone => Answers::Extensions,
+            // RFC 8156 §8.7.2 has it stay here without the link, while the partner goes on in PARTNER-DOWN and
+            // waits for no lease that it does not hear of.
+            State::RecoverDone if self.is_heard => Answers::Extensions,
+            State::RecoverDone => Answers::Nobody,
             State::Startup
             | State::PotentialConflict
             | State::Recover
@@ -106,6 +111,10 @@ mod tests {
     }
 
     fn view_of(settings: &Settings, state: State) -> View {
+        standpoint(settings, state).view()
+    }
+
+    fn standpoint(settings: &Settings, state: State) -> Standpoint<'_> {
         let [low, high] = [u64::MAX, 0];
         Standpoint {
             settings,
@@ -115,11 +124,11 @@ mod tests {
             mclt: Seconds(60),
             longest_mclt: Seconds(90),
             buckets: [low, low, high, high],
+            is_heard: true,
             is_partner_starved: false,
             hands_over: false,
             until: Stamp(900),
         }
-        .view()
     }
 
     /// draft-12 §9, column "responsive" (spec §4.2), and RFC 8156 §8 (spec v6 §9.2).
@@ -152,6 +161,16 @@ mod tests {
                 assert_eq!(answers, expected, "{state}");
                 assert_eq!(view.until == Stamp::NEVER, expected == "nobody", "{state}");
             }
+        }
+    }
+
+    /// The partner counts on no lease that it does not hear of: after RECOVER-DONE it may be alone for long.
+    #[test]
+    fn nobody_is_answered_in_recover_done_without_the_partner() {
+        for settings in [testing::settings(Role::Primary), testing::settings6(Role::Secondary)] {
+            let of = |state| Standpoint { is_heard: false, ..standpoint(&settings, state) }.view();
+            assert_eq!(of(State::RecoverDone).answers, Answers::Nobody);
+            assert_eq!(of(State::CommunicationsInterrupted).answers, Answers::Everybody);
         }
     }
 

@@ -21,8 +21,8 @@ pub(super) struct Look {
     pub(super) address: String,
     /// Whether its process is there.
     pub(super) is_running: bool,
-    /// The one object of `tandem failover status --json`.
-    pub(super) failover: Value,
+    /// `tandem failover status --json`: a relationship for each protocol.
+    pub(super) failover: Vec<Value>,
     /// `tandem status --json`.
     pub(super) status: Value,
     /// `tandem leases --json`.
@@ -59,12 +59,32 @@ impl Half {
         format!("server {name} starts")
     }
 
-    /// The operator says that the partner is down. Gives back what the server says to that.
+    /// The operator says that the partner is down, in all relationships. Gives back what the server says to
+    /// that.
     pub(super) fn partner_down(&self) -> String {
-        match self.tandem(&["failover", "partner-down", "--yes"]) {
+        let of = |name: &str| match self.tandem(&[
+            "failover",
+            "partner-down",
+            "--yes",
+            "--name",
+            name,
+        ]) {
             Ok(said) => said.lines().next().unwrap_or_default().to_owned(),
             Err(refused) => refused,
-        }
+        };
+        let said = self.names().iter().map(|name| of(name)).collect::<Vec<_>>();
+        said.join("\n")
+    }
+
+    /// The relationships.
+    fn names(&self) -> Vec<String> {
+        let of = |it: &Value| it["name"].as_str().map(str::to_owned);
+        self.failover().iter().filter_map(of).collect()
+    }
+
+    fn failover(&self) -> Vec<Value> {
+        let said = self.tandem(&["failover", "status", "--json"]).unwrap_or_default();
+        serde_json::from_str(&said).unwrap_or_default()
     }
 
     pub(super) fn look(&mut self) -> Look {
@@ -74,16 +94,12 @@ impl Half {
                 if is_running { self.tandem(arguments).unwrap_or_default() } else { String::new() };
             said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect::<Vec<Value>>()
         };
-        let mut failover = ask(&["failover", "status", "--json"]);
         let mut status = ask(&["status", "--json"]);
         Look {
             name: letter(self.host),
             address: self.host.address().to_string(),
             is_running,
-            failover: failover
-                .pop()
-                .map(|mut all| all.get_mut(0).map(Value::take).unwrap_or_default())
-                .unwrap_or_default(),
+            failover: if is_running { self.failover() } else { Vec::new() },
             status: status.pop().unwrap_or_default(),
             leases: ask(&["leases", "--json"]),
         }

@@ -1,9 +1,9 @@
-//! `cargo xtask run`: a failover pair and real clients, to watch and to break.
+//! `cargo xtask run`: a failover pair of both protocols and real clients, to watch and to break.
 //!
 //! ```text
-//!  server A ─ eth0 ─┐         ┌─ dhclient, twice
+//!  server A ─ eth0 ─┐         ┌─ dhclient, twice; dhclient -6
 //!    │ eth1         ├ switch ─┼─ udhcpc, twice
-//!    │ (the link)   │         └─ dhcpcd, twice
+//!    │ (the links)  │         └─ dhcpcd, twice; dhcpcd -6
 //!  server B ─ eth0 ─┘
 //! ```
 
@@ -18,7 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use tandem_tests::lab::{Client, Host, Kind, Namespace, Pair, Relationship};
+use tandem_tests::lab::{
+    Client, Client6, Host, Kind, Kind6, Namespace, Pair, Protocol, Relationship,
+};
 
 use self::half::Half;
 use self::keys::Keys;
@@ -27,17 +29,24 @@ use crate::Outcome;
 /// How often the view is drawn anew.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What stands before the relationship: short leases, so that there is something to see.
-const FURTHER: &str = "min-lease-time = \"30s\"\n";
+/// What stands before the relationships: short leases, so that there is something to see.
+const FURTHER: &str = "min-lease-time = \"60s\"\n";
 
 /// A pair on a network, and its clients. Dropped in this order: no client outlives its switch.
 pub(super) struct Lab {
     halves: [Half; 2],
-    clients: Vec<(String, Client)>,
+    people: People,
     pair: Pair,
     is_cut: bool,
     /// What the last key did.
     said: String,
+}
+
+/// The clients, by name.
+pub(super) struct People {
+    clients: Vec<(String, Client)>,
+    /// Each wants an address and a prefix.
+    clients6: Vec<(String, Client6)>,
 }
 
 /// Builds the lab and shows it until `q`, Ctrl-C, or for `limit`; then takes everything down again.
@@ -82,9 +91,17 @@ pub(crate) fn show(binary: &Path, limit: Option<Duration>) -> Outcome {
 impl Lab {
     fn new(binary: &Path) -> Self {
         let pair = Pair::new("run");
-        let relationship = Relationship { name: "lab", mclt_s: 30, ..Relationship::default() };
+        pair.speak_ipv6();
+        let of_v4 = Relationship { name: "lab", mclt_s: 30, ..Relationship::default() };
+        let of_v6 = Relationship {
+            name: "lab6",
+            protocol: Protocol::Dhcpv6,
+            // The shortest that there is.
+            mclt_s: 60,
+            ..of_v4
+        };
         let halves = Host::BOTH.map(|host| {
-            let configuration = FURTHER.to_owned() + &relationship.tandem(host);
+            let configuration = FURTHER.to_owned() + &of_v4.tandem(host) + &of_v6.beside(host);
             Half::new(&pair, host, binary, configuration)
         });
         let clients = [1, 2].into_iter().flat_map(|number| {
@@ -94,15 +111,21 @@ impl Lab {
                 (name, client)
             })
         });
-        let clients = clients.collect();
-        Self { halves, clients, pair, is_cut: false, said: String::new() }
+        let clients6 = [(Kind6::Dhclient, "dhclient-6"), (Kind6::Dhcpcd, "dhcpcd-6")];
+        let clients6 =
+            clients6.map(|(kind, name)| (name.to_owned(), Client6::new(&pair.site, kind, name)));
+        let people = People { clients: clients.collect(), clients6: clients6.into() };
+        Self { halves, people, pair, is_cut: false, said: String::new() }
     }
 
     fn start(&mut self) {
         for half in &mut self.halves {
             half.start(&self.pair);
         }
-        for (_, client) in &mut self.clients {
+        for (_, client) in &mut self.people.clients {
+            client.start();
+        }
+        for (_, client) in &mut self.people.clients6 {
             client.start();
         }
     }
@@ -143,10 +166,10 @@ impl Lab {
         let mut out = stdout().lock();
         // A closed pipe is no reason to leave the lab standing.
         let _ = if is_terminal && out.is_terminal() {
-            let picture = view::picture(&looks, &self.clients, self.is_cut, &self.said);
+            let picture = view::picture(&looks, &self.people, self.is_cut, &self.said);
             write!(out, "\x1b[H\x1b[2J{picture}")
         } else {
-            let line = view::line(&looks, &self.clients);
+            let line = view::line(&looks, &self.people);
             let is_new = line != *last;
             line.clone_into(last);
             let seconds = elapsed.as_secs();

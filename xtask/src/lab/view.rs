@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use serde_json::Value;
-use tandem_tests::lab::{Client, Kind};
+use tandem_tests::lab::{Client, Client6, Kind};
 
+use super::People;
 use super::half::Look;
 
 /// What the keys do.
@@ -12,31 +13,35 @@ const KEYS: &str = "1, 2: kill or start server A, B    c: cut the link between t
                     p: partner-down on the survivor    q: quit\n";
 
 /// One picture of the lab.
-pub(super) fn picture(
-    looks: &[Look; 2],
-    clients: &[(String, Client)],
-    is_cut: bool,
-    said: &str,
-) -> String {
+pub(super) fn picture(looks: &[Look; 2], people: &People, is_cut: bool, said: &str) -> String {
     let mut text = String::new();
     let link = if is_cut { "CUT" } else { "whole" };
     let _ = writeln!(text, "A failover pair; the link between the servers is {link}\n");
     for look in looks {
         server(&mut text, look);
     }
-    people(&mut text, looks, clients);
+    let rows = Row::all(people);
+    table(&mut text, looks, &rows);
     let _ = write!(text, "\n{said}\n\n{KEYS}");
     text
 }
 
 /// The same in a line, but for what changes all the time.
-pub(super) fn line(looks: &[Look; 2], clients: &[(String, Client)]) -> String {
+pub(super) fn line(looks: &[Look; 2], people: &People) -> String {
     let mut text = String::new();
     for look in looks {
         let _ = write!(text, "{} {}; ", look.name, short(look));
     }
-    let held = clients.iter().filter(|(_, client)| held(client).is_some()).count();
-    let _ = write!(text, "{held} of {} clients have an address", clients.len());
+    let People { clients, clients6 } = people;
+    let of_v4 = clients.iter().filter(|(_, client)| held(client).is_some()).count();
+    let has_both = |client: &Client6| matches!(held6(client), [Some(_), Some(_)]);
+    let of_v6 = clients6.iter().filter(|(_, client)| has_both(client)).count();
+    let _ = write!(
+        text,
+        "{of_v4} of {} clients have an address, {of_v6} of {} one of IPv6 and a prefix",
+        clients.len(),
+        clients6.len()
+    );
     text
 }
 
@@ -54,38 +59,24 @@ fn short(look: &Look) -> String {
     if !look.is_running {
         return "killed".to_owned();
     }
-    let it = &look.failover;
-    let Some(state) = it["state"].as_str() else { return "starting".to_owned() };
-    let partner = it["partner-state"].as_str().unwrap_or("unknown");
-    format!("{state} (partner {partner}, {})", word(&it["communications"]))
+    if look.failover.is_empty() {
+        return "starting".to_owned();
+    }
+    let of = |it: &Value| {
+        let partner = it["partner-state"].as_str().unwrap_or("unknown");
+        let [name, state, link] = ["name", "state", "communications"].map(|key| word(&it[key]));
+        format!("{name} {state} (partner {partner}, {link})")
+    };
+    look.failover.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 fn server(text: &mut String, look: &Look) {
-    let (it, status) = (&look.failover, &look.status);
-    let (name, address, role) = (look.name, &look.address, word(&it["role"]));
-    let _ = writeln!(text, "server {name}  {address}  {role}: {}", short(look));
-    if !look.is_running || it.is_null() {
+    let (name, address, status) = (look.name, &look.address, &look.status);
+    let _ = writeln!(text, "server {name}  {address}  {}", short(look));
+    look.failover.iter().for_each(|it| relationship(text, it));
+    if look.failover.is_empty() {
         text.push('\n');
         return;
-    }
-    for pool in array(&it["pools"]) {
-        let numbers = ["free", "backup", "active", "expired", "released", "abandoned", "total"]
-            .map(|key| format!("{key} {}", pool[key]));
-        let _ = writeln!(
-            text,
-            "  {}-{}  {}",
-            word(&pool["first"]),
-            word(&pool["last"]),
-            numbers.join("  ")
-        );
-    }
-    let _ = writeln!(
-        text,
-        "  updates: {} to be told, {} unanswered, {} answered, {} of the partner's taken",
-        it["queued"], it["unacknowledged"], it["acknowledged"], it["taken"]
-    );
-    if let Some(until) = it["waits-until"].as_str() {
-        let _ = writeln!(text, "  waits until {until}");
     }
     let interfaces = array(&status["interfaces"]).iter();
     let modes: Vec<_> =
@@ -100,33 +91,90 @@ fn server(text: &mut String, look: &Look) {
     );
 }
 
-/// The clients, with what each of the servers has of their addresses.
-fn people(text: &mut String, looks: &[Look; 2], clients: &[(String, Client)]) {
+fn relationship(text: &mut String, it: &Value) {
+    let _ = writeln!(text, "  {}, {}", word(&it["name"]), word(&it["role"]));
+    for pool in array(&it["pools"]) {
+        let numbers = ["free", "backup", "active", "expired", "released", "abandoned", "total"]
+            .map(|key| format!("{key} {}", pool[key]));
+        let _ = writeln!(
+            text,
+            "    {}-{}  {}",
+            word(&pool["first"]),
+            word(&pool["last"]),
+            numbers.join("  ")
+        );
+    }
     let _ = writeln!(
         text,
-        "{:<12}{:<14}{:<10}{:<4}{:<12}{:<12}expires",
-        "client", "its address", "event", "by", "at A", "at B"
+        "    updates: {} to be told, {} unanswered, {} answered, {} of the partner's taken",
+        it["queued"], it["unacknowledged"], it["acknowledged"], it["taken"]
     );
-    for (name, client) in clients {
-        let events = client.events();
-        let last = events.last();
-        let address = held(client);
+    if let Some(until) = it["waits-until"].as_str() {
+        let _ = writeln!(text, "    waits until {until}");
+    }
+}
+
+/// What one client has, or waits for.
+struct Row {
+    client: String,
+    /// An address or a prefix.
+    held: Option<String>,
+    event: String,
+    /// The server's address, where the client says it.
+    server: Option<String>,
+}
+
+impl Row {
+    fn all(people: &People) -> Vec<Self> {
+        let mut rows = Vec::new();
+        for (name, client) in &people.clients {
+            let last = client.events().pop();
+            rows.push(Self {
+                client: name.clone(),
+                held: held(client).map(|address| address.to_string()),
+                server: last.as_ref().and_then(|event| event.server).map(|it| it.to_string()),
+                event: last.map_or_else(|| "-".to_owned(), |event| event.reason),
+            });
+        }
+        for (name, client) in &people.clients6 {
+            let event = client.events().pop().map_or_else(|| "-".to_owned(), |event| event.reason);
+            rows.extend(held6(client).map(|held| Self {
+                client: name.clone(),
+                held,
+                event: event.clone(),
+                server: None,
+            }));
+        }
+        rows
+    }
+}
+
+/// The clients, with what each of the servers has of what is theirs.
+fn table(text: &mut String, looks: &[Look; 2], rows: &[Row]) {
+    let _ = writeln!(
+        text,
+        "{:<12}{:<26}{:<10}{:<4}{:<12}{:<12}expires",
+        "client", "what it has", "event", "by", "at A", "at B"
+    );
+    for Row { client, held, event, server } in rows {
         let lease = |look: &Look| {
-            let address = address?.to_string();
-            look.leases.iter().find(|lease| lease["address"] == address).cloned()
+            let is_it = |lease: &&Value| {
+                let held = held.as_deref();
+                held.is_some()
+                    && [&lease["address"], &lease["prefix"]].iter().any(|it| it.as_str() == held)
+            };
+            look.leases.iter().find(is_it).cloned()
         };
         let leases = looks.each_ref().map(lease);
         let state = |lease: &Option<Value>| {
             lease.as_ref().map_or_else(|| "-".to_owned(), |lease| word(&lease["state"]).to_owned())
         };
-        let server = last.and_then(|event| event.server).map(|server| server.to_string());
         let by = looks.iter().find(|look| Some(&look.address) == server.as_ref());
         let expires = leases.iter().flatten().map(|lease| word(&lease["expires"])).max();
         let _ = writeln!(
             text,
-            "{name:<12}{:<14}{:<10}{:<4}{:<12}{:<12}{}",
-            address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
-            last.map_or("-", |event| &event.reason),
+            "{client:<12}{:<26}{event:<10}{:<4}{:<12}{:<12}{}",
+            held.as_deref().unwrap_or("-"),
             by.map_or("-", |look| look.name),
             state(&leases[0]),
             state(&leases[1]),
@@ -138,6 +186,22 @@ fn people(text: &mut String, looks: &[Look; 2], clients: &[(String, Client)]) {
 /// The address that the client has by its own word.
 fn held(client: &Client) -> Option<std::net::Ipv4Addr> {
     client.events().last().and_then(|event| event.address)
+}
+
+/// The address and the prefix that the client has by its own word.
+fn held6(client: &Client6) -> [Option<String>; 2] {
+    let mut held = [None, None];
+    for event in client.events() {
+        match event.reason.as_str() {
+            "EXPIRE6" | "RELEASE6" | "STOP6" => held = [None, None],
+            _ => {
+                let [address, prefix] = held;
+                let new = event.address.map(|address| address.to_string());
+                held = [new.or(address), event.prefix.or(prefix)];
+            }
+        }
+    }
+    held
 }
 
 fn array(value: &Value) -> &[Value] {

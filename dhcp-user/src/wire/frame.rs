@@ -72,13 +72,31 @@ impl<'a> Frame<'a, Ipv4Addr> {
     }
 }
 
-/// What UDP carries in a frame of IPv4, if it is one, at first sight: nothing is checked but that it is
-/// there, so this is good for guesses alone.
-#[must_use]
-pub fn glimpse(frame: &[u8]) -> Option<&[u8]> {
-    let link = Ethernet::parse(frame).ok().filter(|link| link.ethertype == ethernet::IPV4)?;
-    let ip_len = 4 * usize::from(link.payload.first()? & 0x0f);
-    link.payload.get(ip_len + UDP_HEADER_LEN..)
+/// What UDP carries in a frame, at first sight.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Payload<'a> {
+    /// Over IPv4.
+    V4(&'a [u8]),
+    /// Over IPv6.
+    V6(&'a [u8]),
+}
+
+impl<'a> Payload<'a> {
+    /// Nothing is checked but that it is there, so this is good for guesses alone.
+    #[must_use]
+    pub fn glimpse(frame: &'a [u8]) -> Option<Self> {
+        let link = Ethernet::parse(frame).ok()?;
+        match link.ethertype {
+            ethernet::IPV4 => {
+                let ip_len = 4 * usize::from(link.payload.first()? & 0x0f);
+                link.payload.get(ip_len + UDP_HEADER_LEN..).map(Self::V4)
+            }
+            ethernet::IPV6 => {
+                link.payload.get(Ipv6Addr::HEADER_LEN + UDP_HEADER_LEN..).map(Self::V6)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Frame<'a, Ipv6Addr> {

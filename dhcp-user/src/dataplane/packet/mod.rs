@@ -15,7 +15,7 @@ use crate::config::model::Protocol;
 use crate::lease::{Foresight, Guard, WriterId};
 use crate::server::{Change, DropReason, InterfaceIndex, Probe, ProbeOutcome, Workspace, Worlds};
 use crate::wire::MacAddr;
-use crate::wire::frame::{self, AnyFrame, VlanTags};
+use crate::wire::frame::{AnyFrame, Payload, VlanTags};
 
 /// What an Ethernet link carries behind its header; no reply is longer in any mode.
 const MTU: usize = 1500;
@@ -66,7 +66,8 @@ pub(super) struct Scratch {
     request: Box<[u8; REQUEST_MAX_LEN]>,
     work: Workspace,
     chance: Chance,
-    foresight: Foresight,
+    /// Of DHCPv4, and of DHCPv6.
+    foresight: [Foresight; 2],
 }
 
 impl Scratch {
@@ -79,20 +80,31 @@ impl Scratch {
             request: Box::new([0; REQUEST_MAX_LEN]),
             work: Workspace::new(writer),
             chance: Chance::new()?,
-            foresight: Foresight::with_capacity(BATCH),
+            foresight: [(); 2].map(|()| Foresight::with_capacity(BATCH)),
         })
     }
 
     /// Looks ahead at a frame of the batch that is to be answered next.
     pub(super) fn foresee(&mut self, worlds: &Worlds<'_>, link: Link, frame: &[u8]) {
-        if let Some(payload) = frame::glimpse(frame) {
-            worlds.ipv4.foresee(link.interface, payload, &mut self.foresight);
+        let [foresight4, foresight6] = &mut self.foresight;
+        match (Payload::glimpse(frame), worlds.ipv6) {
+            (Some(Payload::V4(payload)), _) => {
+                worlds.ipv4.foresee(link.interface, payload, foresight4);
+            }
+            (Some(Payload::V6(payload)), Some(world)) => {
+                world.foresee(link.interface, payload, foresight6);
+            }
+            _ => {}
         }
     }
 
     /// Fetches what the frames that were looked at will want.
     pub(super) fn fetch(&mut self, worlds: &Worlds<'_>, guard: &Guard) {
-        self.foresight.fetch(worlds.ipv4.table, guard);
+        let [foresight4, foresight6] = &mut self.foresight;
+        foresight4.fetch(worlds.ipv4.table, guard);
+        if let Some(world) = worlds.ipv6 {
+            foresight6.fetch(world.table, &world.table.pin());
+        }
     }
 
     /// Lets each request make so many changes.

@@ -4,6 +4,7 @@ mod candidate;
 mod confirm;
 mod exchange;
 mod extend;
+mod foresee;
 mod give_back;
 mod grant;
 mod hash;

@@ -2,8 +2,9 @@
 
 use std::net::Ipv6Addr;
 
-use super::{Service, exchange};
-use crate::server::{self, DropReason, Workspace};
+use super::{Service, exchange, foresee};
+use crate::lease::Foresight;
+use crate::server::{self, DropReason, InterfaceIndex, Workspace};
 use crate::wire::dhcpv6::MessageType;
 
 /// How a request came in, below DHCP.
@@ -26,6 +27,12 @@ pub struct Reply {
 }
 
 impl World<'_> {
+    /// Adds what the request in `octets`, which came by `interface`, will want of the table: whoever takes
+    /// requests by the batch can then fetch it for all at once.
+    pub fn foresee(self, interface: InterfaceIndex, octets: &[u8], foresight: &mut Foresight) {
+        foresee::foresee(self, interface, octets, foresight);
+    }
+
     /// Decides about one request: `octets` is what its UDP datagram carries. A reply is written to the
     /// front of `reply`. `draw` gives numbers that clients cannot foresee.
     ///

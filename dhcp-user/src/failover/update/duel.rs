@@ -2,6 +2,8 @@
 //! §6.3).
 
 use super::conflict::{Ours, Refusal, Theirs};
+use crate::config::model::Protocol;
+use crate::failover::skew::MAX_SKEW_V6;
 use crate::failover::{Dialect, Role};
 use crate::lease::Binding;
 use crate::wire::Stamp;
@@ -18,7 +20,7 @@ pub(super) struct Outstanding {
 ///
 /// # Errors
 /// It counts, and theirs does not.
-pub(super) fn is_lost(ours: Ours<'_>, theirs: Theirs<'_>) -> Result<bool, Refusal> {
+pub(super) fn is_lost(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<bool, Refusal> {
     match ours.outstanding {
         // dhcpd forgets what it is refused, and the lease may be one that its client took after it
         // had left us: of two words on one client's lease theirs is taken, and ours told again.
@@ -36,7 +38,10 @@ pub(super) fn is_lost(ours: Ours<'_>, theirs: Theirs<'_>) -> Result<bool, Refusa
         {
             Err((Reject::LessCritical, "what is on its way to you is not all"))
         }
-        Some(own) if own.status == BindingStatus::Active && is_lease_taken(own, theirs) => {
+        Some(own)
+            if own.status == BindingStatus::Active
+                && (is_lease_taken(own, theirs) || outlasts(now, ours, theirs)) =>
+        {
             Err((Reject::LessCritical, "a lease on its way to you is newer"))
         }
         own => Ok(own.is_some()),
@@ -83,6 +88,15 @@ fn is_lease_taken(own: Outstanding, theirs: Theirs<'_>) -> bool {
         // Decided by who wins the duel.
         BindingStatus::Active => false,
     }
+}
+
+/// The same of a lease that is over for the partner, in DHCPv6: there it is taken as long as it goes on,
+/// by the partner's clock.
+fn outlasts(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> bool {
+    let goes_on = |binding: &Binding| binding.expires.after(MAX_SKEW_V6) > now;
+    ours.protocol == Protocol::Dhcpv6
+        && theirs.status == BindingStatus::Expired
+        && ours.binding.is_some_and(goes_on)
 }
 
 #[cfg(test)]

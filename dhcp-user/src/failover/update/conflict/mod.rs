@@ -93,7 +93,7 @@ pub(super) fn judge(now: Stamp, ours: Ours<'_>, theirs: Theirs<'_>) -> Result<()
         }
         _ => {}
     }
-    let has_lost = duel::is_lost(ours, theirs)?;
+    let has_lost = duel::is_lost(now, ours, theirs)?;
     let Some(binding) = ours.binding else { return Ok(()) };
     match ours.protocol {
         Protocol::Dhcpv4 => v4::judge(now, ours, theirs, binding, has_lost),

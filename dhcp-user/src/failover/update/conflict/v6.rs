@@ -339,6 +339,27 @@ mod tests {
         assert_eq!(there.judge(Expired), Some(Reject::Outdated));
     }
 
+    /// The lease of one client, longer here and heard later there: of two updates that cross never both are
+    /// taken, or each would believe the other's.
+    #[test]
+    fn of_a_lease_that_goes_on_here_and_is_over_there_one_word_is_taken() {
+        let judged = |expires, told| {
+            let crossed = Case { number: 1, outstanding: true, ..Case::of(Active) };
+            let here = Case { cltt: Some(900), expires, told, ..crossed };
+            let ends = Some(expires);
+            let mut over = Binding { cltt: Stamp(900), expires: NOW, ..binding(Expired) };
+            over.told = Told::Unsent;
+            let there = Case { own: Expired, cltt: Some(500), ends, ..crossed };
+            (here.judge(Expired).is_none(), there.judge_against(over, Active).is_none())
+        };
+        for told in [Told::Acknowledged, Told::Sent, Told::Unsent] {
+            for expires in [NOW.0 + 1, NOW.0 + 9_000] {
+                assert_eq!(judged(expires, told), (false, true), "{told:?}");
+            }
+            assert_eq!(judged(NOW.0 - 60, told), (true, false), "{told:?}: it is over");
+        }
+    }
+
     /// It was given to the other server, or offered to somebody, since the partner leased it.
     #[test]
     fn what_nobody_was_ever_heard_of_is_taken_to_be_leased_whenever_it_became_free() {

@@ -124,6 +124,7 @@ impl<'a> Exchange<'a> {
         let is_alone = view.mclt.is_none();
         let ended = if is_alone { BindingStatus::Free } else { BindingStatus::Released };
         let mut new = candidate.standing.next(candidate.seat.binding(), self.now, |_| ended);
+        new.cltt = self.now;
         new.told = view.told();
         new.expires = self.now;
         new.offered_until = Stamp::ZERO;

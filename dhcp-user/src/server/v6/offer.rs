@@ -155,8 +155,10 @@ mod tests {
     fn an_offer_does_not_count_as_heard() {
         let mut server = Server::small("", "");
         let leased = server.lease(&client(1).na(7, &[]))[0];
+        server.pass(60);
         server.hear(&client(1).na(7, &[leased]).kind(MessageType::Release).naming_server());
-        let before = server.binding(leased).expect("it was leased").cltt;
+        let before = server.now;
+        assert_eq!(server.binding(leased).map(|it| it.cltt), Some(before), "a Release does");
         server.pass(60);
         let offer = server.hear(&client(1).na(7, &[]));
         assert_eq!((offer.kind(), offer.only()), (Some(Advertise), leased));

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::clock::rfc3339;
-use crate::config::model;
+use crate::config::model::{self, Protocol};
 use crate::failover;
 use crate::failover::{Side, Status};
-use crate::lease::Layout;
+use crate::lease::{Layout, Resource};
 use crate::wire::Stamp;
 use crate::wire::failover::State;
 
@@ -23,6 +23,8 @@ pub struct Relationship {
     pub name: String,
     /// Of this server: `primary` or `secondary`.
     pub role: String,
+    /// `dhcpv4` or `dhcpv6`.
+    pub protocol: String,
     /// This server's state, as draft-12 §9 calls it: `normal`, `partner-down` …
     pub state: String,
     /// Since when.
@@ -130,7 +132,7 @@ pub struct Pool {
     pub first: String,
     /// Last address, itself included.
     pub last: String,
-    /// The primary's to give.
+    /// The primary's to give; with `split` of both servers.
     pub free: u64,
     /// The secondary's to give.
     pub backup: u64,
@@ -148,6 +150,8 @@ pub struct Pool {
     pub reserved: u64,
     /// Addresses in the range.
     pub total: u64,
+    /// Each server has half of the pool for ever, by the last bit of the address (RFC 8156 §4.2.1).
+    pub split: bool,
 }
 
 impl Relationship {
@@ -164,11 +168,16 @@ impl Relationship {
         Self {
             name: status.name.clone(),
             role: status.role.name().to_owned(),
+            protocol: match configured.terms.protocol {
+                Protocol::Dhcpv4 => "dhcpv4",
+                Protocol::Dhcpv6 => "dhcpv6",
+            }
+            .to_owned(),
             state: status.state.name().to_owned(),
             since: rfc3339(status.since),
             since_age_s: age(status.since),
             partner: configured.peer.to_string(),
-            partner_software: status.partner_vendor.clone(),
+            partner_software: status.partner_vendor.clone().filter(|vendor| !vendor.is_empty()),
             partner_state: status.partner.map(|state| state.name().to_owned()),
             partner_since: heard.then(|| rfc3339(status.partner_since)),
             communications: if status.is_linked { "ok" } else { "interrupted" }.to_owned(),
@@ -224,7 +233,12 @@ impl Relationship {
     /// What this server has to give to new clients without asking anybody.
     #[must_use]
     pub fn own_available(&self) -> u64 {
-        let own = |pool: &Pool| if self.role == "primary" { pool.free } else { pool.backup };
+        let own = |pool: &Pool| match (pool.split, self.role == "primary") {
+            // Nobody counts the halves: as if leases were of both alike.
+            (true, _) => pool.free.div_ceil(2),
+            (false, true) => pool.free,
+            (false, false) => pool.backup,
+        };
         self.pools.iter().map(own).sum()
     }
 }
@@ -245,7 +259,9 @@ impl Pool {
     fn new(status: &failover::PoolStatus, layout: &Layout) -> Self {
         let counts = status.counts;
         // A reload may have taken the pool away since.
-        let [first, last] = layout.ends(status.pool).map_or_else(
+        let ends = layout.ends(status.pool);
+        let split = ends.is_some_and(|[first, _]| matches!(first, Resource::Ipv6(_)));
+        let [first, last] = ends.map_or_else(
             || ["gone".to_owned(), "gone".to_owned()],
             |ends| ends.map(|end| end.to_string()),
         );
@@ -261,6 +277,7 @@ impl Pool {
             reset: counts.reset,
             reserved: counts.reserved,
             total: counts.total,
+            split,
         }
     }
 }

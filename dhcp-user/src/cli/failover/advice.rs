@@ -19,6 +19,10 @@ pub(super) fn meaning(now: &Relationship) -> String {
         Some(State::Startup) => {
             "Nobody is answered yet: the partner is waited for, some seconds at most.".to_owned()
         }
+        Some(State::Normal) if now.protocol == "dhcpv6" => {
+            "All clients are served: by the primary, and by the secondary those that name it."
+                .to_owned()
+        }
         Some(State::Normal) => {
             "All clients are served; each server answers its share of the new ones.".to_owned()
         }

@@ -91,8 +91,8 @@ impl Report<'_> {
         for pool in &self.0.pools {
             table.row([
                 format!("{}-{}", pool.first, pool.last),
-                pool.free.to_string(),
-                pool.backup.to_string(),
+                if pool.split { format!("{} of both", pool.free) } else { pool.free.to_string() },
+                if pool.split { "by last bit".to_owned() } else { pool.backup.to_string() },
                 pool.active.to_string(),
                 pool.expired.to_string(),
                 pool.released.to_string(),
@@ -154,14 +154,17 @@ mod tests {
                 ..Conflict::default()
             }),
             mclt_s: 3_600,
-            pools: vec![Pool {
-                first: "10.0.0.1".into(),
-                last: "10.0.0.9".into(),
-                free: 3,
-                backup: 4,
-                total: 9,
-                ..Pool::default()
-            }],
+            pools: vec![
+                Pool {
+                    first: "10.0.0.1".into(),
+                    last: "10.0.0.9".into(),
+                    free: 3,
+                    backup: 4,
+                    total: 9,
+                    ..Pool::default()
+                },
+                Pool { free: 8, split: true, ..Pool::default() },
+            ],
             ..Relationship::default()
         };
         let text = Report(&now, "").to_string();
@@ -170,11 +173,12 @@ mod tests {
             "NOT HEARD for 12m 25s; normal since",
             "17 s behind",
             "by the partner (4): time offset too large",
-            "one of the 3 addresses",
+            "one of the 7 addresses",
             "partner-down --name metro",
             "conflict 10.0.0.7",
             "10.0.0.1-10.0.0.9",
             "backup (partner's)",
+            "8 of both",
         ] {
             assert!(text.contains(part), "no {part:?} in:\n{text}");
         }

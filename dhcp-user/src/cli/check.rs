@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use super::Failure;
+use super::{Failure, configuration};
 use crate::config::Config;
 
 /// Arguments of `tandem check`.
@@ -17,8 +17,7 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let config = Config::load(&self.config)
-            .map_err(|mistakes| Failure::Configuration(mistakes.to_string()))?;
+        let config = configuration(&self.config)?;
         let subnets: usize = config.networks.iter().map(|network| network.subnets.len()).sum();
         let subnets6: usize = config.networks6.iter().map(|network| network.subnets.len()).sum();
         let subnets = subnets + subnets6;

@@ -11,9 +11,13 @@ mod status;
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::control::partners::check_tls;
 
 /// What the command line said.
 #[derive(Debug, Parser)]
@@ -60,6 +64,14 @@ impl Arguments {
             }
         }
     }
+}
+
+/// The configuration in this file, of which all that can be known to be wrong before a start is known.
+fn configuration(file: &Path) -> Result<Config, Failure> {
+    let config =
+        Config::load(file).map_err(|mistakes| Failure::Configuration(mistakes.to_string()))?;
+    check_tls(&config).map_err(|error| Failure::Configuration(error.to_string()))?;
+    Ok(config)
 }
 
 /// Why a command failed, in words for its user.

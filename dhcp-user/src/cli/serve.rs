@@ -25,7 +25,7 @@ use arc_swap::ArcSwap;
 use sd_notify::NotifyState;
 use tracing::{info, warn};
 
-use super::Failure;
+use super::{Failure, configuration};
 use crate::config::Config;
 use crate::control::maintenance::{Maintenance, reserve_first_numbers, reserved_numbers};
 use crate::control::partners::{self, Parts, Prepared, Running};
@@ -58,8 +58,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let config = Config::load(&self.config)
-            .map_err(|mistakes| Failure::Configuration(mistakes.to_string()))?;
+        let config = configuration(&self.config)?;
         logging::start(self.log_format);
         let control = Control::new().map_err(|error| because("signals", &error))?;
 

@@ -28,5 +28,5 @@ mod tests;
 mod thread;
 
 pub use face::Partners;
-pub use plan::PlanError;
+pub use plan::{PlanError, check_tls};
 pub use thread::{Parts, Prepared, Running, left};

@@ -61,26 +61,36 @@ pub(super) fn check_cut(config: &Config, tables: &Tables, place: usize) -> Resul
     }
 }
 
-/// The link's settings.
-pub(super) fn link(
-    relationship: &Relationship,
-    endpoint: Settings,
-) -> Result<link::Settings, PlanError> {
+/// Whether the certificates and keys of all relationships go together.
+///
+/// # Errors
+/// `Tls` for the first of which they do not.
+pub fn check_tls(config: &Config) -> Result<(), PlanError> {
+    config.failover.iter().try_for_each(|relationship| tls(relationship).map(drop))
+}
+
+fn tls(relationship: &Relationship) -> Result<Option<Tls>, PlanError> {
     let tls = relationship.tls.as_ref().map(|tls| {
         let address = relationship.peer.ip().to_string();
         let partner = tls.peer_name.as_ref().unwrap_or(&address);
         Tls::read(&tls.certificate, &tls.key, &tls.authority, partner)
     });
-    let tls = tls
-        .transpose()
-        .map_err(|why| PlanError::Tls { relationship: relationship.terms.name.clone(), why })?;
+    let of = |why| PlanError::Tls { relationship: relationship.terms.name.clone(), why };
+    tls.transpose().map_err(of)
+}
+
+/// The link's settings.
+pub(super) fn link(
+    relationship: &Relationship,
+    endpoint: Settings,
+) -> Result<link::Settings, PlanError> {
     Ok(link::Settings {
         endpoint,
         local: relationship.local,
         peer: relationship.peer,
         secret: relationship.secret.clone(),
         is_tls_required: relationship.tls.as_ref().is_some_and(|tls| tls.is_required),
-        tls,
+        tls: tls(relationship)?,
         reconnect: Duration::from_secs(u64::from(relationship.reconnect.0)),
         reconnect_after_refusal: link::Settings::REFUSED,
     })

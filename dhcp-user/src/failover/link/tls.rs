@@ -197,7 +197,9 @@ impl fmt::Display for TlsError {
         match self {
             Self::File(file, error) => write!(f, "{}: {error}", file.display()),
             Self::Empty(file) => write!(f, "{}: no certificate in it", file.display()),
-            Self::Certificate(error) => write!(f, "certificate and key: {error}"),
+            Self::Certificate(error) => {
+                write!(f, "own certificate, which must be of X.509 version 3, and key: {error}")
+            }
             Self::Authority(error) => write!(f, "certificates of the authority: {error}"),
             Self::Name(name) => write!(f, "`{name}` is no name for a certificate"),
         }

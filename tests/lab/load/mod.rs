@@ -69,7 +69,7 @@ pub struct Load {
     trying: HashMap<Mac, Instant>,
     /// Clients that were not answered in time once: what they got then they do not know of.
     unheard: HashSet<Mac>,
-    /// When a client gave its lease back; nothing while the server hangs that may have it in its queue.
+    /// When a client gave its lease back; nothing while a server may not have heard of it.
     released: HashMap<Mac, Option<Instant>>,
     /// Who gave a client its lease last.
     granted_by: HashMap<Mac, Server>,
@@ -166,17 +166,17 @@ impl Load {
         Ok(tally)
     }
 
-    /// A server hangs from now on. When it wakes, a release in its queue is to it one of then: who has just
-    /// given a lease back stays away for as long.
-    pub fn server_hangs(&mut self) {
+    /// From now on a server may hear late of what was given back: who has just done so stays away until
+    /// [`releases_are_heard`](Self::releases_are_heard).
+    pub fn releases_are_late(&mut self) {
         let rest = self.released.values_mut();
         for since in rest.filter(|since| since.is_some_and(|since| since.elapsed() < REST)) {
             *since = None;
         }
     }
 
-    /// It has just been woken.
-    pub fn server_wakes(&mut self) {
+    /// From now on it hears of it at once.
+    pub fn releases_are_heard(&mut self) {
         for since in self.released.values_mut().filter(|since| since.is_none()) {
             *since = Some(Instant::now());
         }

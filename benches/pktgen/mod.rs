@@ -21,8 +21,21 @@ use crate::state::{self, ADDRESSES, Protocol};
 /// Time for clients that are given a lease before all else, until one looks how many have one.
 const LEASING: Duration = Duration::from_secs(1);
 
+/// What the table says.
+const COLUMNS: &str = "Columns, the first three a second:
+  begun, done  what clients began, and brought to its end
+  released     RELEASEs of DHCPv4, which nobody answers
+  lost         ended for want of an answer
+  wrong        answers for another client, of another address, of one given twice, of senseless times
+  refused      NAKs, and answers without an address
+  left out     not begun in time, as every client was busy: more --clients
+  overdue      not begun in time, as the generator was too slow
+  whole, µs    from when it was meant to begin to its last answer
+  own p99      how late the generator was itself, which is part of the others";
+
 /// What is asked of it.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = COLUMNS)]
 pub(crate) struct Arguments {
     /// Start this server on a host of its own, with nothing leased
     #[arg(long, value_enum, default_value = "tandem", conflicts_with = "interface")]

@@ -57,12 +57,13 @@ impl ReconfigureCommand {
             .map_err(|error| Failure::other(format!("the server's answer: {error}")))?;
         let text = if self.json {
             format!("{}\n", serde_json::to_string(&outcome).map_err(Failure::other)?)
-        } else if outcome.told == 0 {
-            return Err(Failure::other(nobody(outcome)));
-        } else {
+        } else if outcome.told > 0 {
             format!("{}\n", told(outcome))
+        } else {
+            String::new()
         };
-        io::stdout().write_all(text.as_bytes()).map_err(Failure::other)
+        io::stdout().write_all(text.as_bytes()).map_err(Failure::other)?;
+        if outcome.told == 0 { Err(Failure::other(nobody(outcome))) } else { Ok(()) }
     }
 }
 
@@ -90,7 +91,7 @@ fn nobody(outcome: Outcome) -> &'static str {
         Outcome { without_address: 1.., .. } => {
             "nobody is told: the client has prefixes alone, and no address to be reached at"
         }
-        _ => "nobody is told: there is no such lease",
+        _ => "nobody is told: there is no such lease of DHCPv6 on record",
     }
 }
 

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tracing::{debug, error, info};
 
-use super::clock;
 use super::filter::{Filter, Wanted};
 use super::instance::Instance;
 use super::listing::Walk;
@@ -34,6 +33,8 @@ pub struct Reconfigurer {
     /// link that we are on.
     ports: Mutex<HashMap<Option<(InterfaceIndex, Ipv6Addr)>, ServerPort>>,
     given: Notify,
+    /// As the workers', by which clients were heard: one that was set back is behind it for long.
+    time: Mutex<SteadyClock>,
 }
 
 /// What an order came to.
@@ -66,6 +67,7 @@ impl Reconfigurer {
             campaign: Mutex::default(),
             ports: Mutex::default(),
             given: Notify::new(),
+            time: Mutex::new(SteadyClock::start()),
         }
     }
 
@@ -90,7 +92,7 @@ impl Reconfigurer {
         }
         self.send_by(instance, None, |_| Ok(()))
             .map_err(|error| format!("UDP port 547 cannot be used: {error}"))?;
-        let at = clock::now();
+        let at = self.now();
         let filter = of_client(instance, filter)?;
         let (mut outcome, mut addresses) = (Outcome::default(), VecDeque::new());
         let mut walk = Walk::new(Arc::clone(&instance.tables), filter.clone());
@@ -135,12 +137,12 @@ impl Reconfigurer {
                 return;
             }
         };
-        let (mut time, began) = (SteadyClock::start(), Instant::now());
+        let began = Instant::now();
         loop {
             self.given.notified().await;
             while !self.campaign().is_over() {
                 let clock_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                self.turn(instance, time.now(), clock_ms, &mut chance);
+                self.turn(instance, self.now(), clock_ms, &mut chance);
                 tokio::time::sleep(PAUSE).await;
             }
             let Progress { sent, answered, unanswered, dropped, .. } = self.progress();
@@ -178,6 +180,10 @@ impl Reconfigurer {
                 send(none.insert(ServerPort::open(own)?))
             }
         }
+    }
+
+    fn now(&self) -> Stamp {
+        self.time.lock().unwrap_or_else(PoisonError::into_inner).now()
     }
 
     fn campaign(&self) -> MutexGuard<'_, Campaign> {

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::clock;
 use super::instance::{Instance, Loaded};
-use crate::config::model::{Address, Network};
+use crate::config::model::{Address, Network, Protocol};
 use crate::config::{Config, Mistakes};
 use crate::dataplane;
 use crate::lease::{Layouts, Unplaceable};
@@ -145,6 +145,12 @@ fn keep_what_needs_a_restart(old: &Config, new: &mut Config) -> Vec<&'static str
     if !old.failover.is_empty() {
         // Endpoints would tell clients apart in the old way still.
         keep("identity", &old.identity, &mut new.identity, &mut changed);
+    }
+    if old.failover.iter().any(|it| it.terms.protocol == Protocol::Dhcpv6) {
+        // They would tell keys by the old secret.
+        let (old, new) = (&old.dhcpv6, &mut new.dhcpv6);
+        keep("dhcpv6.secret", &old.secret, &mut new.secret, &mut changed);
+        keep("dhcpv6.reconfigure", &old.reconfigure, &mut new.reconfigure, &mut changed);
     }
     if old.failover != new.failover {
         keep_places(old, new);

@@ -22,8 +22,8 @@ pub struct Settings {
     pub pools: Vec<PoolId>,
     /// A digest of which addresses are shared: all of these, and none else.
     pub addresses: u64,
-    /// What the keys of clients for Reconfigures follow from, where a partner can have the same (RFC 8156
-    /// §5.5.14).
+    /// What the keys of clients for Reconfigures follow from, where a partner can have the same and TLS keeps
+    /// them from others (RFC 8156 §5.5.14).
     pub reconfigure: Option<Secret>,
 }
 
@@ -39,7 +39,9 @@ impl Settings {
             Protocol::Dhcpv4 => Self::shared_addresses(config, tables, place),
             Protocol::Dhcpv6 => Self::shared_links(config, tables, place),
         };
-        let reconfigure = config.dhcpv6.secret.clone().filter(|_| config.dhcpv6.reconfigure);
+        // Keys go over no wire that others may read.
+        let tells_keys = config.dhcpv6.reconfigure && config.failover[place].tls.is_some();
+        let reconfigure = config.dhcpv6.secret.clone().filter(|_| tells_keys);
         Self { terms, identity: config.identity.order.clone(), pools, addresses, reconfigure }
     }
 

@@ -52,7 +52,8 @@ pub enum ItemKind {
     LinkAddress = 13,
     /// Interface-Id of the relay nearest to the client (RFC 8415 §21.18).
     InterfaceId = 14,
-    /// The client accepts Reconfigures, and was told a key for them (RFC 8415 §20.4); no octets.
+    /// The client accepts Reconfigures, and was told a key for them (RFC 8415 §20.4); four octets tell of
+    /// which secret.
     ReconfigureAccept = 15,
 }
 

@@ -109,7 +109,7 @@ impl Updates {
         let holder = holder.map(|(association, said)| Holder {
             association,
             relay_data: said.relay_data.as_deref(),
-            has_key: self.has_our_key(said),
+            has_key: self.our_key_of(said),
         });
         let read = |_: Option<&Client>| {
             let base = base.unwrap_or(at.now);
@@ -133,13 +133,12 @@ impl Updates {
         taken.err().map(|(reason, text)| speech::refusal(reason, text))
     }
 
-    /// Whether the client has from the partner the key that it would have from us: with another one it takes
-    /// no Reconfigure of ours.
-    fn has_our_key(&self, said: &ClientBinding) -> bool {
-        let known = self.reconfigure.as_ref().zip(said.client).zip(said.reconfigure.as_ref());
-        known.is_some_and(|((secret, duid), told)| {
-            ReconfigureKey::of(&secret.0, duid.octets()).0[..] == *told.key
-        })
+    /// Of which secret the client's key is, if it has from the partner the one that it would have from us: with
+    /// another one it takes no Reconfigure of ours.
+    fn our_key_of(&self, said: &ClientBinding) -> Option<[u8; 4]> {
+        let (secret, told) = (self.reconfigure.as_ref()?, said.reconfigure.as_ref()?);
+        let is_ours = ReconfigureKey::of(&secret.0, said.client?.octets()).0[..] == *told.key;
+        is_ours.then(|| ReconfigureKey::generation(&secret.0))
     }
 
     /// The table's number of what the partner speaks of, if that is of this relationship. `is_bare`: as of

@@ -228,10 +228,11 @@ impl<'a> Exchange<'a> {
         keys.filter(|_| self.message.accepts_reconfigure() && !self.speaker.duid.is_empty())
     }
 
-    /// Whether the message is of a kind whose Reply tells the client its key (RFC 8415 §20.4.2).
+    /// Whether the message is of a kind whose Reply tells the client its key: of those that RFC 8415 §20.4.2
+    /// has, the ones that lease. Who asks for options alone cannot be told to come back, and may be anybody
+    /// who has heard a neighbour's DUID.
     pub(super) fn asks_for_key(&self) -> bool {
-        use MessageType::{InformationRequest, Request, Solicit};
-        matches!(self.message.kind(), Solicit | Request | InformationRequest)
+        matches!(self.message.kind(), MessageType::Solicit | MessageType::Request)
     }
 
     /// What may be done with what lies there.

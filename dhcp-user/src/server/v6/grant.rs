@@ -7,7 +7,8 @@ use super::Service;
 use super::candidate::{Candidate, Hint, Seat};
 use super::exchange::{Exchange, Output};
 use super::identity::IaKey;
-use crate::lease::{Binding, BindingStatus, ItemKind, ResourceId, Seen};
+use super::reconfigure::Keys;
+use crate::lease::{Binding, BindingStatus, ResourceId, Seen};
 use crate::server::account::{self, Account, NotSwapped, Places};
 use crate::server::standing::Standing;
 use crate::server::term::Term;
@@ -175,12 +176,10 @@ impl<'a> Exchange<'a> {
     /// Makes it the client's. One that `is_told` its key for Reconfigures has it from now on, and one that
     /// has it and accepts none any more is as one without.
     fn name_client(&self, new: &mut Binding, key: &IaKey, is_told: bool, output: &mut Output<'_>) {
-        let had_key = || {
-            let old = new.client.as_ref().filter(|old| old.key() == key.key());
-            old.is_some_and(|old| old.item(ItemKind::ReconfigureAccept).is_some())
-        };
-        let has_key = self.keys().is_some() && (is_told || had_key());
-        self.speaker.describe(key, has_key, output.described);
+        let old = new.client.as_ref().filter(|old| old.key() == key.key());
+        let had_key = |keys: &Keys| old.is_some_and(|old| keys.are_known_to(old));
+        let keys = self.keys().filter(|keys| is_told || had_key(keys));
+        self.speaker.describe(key, keys.map(Keys::generation), output.described);
         account::name_client(new, output.described);
     }
 

@@ -91,12 +91,12 @@ impl<'a> Speaker<'a> {
         Some(this)
     }
 
-    /// Puts down what is to be stored of the client, its identity first, and whether it `has_key` for
+    /// Puts down what is to be stored of the client, its identity first, and of which secret it `has_key` for
     /// Reconfigures.
-    pub(super) fn describe(&self, key: &IaKey, has_key: bool, into: &mut ClientBuilder) {
+    pub(super) fn describe(&self, key: &IaKey, has_key: Option<&[u8]>, into: &mut ClientBuilder) {
         into.begin(key.key());
-        if has_key {
-            into.add(ItemKind::ReconfigureAccept, &[]);
+        if let Some(generation) = has_key {
+            into.add(ItemKind::ReconfigureAccept, generation);
         }
         if let Some(hardware) = self.hardware.filter(|it| Some(*it) != self.hardware_of_duid()) {
             let mut item = [0; 1 + HardwareAddress::MAX_LEN];

@@ -233,11 +233,12 @@ impl Topology {
         pools.filter(move |pool| pool.kind == kind)
     }
 
-    /// An interface that is on a link.
+    /// The one interface that is on a link; of several none, as a client may be at either.
     pub(super) fn interface_on(&self, network: usize) -> Option<InterfaceIndex> {
         let is_there = |place: &Option<Place>| place.is_some_and(|it| it.network == network);
-        let at = self.interfaces.iter().position(is_there)?;
-        Some(InterfaceIndex(u16::try_from(at).ok()?))
+        let mut there = (0_u16..).zip(&self.interfaces).filter(|(_, place)| is_there(place));
+        let (at, _) = there.next()?;
+        there.next().is_none().then_some(InterfaceIndex(at))
     }
 
     /// The relationships, by index, of a link's subnets.

@@ -40,14 +40,26 @@ impl ReconfigureKey {
     /// from a random one: HMAC-SHA-256 of a text of its own and the DUID, cut to the length of a key.
     #[must_use]
     pub fn of(secret: &[u8], duid: &[u8]) -> Self {
-        // RFC 2104 §2 has a key of any length.
-        let mut hmac = Hmac::<Sha256>::new_from_slice(secret).expect("a key has any length");
-        hmac.update(b"reconfigure key");
-        hmac.update(duid);
-        let mut key = [0; RECONFIGURE_KEY_LEN];
-        key.copy_from_slice(&hmac.finalize().into_bytes()[..RECONFIGURE_KEY_LEN]);
-        Self(key)
+        Self(keyed(secret, b"reconfigure key", duid))
     }
+
+    /// What tells that a key is of this secret, and nothing about either: for whoever keeps with a client
+    /// that it has a key.
+    #[must_use]
+    pub fn generation(secret: &[u8]) -> [u8; 4] {
+        keyed(secret, b"reconfigure secret", &[])
+    }
+}
+
+/// The first octets of a digest of this text, which begins as no other use does.
+fn keyed<const LEN: usize>(secret: &[u8], what: &[u8], of: &[u8]) -> [u8; LEN] {
+    // RFC 2104 §2 has a key of any length.
+    let mut hmac = Hmac::<Sha256>::new_from_slice(secret).expect("a key has any length");
+    hmac.update(what);
+    hmac.update(of);
+    let mut octets = [0; LEN];
+    octets.copy_from_slice(&hmac.finalize().into_bytes()[..LEN]);
+    octets
 }
 
 impl fmt::Debug for ReconfigureKey {

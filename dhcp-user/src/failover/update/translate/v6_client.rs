@@ -28,8 +28,8 @@ pub(in crate::failover::update) struct Holder<'a> {
     pub(in crate::failover::update) association: Association,
     /// LQ_RELAY_DATA.
     pub(in crate::failover::update) relay_data: Option<&'a [u8]>,
-    /// Whether F_RECONFIGURE_DATA has the key that we tell the client, too.
-    pub(in crate::failover::update) has_key: bool,
+    /// Of which secret the key in F_RECONFIGURE_DATA is, if it is the one that we tell the client, too.
+    pub(in crate::failover::update) has_key: Option<[u8; 4]>,
 }
 
 /// Octets of a relay's message ahead of its options (RFC 8415 §9): type, hop count, two addresses.
@@ -70,8 +70,9 @@ pub(in crate::failover::update) fn duid(client: &Client) -> Option<Duid> {
 
 /// The key for Reconfigures that the client has, if it has one.
 pub(super) fn reconfigure_key(client: &Client, secret: &Secret) -> Option<ReconfigureKey> {
-    client.item(ItemKind::ReconfigureAccept)?;
-    Some(ReconfigureKey::of(&secret.0, duid(client)?.octets()))
+    let of = client.item(ItemKind::ReconfigureAccept)?;
+    let is_ours = of == ReconfigureKey::generation(&secret.0);
+    is_ours.then_some(ReconfigureKey::of(&secret.0, duid(client)?.octets()))
 }
 
 /// CLIENT_FQDN.
@@ -134,9 +135,8 @@ pub(super) fn client_of(holder: &Holder<'_>, fqdn: Option<&[u8]>) -> Client {
     let relayed =
         relay_data.and_then(|data| data.get(ADDRESS..)).map(Relayed::of).unwrap_or_default();
     let link = relayed.link.filter(|link| !link.is_unspecified()).map(|link| link.octets());
-    let accepts: &[u8] = &[];
     let items = [
-        (ItemKind::ReconfigureAccept, has_key.then_some(accepts)),
+        (ItemKind::ReconfigureAccept, has_key.as_ref().map(|generation| &generation[..])),
         (ItemKind::Hardware, relayed.hardware.as_deref()),
         (ItemKind::LinkAddress, link.as_ref().map(|octets| &octets[..])),
         (ItemKind::InterfaceId, relayed.interface_id),
@@ -208,7 +208,7 @@ mod tests {
         let duid = [0, 3, 0, 1, 2, 0, 0, 0, 0, 1];
         let octets = [&7_u32.to_be_bytes()[..], &duid].concat();
         Client::builder(ClientKey { kind: ItemKind::IaPrefixes, octets: &octets })
-            .with(ItemKind::ReconfigureAccept, &[])
+            .with(ItemKind::ReconfigureAccept, b"ours")
             .with(ItemKind::Hardware, &[1, 2, 0, 0, 0, 0, 9])
             .with(ItemKind::LinkAddress, &Ipv6Addr::LOCALHOST.octets())
             .with(ItemKind::InterfaceId, b"port 3")
@@ -225,15 +225,15 @@ mod tests {
         let told = relay_data(&client);
         let (association, fqdn) = (association(&client).unwrap(), fqdn(&client));
         let has = |relay_data, has_key| Holder { association, relay_data, has_key };
-        assert_eq!(client_of(&has(told.as_deref(), true), fqdn.as_deref()), client);
+        assert_eq!(client_of(&has(told.as_deref(), Some(*b"ours")), fqdn.as_deref()), client);
         // Without a relay there are classes all the same.
         let direct = Client::builder(client.key());
         let direct = direct.with(ItemKind::UserClass, &[0, 3, b'b', b'o', b'x']).build();
         let told = relay_data(&direct);
-        assert_eq!(client_of(&has(told.as_deref(), false), None), direct);
+        assert_eq!(client_of(&has(told.as_deref(), None), None), direct);
         let bare = Client::builder(client.key()).build();
         assert_eq!(relay_data(&bare), None);
-        assert_eq!(client_of(&has(None, false), None), bare);
+        assert_eq!(client_of(&has(None, None), None), bare);
     }
 
     #[test]
@@ -246,7 +246,7 @@ mod tests {
         outer.extend_from_slice(&[0, 18, 0, 1, b'o', 0, 9, len[0], len[1]]);
         outer.extend_from_slice(inner);
         let association = association(&client()).unwrap();
-        let of = |octets| Holder { association, relay_data: Some(octets), has_key: false };
+        let of = |octets| Holder { association, relay_data: Some(octets), has_key: None };
         let found = client_of(&of(&outer), None);
         assert_eq!(found.item(ItemKind::InterfaceId), Some(&b"port 3"[..]));
         for cut in 0..outer.len() {

@@ -9,7 +9,7 @@ use crate::wire::dhcpv6::ReconfigureKey;
 /// Clients that can be waited for at a time.
 const PLACES: usize = 1 << 12;
 
-/// What stands for a client: of its key, so that none can be made for another one, and never zero.
+/// What stands for a client: of its key, so that no two DUIDs can be made that share one, and never zero.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Mark(u64);
 

@@ -155,9 +155,9 @@ impl Campaign {
                 }
             }
         }
-        if self.orders.front().is_some_and(|order| order.addresses.is_empty()) {
-            self.orders.pop_front();
-        }
+        // Orders take turns: behind one for many who are off the next would wait for hours.
+        let order = self.orders.pop_front().filter(|order| !order.addresses.is_empty());
+        self.orders.extend(order);
     }
 }
 

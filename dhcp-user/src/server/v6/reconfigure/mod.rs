@@ -2,7 +2,7 @@
 //!
 //! A client that accepts Reconfigures is told a key in a Reply, and takes none without a digest made
 //! with it. The key follows from the client's DUID and a secret of the server's, so that with the lease
-//! nothing is kept but that the client was told one. Who is to come back, and has not yet, is in a
+//! nothing is kept but that the client was told one, and of which secret. Who is to come back, and has not yet, is in a
 //! [`Campaign`]; the numbers that tell an old message from a new one are a [`Replay`]'s.
 //!
 //! Departs from RFC 8415 §18.3.11 where a client can only be reached through a relay: no Relay-reply is
@@ -21,7 +21,7 @@ pub use self::replay::Replay;
 use super::Service;
 use super::world::World;
 use crate::config::model::Secret;
-use crate::lease::{Answers, ItemKind, Owner, Resource, ResourceId};
+use crate::lease::{Answers, Client, ItemKind, Owner, Resource, ResourceId};
 use crate::server::InterfaceIndex;
 use crate::wire::dhcpv6::{ALL_RELAYS_AND_SERVERS, Duid, MessageType, ReconfigureKey, Writer};
 use crate::wire::option::v6::code;
@@ -43,6 +43,7 @@ pub struct Reconfigure {
 #[derive(Debug)]
 pub(super) struct Keys {
     secret: Secret,
+    generation: [u8; 4],
     shared: Arc<Reconfigure>,
 }
 
@@ -90,7 +91,18 @@ impl Keys {
     /// By the configured secret, where there is one: servers that share it tell a client one key.
     pub(super) fn new(shared: &Arc<Reconfigure>, configured: Option<&Secret>) -> Self {
         let secret = configured.unwrap_or(&shared.secret);
-        Self { secret: secret.clone(), shared: Arc::clone(shared) }
+        let generation = ReconfigureKey::generation(&secret.0);
+        Self { secret: secret.clone(), generation, shared: Arc::clone(shared) }
+    }
+
+    /// What is kept with a client that was told its key.
+    pub(super) fn generation(&self) -> &[u8] {
+        &self.generation
+    }
+
+    /// Whether this client was told its key, and it is of this secret.
+    pub(super) fn are_known_to(&self, client: &Client) -> bool {
+        client.item(ItemKind::ReconfigureAccept) == Some(self.generation())
     }
 
     /// Whether there are numbers for messages that tell a key, or are signed with one.
@@ -110,7 +122,7 @@ impl Keys {
         }
     }
 
-    /// Nobody else can make another client's.
+    /// No client can choose a DUID that has another one's.
     fn mark(&self, duid: &[u8]) -> Mark {
         Mark::of(&ReconfigureKey::of(&self.secret.0, duid))
     }
@@ -165,7 +177,9 @@ impl World<'_> {
         let keys = self.service.keys.as_ref().filter(|keys| keys.is_ready());
         let keys = keys.ok_or(Unwilling::NotAccepting)?;
         let client = binding.client.as_ref().ok_or(Unwilling::NotLeased)?;
-        client.item(ItemKind::ReconfigureAccept).ok_or(Unwilling::NotAccepting)?;
+        if !keys.are_known_to(client) {
+            return Err(Unwilling::NotAccepting);
+        }
         let duid = client.key().octets.get(4..).and_then(Duid::new);
         let duid = duid.ok_or(Unwilling::NotLeased)?;
         let site = self.service.topology.site(address.into()).ok_or(Unwilling::NotOurs)?;

@@ -47,7 +47,11 @@ fn a_client_that_accepts_reconfigures_is_told_its_key_in_the_reply_to_its_reques
     assert!(replay(&server.hear(&request).octets) > first);
     assert!(leased.iter().all(|it| has_key(&server, *it)));
     let asking = server.hear(&accepting(1).kind(InformationRequest));
-    assert_eq!((asking.kind(), asking.message(told)), (Some(Reply), (true, Some(KEY_OF_1))));
+    assert_eq!(
+        (asking.kind(), asking.message(told)),
+        (Some(Reply), (true, None)),
+        "it leases nothing"
+    );
     let other = server.hear(&accepting(2).na(1, &[]).kind(Request).naming_server());
     assert!(other.message(told).1.is_some_and(|key| key != KEY_OF_1));
 }
@@ -106,7 +110,8 @@ fn servers_with_one_secret_tell_one_key() {
     let both = |secret: &str| {
         let front = format!("{ON}\nsecret = {secret:?}");
         let mut server = Server::small(&front, "").reconfiguring();
-        server.hear(&accepting(1).kind(InformationRequest)).message(told).1.unwrap()
+        let request = accepting(1).na(1, &[]).kind(Request).naming_server();
+        server.hear(&request).message(told).1.unwrap()
     };
     let key = ReconfigureKey::of(b"a secret of ours", &duid(1));
     assert_eq!(both("a secret of ours"), key);
@@ -348,4 +353,22 @@ fn of_a_pair_the_server_that_answers_everybody_tells_clients_and_a_secondary_has
         let id = server.table.find(leased[0]).unwrap();
         assert_eq!(server.world().may_reconfigure(id), Err(Unwilling::NotOurs));
     }
+}
+
+/// Whoever signed by another secret would not be known, and be waited for in vain.
+#[test]
+fn a_client_that_was_told_another_secrets_key_has_none() {
+    let front = |secret: &str| format!("{ON}\nsecret = {secret:?}");
+    let mut server = Server::small(&front("a secret of before"), "").reconfiguring();
+    let leased = server.lease(&accepting(1).na(1, &[]));
+    let id = server.table.find(leased[0]).unwrap();
+    assert_eq!(server.world().may_reconfigure(id), Ok(()));
+    let later = Server::small(&front("a secret of after it"), "").reconfiguring();
+    server.service = later.service;
+    assert_eq!(server.world().may_reconfigure(id), Err(Unwilling::NotAccepting));
+    let renewed = server.hear(&accepting(1).na(1, &leased).kind(Renew).naming_server());
+    assert_eq!(renewed.leases().len(), 1);
+    assert_eq!(server.world().may_reconfigure(id), Err(Unwilling::NotAccepting));
+    server.lease(&accepting(1).na(1, &[]));
+    assert_eq!(server.world().may_reconfigure(id), Ok(()));
 }

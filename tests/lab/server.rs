@@ -137,12 +137,7 @@ impl Server {
     /// If it fails.
     #[must_use]
     pub fn tandem(&self, arguments: &[&str]) -> String {
-        let Output { status, stdout, stderr } = Command::new(&self.settings.binary)
-            .args(arguments)
-            .arg("--state-dir")
-            .arg(self.settings.state_dir())
-            .output()
-            .expect("the binary runs");
+        let Output { status, stdout, stderr } = self.try_tandem(arguments);
         let stderr = String::from_utf8_lossy(&stderr);
         assert!(
             status.success(),
@@ -150,6 +145,20 @@ impl Server {
             self.process.output()
         );
         String::from_utf8_lossy(&stdout).into_owned()
+    }
+
+    /// The same of one that may fail.
+    ///
+    /// # Panics
+    /// If it cannot be run.
+    #[must_use]
+    pub fn try_tandem(&self, arguments: &[&str]) -> Output {
+        Command::new(&self.settings.binary)
+            .args(arguments)
+            .arg("--state-dir")
+            .arg(self.settings.state_dir())
+            .output()
+            .expect("the binary runs")
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let rig = Rig::new(Protocol::Dhcpv4, arguments.divert.clone());
     let mut generator = rig.generator()?;
     let (mut served, mut flooded, mut late) = (Vec::new(), Vec::new(), Vec::new());
-    let mut capacities = Vec::new();
+    let (mut capacities, mut why) = (Vec::new(), [0; 4]);
     for _ in 0..repetitions {
         let tandem = Tandem { dataplane: "xdp", workers: vec![SERVER_CORE], is_durable: true };
         let settings = Settings {
@@ -57,10 +57,16 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         flooded.push(outcome.flooded / capacity);
         capacities.push(capacity);
         late.push(outcome.latency_us(0.99));
+        let failed = [outcome.lost, outcome.refused, outcome.left_out, outcome.overdue];
+        why.iter_mut().zip(failed).for_each(|(sum, failed)| *sum += failed);
     }
+    let [lost, refused, left_out, overdue] = why;
     Figure::new("flood of one client, guard on: others served", "%", served)
         .at_least(SERVED)
-        .note("they ask for a tenth of the exchanges that the server sustains, at random")
+        .note(format!(
+            "they ask for a tenth of the exchanges that the server sustains, at random; {lost} lost, \
+             {refused} refused, {left_out} left out, {overdue} overdue"
+        ))
         .say();
     Figure::new(
         "flood of one client, as sent / DISCOVERs a second that are answered",

@@ -25,6 +25,9 @@ const GENERATOR_CORE: usize = 0;
 const BATCH: usize = 64;
 /// A server that has not answered by then does not come up.
 const A_MINUTE: Duration = Duration::from_secs(60);
+/// Packets of a flood at a time: with more, the answers to others would wait for us, and be lost, while we
+/// send.
+const FLOODED: usize = 2 * BATCH;
 /// Packets that may be on their way out at a time.
 const FRAMES: usize = 4096;
 /// Whoever has not begun at the end of a run, and should have for so long, is overdue.
@@ -153,7 +156,10 @@ impl Generator {
             self.end.reap(&mut self.frames);
             self.begin_due(run, &mut pace, now_ns, || plan.mix.act(random.random_range(0..shares)));
             if let Some(flood) = &mut flood {
-                while self.frames.len() > BATCH && flood.due(now_ns, 0).is_some() {
+                for _ in 0..FLOODED {
+                    if self.frames.len() <= BATCH || flood.due(now_ns, 0).is_none() {
+                        break;
+                    }
                     self.ask(run, Stage::Discover, FLOODER_XID, &FLOODER);
                     flooded += 1;
                 }

@@ -1,6 +1,7 @@
 //! Two Tandem servers as benches start them.
 
 use std::fs;
+use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -44,17 +45,25 @@ pub(super) fn configuration(
     host: Option<Host>,
 ) -> String {
     let alone = state::configuration_with(protocol, interface, addresses);
-    let relationship = match protocol {
-        Protocol::Dhcpv4 => relationship,
-        Protocol::Dhcpv6 => relationship_v6,
+    alone + &host.map(|host| relationship(protocol, host)).unwrap_or_default()
+}
+
+/// In DHCPv4 half of the clients are each server's; in DHCPv6 the primary alone answers while both are well.
+fn relationship(protocol: Protocol, host: Host) -> String {
+    let role = if host == Host::A { "primary" } else { "secondary" };
+    let (ends, patience, rest): ([IpAddr; 2], _, _) = match protocol {
+        Protocol::Dhcpv4 => (
+            [host, host.other()].map(|host| host.failover_address().into()),
+            "receive-timer",
+            "subnets = [\"10.0.0.0/8\"]".to_owned(),
+        ),
+        Protocol::Dhcpv6 => (
+            [host, host.other()].map(|host| host.failover_ipv6().into()),
+            "keepalive",
+            format!("subnets = [\"{}\"]\ninsecure = true", state::v6::LINK),
+        ),
     };
-    alone + &host.map(relationship).unwrap_or_default()
-}
-
-/// In DHCPv6, where the primary alone answers while both are well.
-fn relationship_v6(host: Host) -> String {
-    let role = if host == Host::A { "primary" } else { "secondary" };
-    let (local, peer) = (host.failover_ipv6(), host.other().failover_ipv6());
+    let [local, peer] = ends;
     format!(
         r#"
 [[failover]]
@@ -62,29 +71,9 @@ name = "{NAME}"
 role = "{role}"
 local = "{local}"
 peer = "{peer}"
-keepalive = "{RECEIVE_TIMER_S}s"
+{patience} = "{RECEIVE_TIMER_S}s"
 reconnect = "1s"
-subnets = ["{}"]
-insecure = true
-"#,
-        state::v6::LINK
-    )
-}
-
-/// Half of the clients are each server's.
-fn relationship(host: Host) -> String {
-    let role = if host == Host::A { "primary" } else { "secondary" };
-    let (local, peer) = (host.failover_address(), host.other().failover_address());
-    format!(
-        r#"
-[[failover]]
-name = "{NAME}"
-role = "{role}"
-local = "{local}"
-peer = "{peer}"
-receive-timer = "{RECEIVE_TIMER_S}s"
-reconnect = "1s"
-subnets = ["10.0.0.0/8"]
+{rest}
 "#
     )
 }

@@ -15,12 +15,13 @@ use dhcp_user::wire::dhcpv4::{Message, Scratch};
 use dhcp_user::wire::frame::Frame;
 
 use super::server::Server;
+use super::server_v6::ServerV6;
 use super::wire::write_reply;
 use crate::Arguments;
 use crate::figure::Figure;
 use crate::load::{Access, HEADERS_LEN_V4, Stage, Template};
-use crate::rig::TARGET;
-use crate::state;
+use crate::rig::{TARGET, target};
+use crate::state::{self, Protocol};
 
 /// Enough for the table's own ways, few enough to be made under callgrind.
 const LEASES: u32 = 20_000;
@@ -43,6 +44,10 @@ pub(crate) enum Part {
     DecideDiscover,
     /// From a renewal to an ACK, table included
     DecideRenewal,
+    /// From a Solicit behind a relay to an Advertise
+    DecideSolicit,
+    /// From a Renew behind a relay to a Reply
+    DecideRenew,
     /// A lease found, and a new one put in its place
     Table,
     /// A record into a worker's ring of the journal
@@ -51,7 +56,6 @@ pub(crate) enum Part {
 
 /// Does it.
 pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
-    let client = |number: u32| number.wrapping_mul(STRIDE) % LEASES;
     let template = |stage| Template::new(stage, Access::Direct, TARGET);
     let mut frame = vec![0; 1514];
     match part {
@@ -79,17 +83,17 @@ pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
         }
         Part::DecideDiscover | Part::DecideRenewal => {
             let is_discover = matches!(part, Part::DecideDiscover);
-            let template = template(if is_discover { Stage::Discover } else { Stage::Renew });
+            let stage = if is_discover { Stage::Discover } else { Stage::Renew };
             let mut server = Server::new(LEASES);
-            let requests: Vec<Vec<u8>> = (0..REQUESTS)
-                .map(|number| {
-                    let len = template.fill(&mut frame, template.fields(client(number)));
-                    frame[..len].to_vec()
-                })
-                .collect();
-            for request in requests.iter().cycle().take(times as usize) {
-                ensure!(server.answers(request), "what is counted is answered");
-            }
+            decide(&template(stage), times, |request| server.answers(request))?;
+        }
+        Part::DecideSolicit | Part::DecideRenew => {
+            let is_solicit = matches!(part, Part::DecideSolicit);
+            let stage = if is_solicit { Stage::Discover } else { Stage::Renew };
+            // As nearly all requests come.
+            let template = Template::new(stage, Access::Relays(16), target(Protocol::Dhcpv6));
+            let mut server = ServerV6::new(LEASES);
+            decide(&template, times, |request| server.gives(request).is_some())?;
         }
         Part::Table => {
             let table = Table::new(Layout::of(&state::config()?));
@@ -121,6 +125,25 @@ pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
             drop(journal);
             fs::remove_dir_all(&directory)?;
         }
+    }
+    Ok(())
+}
+
+/// Whose turn it is.
+fn client(number: u32) -> u32 {
+    number.wrapping_mul(STRIDE) % LEASES
+}
+
+/// Has requests of as many clients answered in turn.
+fn decide(template: &Template, times: u32, mut answers: impl FnMut(&[u8]) -> bool) -> Result<()> {
+    let mut frame = vec![0; 1514];
+    let mut made = |number| {
+        let len = template.fill(&mut frame, template.fields(client(number)));
+        frame[..len].to_vec()
+    };
+    let requests: Vec<Vec<u8>> = (0..REQUESTS).map(&mut made).collect();
+    for request in requests.iter().cycle().take(times as usize) {
+        ensure!(answers(request), "what is counted is answered");
     }
     Ok(())
 }

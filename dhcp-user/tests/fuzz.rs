@@ -72,6 +72,11 @@ fn whatever_happens_to_an_endpoint_it_says_nothing_that_is_not_stored() {
     replay("failover_endpoint", targets::failover_endpoint);
 }
 
+#[test]
+fn whatever_happens_to_an_endpoint_of_dhcpv6_it_says_nothing_that_is_not_stored() {
+    replay("failover6_endpoint", targets::failover6_endpoint);
+}
+
 fn replay(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)

@@ -14,7 +14,7 @@ pub use answer::answer;
 pub use answer6::answer6;
 pub use configuration::configuration;
 pub use dhcpv6::dhcpv6;
-pub use failover_endpoint::failover_endpoint;
+pub use failover_endpoint::{failover_endpoint, failover6_endpoint};
 pub use failover_message::failover_message;
 pub use failover6_message::failover6_message;
 pub use journal::journal;

@@ -1,60 +1,89 @@
 //! What must hold of leases after whatever happened.
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
+use dhcp_user::config::model::Protocol;
 use dhcp_user::failover::Role;
-use dhcp_user::lease::{Binding, BindingStatus};
+use dhcp_user::lease::{Binding, BindingStatus, Owner, Resource};
 use dhcp_user::wire::Seconds;
-use dhcp_user::wire::failover::Update;
 
-use super::server::Server;
+use super::server::{Said, Server};
+use super::words::Told;
 
 impl Server {
-    /// What the last event may have done to leases.
-    pub(super) fn check(
-        &self,
-        before: &BTreeMap<Ipv4Addr, Binding>,
-        updates: &[Update],
-        reset: Option<Ipv4Addr>,
-    ) {
-        use BindingStatus::{Abandoned, Active, Backup, Free, Released, Reset};
-        // Two clocks are rounded: a lease may end that much too soon.
-        let soon = self.now.after(Seconds(2));
+    /// What the last event may have done to leases, by what was said in it.
+    pub(super) fn check(&self, before: &BTreeMap<Resource, Binding>, said: &Said) {
         let now = self.bindings();
         assert_eq!(now, self.journal, "what is journalled is what holds");
-        for (address, old) in before {
-            let new = &now[address];
-            let said = updates.iter().filter(|update| update.address == *address);
-            let said: Vec<_> = said.map(|update| update.status).collect();
-            if old.is_held(soon) && new.status != Active && reset != Some(*address) {
-                // A later lease of the client, over as well, of which we have not heard.
-                let is_later = |update: &Update| {
-                    (update.address, update.status) == (*address, BindingStatus::Expired)
-                        && update.cltt > Some(old.cltt)
-                };
-                let may_end = said.iter().any(|it| [Released, Reset, Abandoned].contains(it))
-                    || updates.iter().any(is_later);
-                assert!(may_end, "{address} is taken from its client: {old:?}, {new:?}");
+        for (resource, old) in before {
+            let new = &now[resource];
+            let told = said.told.iter().flatten().filter(|told| told.resource == *resource);
+            let told: Vec<_> = told.copied().collect();
+            let is_reset = said.reset == Some(*resource);
+            self.check_lease(*resource, [old, new], &told, is_reset);
+            if old.is_available() && old.status != new.status && told.is_empty() && !is_reset {
+                let is_agreed = said.agreed.contains(&(*resource, new.status));
+                let is_given = self.gives() == Some((old.status, new.status));
+                assert!(is_agreed || is_given, "{resource}: only our own is ours to give");
             }
-            if old.is_held(soon) && new.status == Active && old.client != new.client {
-                let is_same = old.client.as_ref().zip(new.client.as_ref());
-                let is_same = is_same.is_some_and(|(one, other)| one.is_same(other));
-                let is_open = self.link.as_ref().is_some_and(|link| {
-                    link.unanswered.values().any(|addresses| addresses.contains(address))
-                });
-                let is_taken = said.contains(&Active)
-                    && (is_open || self.settings.terms.role == Role::Secondary);
-                assert!(is_same || is_taken, "{address} has two clients: {old:?}, {new:?}");
-            }
-            let given = match self.settings.terms.role {
-                Role::Primary => (Free, Backup),
-                Role::Secondary => (Backup, Free),
+        }
+        for (resource, binding) in now.iter().filter(|(_, binding)| binding.is_available()) {
+            let table = self.table();
+            let id = table.find(*resource).expect("what is bound has a number");
+            let owner = match table.layout().fixed_owner(id) {
+                None => continue,
+                Some(Owner::Primary) => BindingStatus::Free,
+                Some(Owner::Secondary) => BindingStatus::Backup,
             };
-            let moved = (old.status, new.status);
-            if old.is_available() && moved.0 != moved.1 && said.is_empty() && reset.is_none() {
-                assert_eq!(moved, given, "{address}: only our own is ours to give");
-            }
+            assert_eq!(binding.status, owner, "{resource} is one server's for ever");
+        }
+    }
+
+    /// Whether a lease that runs is still its client's.
+    fn check_lease(
+        &self,
+        resource: Resource,
+        [old, new]: [&Binding; 2],
+        told: &[Told],
+        is_reset: bool,
+    ) {
+        use BindingStatus::{Abandoned, Active, Expired, Released, Reset};
+        // Two clocks are rounded: a lease may end that much too soon.
+        if !old.is_held(self.now.after(Seconds(2))) {
+            return;
+        }
+        let is_told = |status| told.iter().any(|it| it.status == Some(status));
+        if new.status != Active {
+            // A later lease of the client, over as well, of which we have not heard.
+            let is_later = |it: &Told| it.status == Some(Expired) && it.cltt > Some(old.cltt);
+            let may_end = is_reset
+                || [Released, Reset, Abandoned].into_iter().any(is_told)
+                || told.iter().any(is_later);
+            assert!(may_end, "{resource} is taken from its client: {old:?}, {new:?}");
+        } else if old.client != new.client {
+            let both = old.client.as_ref().zip(new.client.as_ref());
+            let is_same = both.is_some_and(|(one, other)| one.is_same(other));
+            let is_open = self.link.as_ref().is_some_and(|link| link.awaits(resource));
+            // RFC 8156 §7.5.4: the primary's client gives way to one that was heard since.
+            let is_since = |it: &Told| {
+                self.protocol() == Protocol::Dhcpv6
+                    && it.cltt.is_some_and(|cltt| cltt > old.starts.after(Seconds(5)))
+            };
+            let is_taken = is_told(Active)
+                && (is_open
+                    || self.settings.terms.role == Role::Secondary
+                    || told.iter().any(is_since));
+            assert!(is_same || is_taken, "{resource} has two clients: {old:?}, {new:?}");
+        }
+    }
+
+    /// What becomes of what this server gives the other unasked, from what it was.
+    fn gives(&self) -> Option<(BindingStatus, BindingStatus)> {
+        use BindingStatus::{Backup, Free};
+        match (self.protocol(), self.settings.terms.role) {
+            (_, Role::Primary) => Some((Free, Backup)),
+            (Protocol::Dhcpv4, Role::Secondary) => Some((Backup, Free)),
+            (Protocol::Dhcpv6, Role::Secondary) => None,
         }
     }
 }

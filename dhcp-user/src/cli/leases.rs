@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use serde_json::Value;
 
+use super::columns::Columns;
 use super::{Failure, locate::Locate};
 use crate::control::ClientError;
 use crate::control::filter::{Filter, Subnet, Wanted};
@@ -48,7 +49,9 @@ impl LeasesCommand {
             client.get(&path, |piece| out.write_all(piece))
         } else {
             let mut table = Table::new(&mut out);
-            client.get(&path, |piece| table.take(piece))
+            let outcome = client.get(&path, |piece| table.take(piece));
+            // What has come is shown, whatever became of the rest.
+            outcome.and(table.show().map_err(ClientError::Output))
         };
         match outcome.and_then(|()| out.flush().map_err(ClientError::Output)) {
             // Whoever reads us has seen enough: `head` and the like.
@@ -58,18 +61,23 @@ impl LeasesCommand {
     }
 }
 
+/// Rows that are measured together: nothing waits for ten million of them.
+const MEASURED: usize = 1_000;
+
 /// JSON lines in, however they are cut; columns out.
 struct Table<W> {
     out: W,
     /// The part of a line that has come so far.
     rest: Vec<u8>,
-    /// Whether the headings are out.
-    begun: bool,
+    columns: Columns,
 }
 
 impl<W: Write> Table<W> {
     fn new(out: W) -> Self {
-        Self { out, rest: Vec::new(), begun: false }
+        let headings = ["address", "state", "expires", "hardware", "client"];
+        // What any lease of IPv4 fits in, so that those stand under one line of headings.
+        let columns = Columns::at_least(&headings, &[15, 9, 20, 17]);
+        Self { out, rest: Vec::new(), columns }
     }
 
     fn take(&mut self, piece: &[u8]) -> io::Result<()> {
@@ -81,33 +89,32 @@ impl<W: Write> Table<W> {
         let lines = std::mem::replace(&mut self.rest, rest);
         for line in lines.split(|&octet| octet == b'\n').filter(|line| !line.is_empty()) {
             let lease: Value = serde_json::from_slice(line)?;
-            self.row(&lease)?;
+            self.row(&lease);
+            if self.columns.len() >= MEASURED {
+                self.show()?;
+            }
         }
         Ok(())
     }
 
-    /// Widths are fixed, so that nothing waits for ten million rows to be measured.
-    fn row(&mut self, lease: &Value) -> io::Result<()> {
-        if !std::mem::replace(&mut self.begun, true) {
-            let [address, state, expires, hardware] = ["address", "state", "expires", "hardware"];
-            writeln!(self.out, "{address:15}  {state:9}  {expires:20}  {hardware:17}  client")?;
-        }
+    fn row(&mut self, lease: &Value) {
         let text = |key: &str| lease[key].as_str().unwrap_or("-");
         let infinite = lease["infinite"].as_bool() == Some(true);
         let client = ["host-name", "fqdn", "client-id", "duid", "circuit-id", "remote-id"];
         let client = client.into_iter().find_map(|key| lease[key].as_str()).unwrap_or("-");
-        writeln!(
-            self.out,
-            "{:15}  {:9}  {:20}  {:17}  {}",
-            lease["prefix"].as_str().unwrap_or(text("address")),
-            text("state"),
-            match text("expires") {
-                _ if infinite => "never",
-                expires => expires,
-            },
-            text("hw-address"),
-            client.escape_debug(),
-        )
+        let expires = if infinite { "never" } else { text("expires") };
+        self.columns.row([
+            lease["prefix"].as_str().unwrap_or(text("address")).to_owned(),
+            text("state").to_owned(),
+            expires.to_owned(),
+            text("hw-address").to_owned(),
+            client.escape_debug().to_string(),
+        ]);
+    }
+
+    /// Shows what has come since the last time.
+    fn show(&mut self) -> io::Result<()> {
+        if self.columns.len() == 0 { Ok(()) } else { write!(self.out, "{}", self.columns.take()) }
     }
 }
 
@@ -122,6 +129,7 @@ mod tests {
             "\"hw-address\":\"02:00:00:00:00:01\",\"host-name\":\"a\\u001bb\"}\n",
             "{\"address\":\"10.0.0.2\",\"state\":\"abandoned\",\"infinite\":true}\n",
             "{\"address\":\"10.0.0.3\",\"state\":\"backup\",\"expires\":null}\n",
+            "{\"address\":\"2001:db8:1:2:3:4:5:6\",\"state\":\"active\",\"duid\":\"00:04:08\"}\n",
             "{\"prefix\":\"2001:db8::/56\",\"state\":\"free\",\"duid\":\"00:04:09\",\"iaid\":1}\n",
         );
         for cut in 1..lines.len() {
@@ -130,13 +138,17 @@ mod tests {
             for piece in lines.as_bytes().chunks(cut) {
                 table.take(piece).unwrap();
             }
+            table.show().unwrap();
             let text = String::from_utf8(out).unwrap();
-            assert_eq!(text.lines().count(), 5, "{text}");
-            assert!(text.contains("10.0.0.1         active     2026-01-01T00:00:00Z  02:00:00"));
-            assert!(text.contains("10.0.0.2         abandoned  never"));
-            assert!(text.contains("10.0.0.3         backup     -"), "{text}");
-            assert!(text.contains("2001:db8::/56    free       -"), "{text}");
-            assert!(text.contains("00:04:09"), "{text}");
+            let expected = [
+                "address               state      expires               hardware           client",
+                "10.0.0.1              active     2026-01-01T00:00:00Z  02:00:00:00:00:01  a\\u{1b}b",
+                "10.0.0.2              abandoned  never                 -                  -",
+                "10.0.0.3              backup     -                     -                  -",
+                "2001:db8:1:2:3:4:5:6  active     -                     -                  00:04:08",
+                "2001:db8::/56         free       -                     -                  00:04:09",
+            ];
+            assert_eq!(text.lines().collect::<Vec<_>>(), expected);
             assert!(!text.contains('\u{1b}'), "a client must not write to the terminal");
         }
     }

@@ -33,6 +33,15 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("unknown-clients", "reservations make no class: write a [[class]] and name it in `allow` or `deny` of a pool"),
 ];
 
+/// Statements of a `failover peer` alone, where they are common words: elsewhere they mean something else.
+#[rustfmt::skip]
+const FAILOVER: &[(&str, &str)] = &[
+    ("address", "write `local` for this server's address, and `peer` for the partner's"),
+    ("port", "write the port in `local`, behind a colon"),
+    ("primary", "write role = \"primary\""),
+    ("secondary", "write role = \"secondary\""),
+];
+
 /// Options that dhcpd calls otherwise.
 const OPTIONS: &[(&str, &str)] = &[
     ("classless-static-routes", "classless-routes"),
@@ -64,9 +73,10 @@ const OPTIONS6: &[(&str, &str)] = &[
     ("dhcp6.vendor-opts", "vendor-options"),
 ];
 
-/// What to write for a statement of dhcpd.conf.
-pub(super) fn statement(word: &str) -> Option<&'static str> {
-    find(STATEMENTS, word)
+/// What to write for a statement of dhcpd.conf that stands in this section.
+pub(super) fn statement(section: &str, word: &str) -> Option<&'static str> {
+    let of_failover = if section == "failover" { FAILOVER } else { &[] };
+    find(of_failover, word).or_else(|| find(STATEMENTS, word))
 }
 
 /// The name of an option that dhcpd calls `word`.

@@ -18,7 +18,6 @@ use crate::wire::Seconds;
 /// One table of the document, with the keys that were asked for.
 pub(super) struct Section<'a> {
     /// As it is headed in KEYS.md.
-    #[cfg_attr(not(test), expect(dead_code, reason = "KEYS.md is held against it"))]
     name: &'static str,
     table: &'a DeTable<'a>,
     /// What stands for the section as a whole: its header, or its braces.
@@ -113,7 +112,7 @@ impl<'a> Section<'a> {
             if !self.asked.contains(&name) && !self.refused.contains(&name) {
                 let help = match nearest(name, self.asked.iter().copied()) {
                     Some(known) => format!("did you mean `{known}`?"),
-                    None if let Some(help) = dhcpd::statement(name) => help.to_owned(),
+                    None if let Some(help) = dhcpd::statement(self.name, name) => help.to_owned(),
                     None if self.asked.len() <= LISTED => {
                         format!("known here: {}", self.asked.join(", "))
                     }

@@ -35,6 +35,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("min-balance = \"2h\"", &["7:15 `min-balance` of 7200s is longer than `max-balance` of 3600s"]),
     ("max-balance = \"10s\"", &["7:15 `min-balance` of 60s is longer than `max-balance` of 10s"]),
     ("max-response-delay = 30", &["7:1 unknown key `max-response-delay`: write `receive-timer`"]),
+    ("address = \"192.0.2.1\"", &["7:1 unknown key `address`: write `local` for this server's address, and `peer` for the partner's"]),
+    ("port = 647\nprimary = true", &["7:1 unknown key `port`: write the port in `local`, behind a colon", "8:1 unknown key `primary`: write role = \"primary\""]),
     ("role=primry", &["3:8 `role` cannot be `\"primry\"`: did you mean \"primary\"?"]),
     ("role=secondary\nsplit = 128", &["7:1 `split` is the primary's to say: take it out: the primary tells us"]),
     ("role=secondary\nmclt = \"2h\"", &[]),

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod amount;
 mod check;
 mod columns;
 mod failover;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use super::amount::{amount, available};
 use super::columns::Columns;
 use super::{Failure, locate::Locate};
 use crate::control::status::{Latency, Status};
@@ -153,14 +154,15 @@ impl Report<'_> {
         ]);
         for pool in &self.0.pools {
             let permille = pool.fill_permille;
+            let [free, backup] = available(pool.free, pool.backup, pool.split);
             table.row([
                 format!("{}-{}", pool.first, pool.last),
                 pool.network.clone(),
                 pool.active.to_string(),
-                pool.free.to_string(),
-                pool.backup.to_string(),
+                free,
+                backup,
                 pool.abandoned.to_string(),
-                pool.total.to_string(),
+                amount(pool.total),
                 format!("{}.{} %", permille / 10, permille % 10),
             ]);
         }

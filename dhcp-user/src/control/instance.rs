@@ -218,37 +218,27 @@ impl Instance {
         for network in &config.networks {
             for pool in network.subnets.iter().flat_map(|subnet| &subnet.pools) {
                 let counts = self.tables.ipv4.counts(PoolId::of(pool));
-                let (network, first, last) = (&network.name, pool.first, pool.last);
-                pools.push(Pool::new(network, first, last, None, counts));
+                pools.push(Pool::new(&network.name, pool.first, pool.last, counts));
             }
         }
         let layout = self.tables.ipv6.layout();
-        let counts = |id: PoolId, total: u128| {
-            let counts = self.tables.ipv6.counts(id);
-            // What is sparse has numbers for a part of it.
-            let unnumbered = u64::try_from(total).unwrap_or(u64::MAX).saturating_sub(counts.total);
-            PoolCounts {
-                total: counts.total + unnumbered,
-                free: counts.free + unnumbered,
-                ..counts
-            }
-        };
         for network in &config.networks6 {
             for subnet in &network.subnets {
                 for pool in &subnet.pools {
                     let Some(id) = layout.pool_named(pool) else { continue };
-                    let (first, last) = (pool.first, pool.last);
-                    let total = (last.to_bits() - first.to_bits()).saturating_add(1);
-                    let counts = counts(id, total);
-                    pools.push(Pool::new(&network.name, first, last, None, counts));
+                    let split = layout.fixed_owner(id.0).is_some();
+                    let counts = self.tables.ipv6.counts(id);
+                    let counts = if split { counts.of_both() } else { counts };
+                    let pool = Pool::new(&network.name, pool.first, pool.last, counts);
+                    pools.push(Pool { split, ..pool });
                 }
                 for pool in &subnet.prefix_pools {
                     let Some(id) = layout.prefix_pool_named(pool) else { continue };
                     let of = |address| Ipv6Prefix::containing(address, pool.delegate);
                     let (first, last) = (of(pool.prefix.first()), of(pool.prefix.last()));
-                    let counts = counts(id, 1 << (pool.delegate - pool.prefix.len).min(127));
                     let delegate = Some(pool.delegate);
-                    pools.push(Pool::new(&network.name, first, last, delegate, counts));
+                    let pool = Pool::new(&network.name, first, last, self.tables.ipv6.counts(id));
+                    pools.push(Pool { delegate, ..pool });
                 }
             }
         }
@@ -278,25 +268,19 @@ impl Instance {
 }
 
 impl Pool {
-    fn new(
-        network: &str,
-        first: impl Display,
-        last: impl Display,
-        delegate: Option<u8>,
-        counts: PoolCounts,
-    ) -> Self {
+    fn new(network: &str, first: impl Display, last: impl Display, counts: PoolCounts) -> Self {
         let leased = u128::from(counts.active) * 1_000;
         Self {
             network: network.to_owned(),
             first: first.to_string(),
             last: last.to_string(),
-            delegate,
             total: counts.total,
             active: counts.active,
             free: counts.free,
             backup: counts.backup,
             abandoned: counts.abandoned,
             fill_permille: leased.checked_div(counts.total.into()).unwrap_or(0) as u64,
+            ..Self::default()
         }
     }
 }

@@ -11,7 +11,7 @@ use super::clock::rfc3339;
 use crate::config::model::{self, Protocol};
 use crate::failover;
 use crate::failover::{Side, Status};
-use crate::lease::{Layout, Resource};
+use crate::lease::Layout;
 use crate::wire::Stamp;
 use crate::wire::failover::State;
 
@@ -148,7 +148,7 @@ pub struct Pool {
     pub reset: u64,
     /// Kept for single clients by reservations.
     pub reserved: u64,
-    /// Addresses in the range.
+    /// Addresses in the range, up to 2^64 − 1 of them.
     pub total: u64,
     /// Each server has half of the pool for ever, by the last bit of the address (RFC 8156 §4.2.1).
     pub split: bool,
@@ -239,7 +239,7 @@ impl Relationship {
             (false, true) => pool.free,
             (false, false) => pool.backup,
         };
-        self.pools.iter().map(own).sum()
+        self.pools.iter().map(own).fold(0, u64::saturating_add)
     }
 }
 
@@ -257,11 +257,10 @@ impl Pool {
     }
 
     fn new(status: &failover::PoolStatus, layout: &Layout) -> Self {
-        let counts = status.counts;
+        let split = layout.fixed_owner(status.pool.0).is_some();
+        let counts = if split { status.counts.of_both() } else { status.counts };
         // A reload may have taken the pool away since.
-        let ends = layout.ends(status.pool);
-        let split = ends.is_some_and(|[first, _]| matches!(first, Resource::Ipv6(_)));
-        let [first, last] = ends.map_or_else(
+        let [first, last] = layout.ends(status.pool).map_or_else(
             || ["gone".to_owned(), "gone".to_owned()],
             |ends| ends.map(|end| end.to_string()),
         );

@@ -117,10 +117,13 @@ pub struct Pool {
     pub total: u64,
     /// Leased.
     pub active: u64,
-    /// To be had; of a pair, from the primary.
+    /// To be had; of a pair, from the primary, and with `split` from both.
     pub free: u64,
     /// Of a pair: to be had from the secondary.
     pub backup: u64,
+    /// Of a pair, each server has half of the pool for ever, by the last bit of the address (RFC 8156
+    /// §4.2.1).
+    pub split: bool,
     /// Set aside: declined, or a probe was answered.
     pub abandoned: u64,
     /// Leased share of the total, in permille.

@@ -13,7 +13,7 @@ use crate::wire::BindingStatus;
 /// The addresses of one pool by what they are used for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PoolCounts {
-    /// All addresses of the range.
+    /// All of the range, up to 2^64 − 1.
     pub total: u64,
     /// Kept for single clients by reservations, in use or not.
     pub reserved: u64,
@@ -33,14 +33,28 @@ pub struct PoolCounts {
     pub reset: u64,
 }
 
+impl PoolCounts {
+    /// The same of a pool of which each of two servers has half for ever: what is available is of both.
+    #[must_use]
+    pub fn of_both(self) -> Self {
+        Self { free: self.free.saturating_add(self.backup), backup: 0, ..self }
+    }
+}
+
 impl Table {
     /// How full the pool is; all zero if there is no such pool. Exact when nothing changes
-    /// meanwhile.
+    /// meanwhile, and unless there are 2^64 and more.
     #[must_use]
     pub fn counts(&self, pool: PoolId) -> PoolCounts {
         let layout = self.layout();
         let Some(range) = layout.range(pool) else { return PoolCounts::default() };
-        self.count(range, layout.reserved_in(range))
+        let counts = self.count(range, layout.reserved_in(range));
+        let unnumbered = layout.unnumbered(pool);
+        PoolCounts {
+            total: counts.total.saturating_add(unnumbered),
+            free: counts.free.saturating_add(unnumbered),
+            ..counts
+        }
     }
 
     /// How full a range is in which these are reserved.
@@ -104,8 +118,9 @@ impl Table {
 #[cfg(test)]
 #[cfg(not(loom))]
 mod tests {
-    use super::super::Binding;
     use super::super::fixture::*;
+    use super::super::plan::tests::config;
+    use super::super::{Binding, Layout};
     use super::*;
     use crate::wire::Stamp;
 
@@ -130,6 +145,25 @@ mod tests {
             reset: 1,
         };
         assert_eq!(table.counts(POOL), expected);
+    }
+
+    /// Numbers are fewer, and how many of those are left is nothing that anybody asks for.
+    #[test]
+    fn of_a_pool_that_is_drawn_from_at_random_all_addresses_count() {
+        let of = |last: &str| {
+            let text = format!(
+                "[[subnet6]]\nsubnet = \"2001:db8::/64\"\npools = [\"2001:db8::-2001:db8::{last}\"]"
+            );
+            let config = config(&text);
+            let table = Table::new(Layout::of_ipv6(&config, None).unwrap());
+            let pool = table.layout().pool_named(&config.networks6[0].subnets[0].pools[0]).unwrap();
+            let given = table.place("2001:db8::77".parse().unwrap()).unwrap();
+            table.set(given, lease(1, 0, 9));
+            let counts = table.counts(pool);
+            (counts.total, counts.free, counts.active)
+        };
+        assert_eq!(of("ff:ffff"), (1 << 24, (1 << 24) - 1, 1));
+        assert_eq!(of("ffff:ffff:ffff:ffff"), (u64::MAX, u64::MAX - 1, 1));
     }
 
     #[test]

@@ -278,6 +278,14 @@ impl Layout {
         })
     }
 
+    /// How many addresses or prefixes of a pool have no number before they are spoken of, and there is none
+    /// for most of them.
+    pub(super) fn unnumbered(&self, pool: PoolId) -> u64 {
+        let all = self.plan.as_ref().and_then(|plan| plan.count_sparse(pool));
+        let numbered = self.range(pool).map_or(0, Range::count);
+        all.map_or(0, |all| all.saturating_sub(numbered))
+    }
+
     /// Prefixes that were leased by no pool of now and overlap this one.
     pub(super) fn strays_around(&self, prefix: Ipv6Prefix) -> Vec<ResourceId> {
         self.plan.as_ref().map_or_else(Vec::new, |plan| plan.strays_around(prefix))

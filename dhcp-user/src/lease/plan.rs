@@ -201,6 +201,11 @@ impl Plan {
         self.sparse(pool).map(|(_, span)| span.drawn(number))
     }
 
+    /// How much there is to draw from a sparse pool, up to 2^64 − 1.
+    pub(super) fn count_sparse(&self, pool: PoolId) -> Option<u64> {
+        self.sparse(pool).map(|(_, span)| span.count())
+    }
+
     /// The first and the last of what may be drawn from a sparse pool.
     pub(super) fn ends_of_sparse(&self, pool: PoolId) -> Option<[Resource; 2]> {
         self.sparse(pool).map(|(_, span)| [span.lowest(), span.highest()])

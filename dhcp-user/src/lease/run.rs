@@ -102,6 +102,12 @@ impl Span {
         (self.len, self.first) <= parts(resource)
     }
 
+    /// How many there are, up to 2^64 − 1.
+    pub(super) fn count(&self) -> u64 {
+        let more = (self.last - self.first) >> self.shift();
+        u64::try_from(more.saturating_add(1)).unwrap_or(u64::MAX)
+    }
+
     /// How many bits of an address are within one resource.
     fn shift(&self) -> u32 {
         u32::from(Ipv6Prefix::MAX_LEN - self.len.unwrap_or(Ipv6Prefix::MAX_LEN))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cli::amount::amount;
 use crate::control::Relationship;
 use crate::wire::failover::State;
 
@@ -15,6 +16,7 @@ pub(super) fn span(seconds: u64) -> String {
 pub(super) fn meaning(now: &Relationship) -> String {
     let mclt = span(now.mclt_s);
     let own = now.own_available();
+    let own_shown = amount(own);
     let text = match now.known_state() {
         Some(State::Startup) => {
             "Nobody is answered yet: the partner is waited for, some seconds at most.".to_owned()
@@ -32,7 +34,7 @@ pub(super) fn meaning(now: &Relationship) -> String {
         ),
         Some(State::CommunicationsInterrupted) => format!(
             "All clients are served: leases reach at most {mclt} beyond what the partner knows, and \
-             new clients get one of the {own} addresses that are this server's to give."
+             new clients get one of the {own_shown} addresses that are this server's to give."
         ),
         Some(State::PartnerDown) => match now.waits_s {
             Some(left) if left > 0 && own == 0 => format!(
@@ -41,7 +43,7 @@ pub(super) fn meaning(now: &Relationship) -> String {
                 span(left)
             ),
             Some(left) if left > 0 => format!(
-                "All clients are served by this server alone, from its own {own} free addresses; in \
+                "All clients are served by this server alone, from its own {own_shown} free addresses; in \
                  {} also from the partner's.",
                 span(left)
             ),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::advice::{self, span};
+use crate::cli::amount::{amount, available};
 use crate::cli::columns::Columns;
 use crate::control::Relationship;
 use crate::wire::failover::State;
@@ -89,16 +90,17 @@ impl Report<'_> {
             "total",
         ]);
         for pool in &self.0.pools {
+            let [free, backup] = available(pool.free, pool.backup, pool.split);
             table.row([
                 format!("{}-{}", pool.first, pool.last),
-                if pool.split { format!("{} of both", pool.free) } else { pool.free.to_string() },
-                if pool.split { "by last bit".to_owned() } else { pool.backup.to_string() },
+                free,
+                backup,
                 pool.active.to_string(),
                 pool.expired.to_string(),
                 pool.released.to_string(),
                 pool.reset.to_string(),
                 pool.abandoned.to_string(),
-                pool.total.to_string(),
+                amount(pool.total),
             ]);
         }
         write!(f, "\n{table}")

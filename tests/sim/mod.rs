@@ -11,7 +11,8 @@
 //! said        names, classes, relays            wire        greetings and messages on them
 //! places      addresses of everything           telling     what those mean, in either protocol
 //! server      a core and its driver             configuration  of each server
-//! worker      one request                       disk        durable after a while
+//! leaving     what waits for the disk           disk        durable after a while
+//! worker      one request
 //! observer    which promise was broken          overheard   what messages tell of it
 //! ending      quiet: both must agree            subscribers what limits count
 //! service     who is kept waiting               sabotage    deliberate faults
@@ -26,6 +27,7 @@ mod dhcpv4;
 mod dhcpv6;
 mod disk;
 mod ending;
+mod leaving;
 mod link;
 mod observer;
 mod overheard;

@@ -12,9 +12,10 @@ use dhcp_user::wire::Stamp;
 use dhcp_user::wire::failover::State;
 
 use super::clock::{Clock, Millis, SECOND};
+use super::leaving::Reply;
 use super::places::{hardware, network_of, overlap};
 use super::scenario::{Relationship, Scenario, Side, Time};
-use super::server::{Reply, Server};
+use super::server::Server;
 use super::telling::Told;
 
 /// What two clocks that are kept by NTP, whole seconds, slow packets and a disk that holds a reply

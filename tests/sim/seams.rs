@@ -7,9 +7,10 @@ use dhcp_user::wire::failover::Message;
 use dhcp_user::wire::failover6;
 use dhcp_user::wire::{Seconds, Stamp};
 
+use super::leaving::Out;
 use super::sabotage::Sabotage;
 use super::scenario::Relationship;
-use super::server::{Core, Out, Server};
+use super::server::{Core, Server};
 use super::telling::Telling;
 
 impl Sabotage {

@@ -1,7 +1,4 @@
 //! One server: the whole core, and a driver that keeps what the real one promises.
-//!
-//! Nothing leaves before all that its writer appended ahead of it is durable: a worker's replies,
-//! and of the endpoint's actions the messages, the end of the connection and the service view.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -17,27 +14,26 @@ use dhcp_user::lease::{
 use dhcp_user::server::{InterfaceAddress, InterfaceAddresses, Services, Workspace};
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::dhcpv6::Duid;
-use dhcp_user::wire::failover::{Rejection, State};
+use dhcp_user::wire::failover::State;
 
 use super::clock::{Clock, Millis};
 use super::configuration::configuration;
 use super::disk::{Disk, Record, Sequence};
+use super::leaving::{Held, Out, Reply, recorded};
 use super::packet::{Heard, Request};
 use super::places::{network_of, server_address, server_duid};
 use super::random::Random;
 use super::sabotage::Sabotage;
 use super::scenario::{Relationship, Scenario, Side};
-use super::telling::{self, Telling};
+use super::telling;
 use super::worker::{Answered, answer};
 
 /// The rings of the journal.
 const WORKER: u16 = 0;
 const MAINTENANCE: u16 = 1;
-const FAILOVER: u16 = 2;
+pub(super) const FAILOVER: u16 = 2;
 /// Actions that one turn may make: what the driver's queue holds.
 const ROOM: usize = 64;
-/// A reply that the disk held back for longer is not sent any more.
-const LONGEST_HELD: Millis = 10_000;
 
 /// One server, up or down.
 #[derive(Debug)]
@@ -49,12 +45,12 @@ pub(super) struct Server {
     pub(super) disk: Disk,
     pub(super) core: Option<Core>,
     pub(super) since: Millis,
-    services: Services,
+    pub(super) services: Services,
     config: Config,
     seed: u64,
     /// Of each relationship.
     settings: Vec<Settings>,
-    sabotage: Option<Sabotage>,
+    pub(super) sabotage: Option<Sabotage>,
 }
 
 /// What a crash takes away.
@@ -64,58 +60,20 @@ pub(super) struct Core {
     pub(super) views: Views,
     /// What they go by once they have begun a turn since it was published, and its number; one for each
     /// relationship.
-    published: Vec<(u64, View)>,
+    pub(super) published: Vec<(u64, View)>,
     /// One for each relationship.
     pub(super) endpoints: Vec<Endpoint>,
     pub(super) limits: Limits,
     work: Workspace,
     /// Of the worker, the sweep and the endpoints.
-    appended: [Sequence; 3],
-    held: VecDeque<Held>,
-    outbox: VecDeque<(Sequence, Relationship, Out)>,
-    actions: Vec<Action>,
+    pub(super) appended: [Sequence; 3],
+    pub(super) held: VecDeque<Held>,
+    pub(super) outbox: VecDeque<(Sequence, Relationship, Out)>,
+    pub(super) actions: Vec<Action>,
     /// When each endpoint was told something last.
     last: Vec<Stamp>,
     /// What clients cannot foresee.
     chance: Random,
-}
-
-#[derive(Debug)]
-struct Held {
-    rests_on: Sequence,
-    since: Millis,
-    reply: Reply,
-}
-
-/// A reply to a client.
-#[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub(super) client: u16,
-    pub(super) octets: Vec<u8>,
-    /// When it was decided, by the server's clock.
-    pub(super) decided: Stamp,
-    /// What it tells of leases: each as it then stood.
-    pub(super) leases: Vec<(Resource, Binding)>,
-    /// PARTNER-DOWN.
-    pub(super) is_alone: bool,
-}
-
-/// What waits for the disk behind the endpoint's records.
-#[derive(Clone, Debug)]
-pub(super) enum Out {
-    Send(u32, Spoken),
-    Close(Option<Rejection>),
-    Publish(View),
-}
-
-/// What leaves a server.
-#[derive(Debug)]
-pub(super) enum Effect {
-    Reply(Reply),
-    Send(Relationship, u32, Spoken),
-    Close(Relationship, Option<Rejection>),
-    /// With its number.
-    Published(Relationship, u64),
 }
 
 /// What became of a request.
@@ -424,82 +382,8 @@ impl Server {
         self.core.as_ref()?.endpoints.iter().filter_map(Endpoint::next_timeout).min()
     }
 
-    /// What may leave now.
-    pub(super) fn release(&mut self, time: Millis, effects: &mut Vec<Effect>) {
-        let sabotage = self.sabotage;
-        let side = self.side;
-        let durable = self.disk.durable();
-        let Some(core) = &mut self.core else { return };
-        let eager = sabotage == Some(Sabotage::AckBeforeFlush);
-        while let Some(held) = core.held.pop_front_if(|held| eager || held.rests_on <= durable) {
-            if time - held.since <= LONGEST_HELD {
-                effects.push(Effect::Reply(held.reply));
-            }
-        }
-        while let Some((_, of, out)) = core.outbox.pop_front_if(|(rests_on, _, out)| {
-            *rests_on <= durable || sabotage.is_some_and(|fault| fault.lets_go(out))
-        }) {
-            effects.push(match out {
-                Out::Send(xid, message) => {
-                    if sabotage == Some(Sabotage::AcknowledgedWhenSent) {
-                        core.acknowledge(&Telling::of(&message));
-                    }
-                    Effect::Send(of, xid, message)
-                }
-                Out::Close(why) => Effect::Close(of, why),
-                Out::Publish(view) => {
-                    let view = match sabotage {
-                        Some(fault) => fault.view(view, side == of),
-                        None => view,
-                    };
-                    // A worker in the middle of its turn still takes what was the partner's.
-                    let takeover = view.takeover.or(core.views.0[of].takeover);
-                    core.views.0[of] = View { takeover, ..view.clone() };
-                    core.published[of] = (core.published[of].0 + 1, view);
-                    Effect::Published(of, core.published[of].0)
-                }
-            });
-        }
-    }
-
     fn is_broken(&self, fault: Sabotage) -> bool {
         self.sabotage == Some(fault)
-    }
-
-    /// Carries out what an endpoint wants, in order, as far as that is possible before the disk.
-    fn carry(&mut self, relationship: Relationship, alarms: &mut Vec<(Relationship, Alarm)>) {
-        let Some(core) = &mut self.core else { return };
-        let writer = usize::from(FAILOVER);
-        for action in std::mem::take(&mut core.actions) {
-            let out = match action {
-                Action::Changed { resource, before, binding } => {
-                    if self.sabotage != Some(Sabotage::PartnersUncounted) {
-                        let is_lease = |it: &&Binding| it.status == BindingStatus::Active;
-                        if let Some(before) = before.as_ref().filter(is_lease) {
-                            self.services.uncount_lease(&core.limits, resource, before);
-                        }
-                        self.services.count_lease(&core.limits, resource, &binding);
-                    }
-                    let record = Record::Binding(resource, recorded(self.sabotage, &binding));
-                    core.appended[writer] = self.disk.append(FAILOVER, record);
-                    continue;
-                }
-                Action::Save(saved) => {
-                    let record = Record::Saved(relationship, saved);
-                    core.appended[writer] = self.disk.append(FAILOVER, record);
-                    continue;
-                }
-                Action::Alarm(alarm) => {
-                    alarms.push((relationship, alarm));
-                    continue;
-                }
-                Action::Send(xid, message) => Out::Send(xid, message.into()),
-                Action::Send6(xid, message) => Out::Send(xid, message.into()),
-                Action::Close(why) => Out::Close(why),
-                Action::Publish(view) => Out::Publish(view),
-            };
-            core.outbox.push_back((core.appended[writer], relationship, out));
-        }
     }
 }
 
@@ -562,12 +446,4 @@ impl Core {
 /// Tables without bindings, laid out by a configuration.
 fn tables(config: &Config) -> Tables {
     Tables::new(Layouts::of(config).expect("the simulation's pools are small"))
-}
-
-/// A binding as the journal gets it.
-fn recorded(sabotage: Option<Sabotage>, binding: &Binding) -> Binding {
-    match sabotage {
-        Some(fault) => fault.record(binding.clone()),
-        None => binding.clone(),
-    }
 }

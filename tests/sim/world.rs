@@ -12,10 +12,11 @@ use super::link::Link;
 use super::observer::{Observer, name, on};
 use super::packet::{Heard, Request, Words};
 
+use super::leaving::{Effect, Reply};
 use super::random::Random;
 use super::sabotage::Sabotage;
 use super::scenario::{Relationship, Scenario, Side, Time};
-use super::server::{Effect, Handled, Reply, Server};
+use super::server::{Handled, Server};
 use super::subscribers::Subscriber;
 use super::telling;
 use super::troubles::Troubles;

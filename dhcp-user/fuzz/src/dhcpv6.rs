@@ -1,13 +1,15 @@
 //! DHCPv6 datagrams, through relays and not.
 
 use dhcp_user::wire::dhcpv6::{
-    Datagram, HOP_COUNT_LIMIT, MessageType, OLD_HOP_COUNT_LIMIT, Options, ReconfigureKey, Writer,
+    Datagram, Glimpse, HOP_COUNT_LIMIT, MessageType, OLD_HOP_COUNT_LIMIT, Options, ReconfigureKey,
+    Writer,
 };
 use dhcp_user::wire::option::{self, v6::code};
 
 /// A datagram that parses is answered through the same relays, with as many of its own options as
 /// fit; and all of it reads the same.
 pub fn dhcpv6(octets: &[u8]) {
+    let _ = Glimpse::of(octets);
     let Ok(request) = Datagram::parse(octets, OLD_HOP_COUNT_LIMIT) else {
         return assert!(Datagram::parse(octets, HOP_COUNT_LIMIT).is_err());
     };

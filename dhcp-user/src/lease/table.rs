@@ -126,12 +126,12 @@ impl Table {
 
     /// The addresses that the client has or had last in the network, in no particular order; one
     /// may come twice.
-    pub fn of_client<'g>(
+    pub fn of_client<'g, 'k>(
         &'g self,
         network: NetworkId,
-        key: ClientKey<'g>,
+        key: ClientKey<'k>,
         guard: &'g Guard,
-    ) -> impl Iterator<Item = (ResourceId, Seen<'g>)> {
+    ) -> impl Iterator<Item = (ResourceId, Seen<'g>)> + use<'g, 'k> {
         let state = self.state.load();
         self.index.find(self.index.fold(network, key)).filter_map(move |resource| {
             let seen = self.look(resource, guard);

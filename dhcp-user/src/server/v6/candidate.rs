@@ -4,8 +4,6 @@
 //! what it asks for, if that is free; and of the pools that the client may use whatever their allocators
 //! find (RFC 8415 §18.3.1, §18.3.2).
 
-use std::iter;
-
 use super::exchange::{Exchange, Few, Output};
 use super::hash::{COUNTERS, Hashed};
 use super::identity::IaKey;
@@ -67,11 +65,17 @@ impl<'a> Exchange<'a> {
     /// What the association may have of what it had, in no order: what it holds, was offered, or had last.
     pub(super) fn known(&self, key: &IaKey) -> Few<Candidate<'a>> {
         let mut known: Few<Candidate<'a>> = Few::new();
-        let ids = self.table.of_client(self.network, key.key(), self.guard);
-        for resource in ids.filter_map(|(id, _)| self.table.resource(id)) {
+        for (id, seen) in self.table.of_client(self.network, key.key(), self.guard) {
+            let Some(resource) = self.table.resource(id) else { continue };
             let is_new = known.iter().all(|other| other.resource != resource);
-            let candidate = self.look(resource, key).filter(|_| is_new);
-            known.extend(candidate.filter(|candidate| candidate.standing > Standing::Open));
+            let Some(site) = self.permitted_site(resource).filter(|_| is_new) else { continue };
+            let candidate = match self.computing(site) {
+                Some(pool) => self.computed(pool, resource, site, key),
+                None => Some(self.candidate(resource, id, seen, site, key)),
+            };
+            if let Some(candidate) = candidate.filter(|it| it.standing > Standing::Open) {
+                known.push(candidate);
+            }
         }
         known
     }
@@ -158,11 +162,15 @@ impl<'a> Exchange<'a> {
             return known;
         }
         let heard = |candidate: &Candidate<'_>| candidate.seat.binding().map(|old| old.cltt);
-        if let Some(best) = known.into_iter().max_by_key(|it| (it.standing, heard(it))) {
-            return iter::once(best).collect();
+        let best = (0..known.len()).max_by_key(|at| (known[*at].standing, heard(&known[*at])));
+        if let Some(best) = best {
+            known.swap(0, best);
+            known.truncate(1);
+            return known;
         }
         let named = hints(ia).find_map(|hint| self.look(hint.resource, key).filter(usable));
-        named.or_else(|| self.find_one(ia, key, output)).into_iter().collect()
+        known.extend(named.or_else(|| self.find_one(ia, key, output)));
+        known
     }
 
     /// One of the pools that the client may use: of prefixes, as long as it asks for if there is one.

@@ -10,7 +10,7 @@ pub(super) fn confirm(
     exchange: &Exchange<'_>,
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
-    let mut addresses = exchange.ias().flat_map(|ia| ia.addresses()).peekable();
+    let mut addresses = exchange.ias.iter().flat_map(|ia| ia.addresses()).peekable();
     // It cannot be judged, and somebody else may.
     addresses.peek().ok_or(DropReason::Incomplete)?;
     let topology = &exchange.service.topology;

@@ -29,7 +29,6 @@ pub(super) const MOST_IAS: usize = 64;
 pub(super) type Few<T> = SmallVec<[T; 2]>;
 
 /// A request, and what it meets.
-#[derive(Clone, Copy)]
 pub(super) struct Exchange<'a> {
     pub(super) now: Stamp,
     pub(super) service: &'a Service,
@@ -42,6 +41,8 @@ pub(super) struct Exchange<'a> {
     pub(super) guard: &'a Guard,
     pub(super) datagram: Datagram<'a>,
     pub(super) message: Message<'a>,
+    /// The message's identity associations of kinds that are served, each once.
+    pub(super) ias: Few<Ia<'a>>,
     pub(super) speaker: &'a Speaker<'a>,
     pub(super) place: Place,
     pub(super) network: NetworkId,
@@ -111,6 +112,7 @@ pub(super) fn answer(
         guard,
         datagram,
         message,
+        ias: associations(&message),
         speaker,
         place,
         network,
@@ -133,6 +135,17 @@ pub(super) fn answer(
         MessageType::InformationRequest => information::information(&exchange, output),
         _ => Err(DropReason::BadMessageType),
     }
+}
+
+/// Two of one kind with one IAID are one association, and the first says what it is.
+fn associations<'a>(message: &Message<'a>) -> Few<Ia<'a>> {
+    let mut ias: Few<Ia<'a>> = Few::new();
+    for ia in message.ias().take(MOST_IAS) {
+        if ias.iter().all(|other| (other.kind(), other.iaid()) != (ia.kind(), ia.iaid())) {
+            ias.push(ia);
+        }
+    }
+    ias
 }
 
 /// Whether a client that was told to come back sends such a message (RFC 8415 §18.2.11).
@@ -204,18 +217,6 @@ impl<'a> Exchange<'a> {
     /// The same on the client's link, whatever it has there.
     pub(super) fn link_layers(&self) -> Layers<'a> {
         self.layers(self.service.topology.base_at(self.place))
-    }
-
-    /// The message's identity associations of kinds that are served, each once: two of one kind with
-    /// one IAID are one, and the first says what it is.
-    pub(super) fn ias(&self) -> impl Iterator<Item = Ia<'a>> + use<'a> {
-        let message = self.message;
-        let is_first = move |(at, ia): &(usize, Ia<'a>)| {
-            let same = |other: &Ia<'_>| (other.kind(), other.iaid()) == (ia.kind(), ia.iaid());
-            !message.ias().take(*at).any(|other| same(&other))
-        };
-        let ias = message.ias().take(MOST_IAS).enumerate();
-        ias.filter(is_first).map(|(_, ia)| ia)
     }
 
     pub(super) fn key_of(&self, ia: &Ia<'_>) -> IaKey {

@@ -3,6 +3,7 @@
 use super::Reply;
 use super::candidate::{Candidate, hints};
 use super::exchange::{ATTEMPTS, Exchange, Few, Output};
+use super::grant::Told;
 use super::reply::{Content, Outcome, reply};
 use super::room::Room;
 use crate::lease::Resource;
@@ -12,7 +13,7 @@ use crate::wire::dhcpv6::{Ia, MessageType, StatusCode};
 
 pub(super) fn renew(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<Reply, DropReason> {
     let (mut room, mut ias) = (Room::of(exchange, output)?, Few::new());
-    for ia in exchange.ias() {
+    for ia in exchange.ias.iter().copied() {
         match extend(exchange, ia, &mut room, output)? {
             Extended::Leases(extended) => ias.push(extended),
             Extended::Unknown if room.take_refusal() => {
@@ -30,7 +31,7 @@ pub(super) fn rebind(
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
     let (mut room, mut ias) = (Room::of(exchange, output)?, Few::new());
-    for ia in exchange.ias() {
+    for ia in exchange.ias.iter().copied() {
         match extend(exchange, ia, &mut room, output)? {
             Extended::Leases(extended) => ias.push(extended),
             Extended::Nothing => {}
@@ -113,7 +114,7 @@ fn extend<'a>(
         if !has_room || !output.may_change(having.len()) {
             return Ok(Extended::Nothing);
         }
-        let mut leases = Few::new();
+        let mut leases: Few<Told<'a>> = Few::new();
         for candidate in &having {
             let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
             let (told, term) = exchange.times(candidate, hint);
@@ -127,7 +128,7 @@ fn extend<'a>(
         if leases.is_empty() {
             return Ok(Extended::Unknown);
         }
-        let is_extended = |resource| leases.iter().any(|told| told.candidate.resource == resource);
+        let is_extended = |resource| leases.iter().any(|told| told.resource == resource);
         let is_gone = |resource: &Resource| !is_extended(*resource) && !partners.contains(resource);
         let gone = hints(&ia).map(|hint| hint.resource).filter(is_gone).collect();
         return Ok(Extended::Leases(Outcome { ia, leases, gone, status: None }));

@@ -1,16 +1,12 @@
-//! What a request will want of the table.
+//! What a request will want of the table, guessed before it is read.
 
 use super::World;
 use super::identity::IaKey;
 use crate::lease::Foresight;
 use crate::server::InterfaceIndex;
-use crate::wire::dhcpv6::Datagram;
-use crate::wire::option::v6::code;
+use crate::wire::dhcpv6::Glimpse;
 
-/// Associations of one request that are looked for: nearly all have one or two.
-const MOST: usize = 2;
-
-/// See [`World::foresee`]. Reading a request twice costs little beside one wait for memory.
+/// See [`World::foresee`].
 pub(super) fn foresee(
     world: World<'_>,
     interface: InterfaceIndex,
@@ -18,12 +14,11 @@ pub(super) fn foresee(
     foresight: &mut Foresight,
 ) {
     let service = world.service;
-    let Ok(datagram) = Datagram::parse(octets, service.settings.hop_limit) else { return };
-    let Ok(place) = service.topology.locate(interface, &datagram.relays) else { return };
+    let Some(glimpse) = Glimpse::of(octets) else { return };
+    let Some(place) = service.topology.guess(interface, &glimpse) else { return };
     let Some(network) = service.topology.network_id(place.network) else { return };
-    let Some(duid) = datagram.message.options().get(code::CLIENT_ID) else { return };
-    for ia in datagram.message.ias().take(MOST) {
-        let key = IaKey::new(ia.kind(), ia.iaid(), duid);
+    for (kind, iaid) in glimpse.ias.into_iter().flatten() {
+        let key = IaKey::new(kind, iaid, glimpse.duid);
         foresight.expect_client(world.table, network, key.key());
     }
 }

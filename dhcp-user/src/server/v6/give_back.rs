@@ -34,7 +34,7 @@ fn give_back<'a>(
     change: impl Fn(&Exchange<'a>, &Candidate<'a>, &mut Output<'_>) -> Result<(), Lost>,
 ) -> Result<Reply, DropReason> {
     let mut ias = Few::new();
-    for ia in exchange.ias() {
+    for ia in exchange.ias.iter().copied() {
         let (key, mut is_known) = (exchange.key_of(&ia), false);
         'hints: for hint in hints(&ia) {
             for _ in 0..ATTEMPTS {

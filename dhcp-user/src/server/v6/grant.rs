@@ -8,7 +8,8 @@ use super::candidate::{Candidate, Hint, Seat};
 use super::exchange::{Exchange, Output};
 use super::identity::IaKey;
 use super::reconfigure::Keys;
-use crate::lease::{Binding, BindingStatus, ResourceId, Seen};
+use super::topology::Site;
+use crate::lease::{Binding, BindingStatus, Resource, ResourceId, Seen};
 use crate::server::account::{self, Account, NotSwapped, Places};
 use crate::server::standing::Standing;
 use crate::server::term::Term;
@@ -22,7 +23,8 @@ pub(super) struct Lost;
 /// What a client is told of one address or prefix.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Told<'a> {
-    pub(super) candidate: Candidate<'a>,
+    pub(super) resource: Resource,
+    pub(super) site: Site<'a>,
     pub(super) preferred: Seconds,
     pub(super) valid: Seconds,
 }
@@ -42,7 +44,8 @@ impl<'a> Exchange<'a> {
         let preferred = times::preferred(&layers, valid, asked(|hint| hint.preferred));
         let [renew, rebind] = times::shared(&layers, preferred);
         let term = Term { times: Times { lease: valid, renew, rebind }, desired };
-        (Told { candidate: *candidate, preferred, valid }, term)
+        let Candidate { resource, site, .. } = *candidate;
+        (Told { resource, site, preferred, valid }, term)
     }
 
     /// Keeps it for the association for a while. Never journalled: an offer may be forgotten.

@@ -27,10 +27,10 @@ pub(super) fn solicit(
         && exchange.link_layers().parameter(|p| p.rapid_commit).unwrap_or(false);
     let promise = if is_rapid { Promise::Grant } else { Promise::Offer };
     let mut room = Room::for_all(exchange, output)?;
-    let ias: Few<_> = exchange
-        .ias()
-        .map(|ia| provide(exchange, ia, promise, &mut room, output))
-        .collect::<Result<_, _>>()?;
+    let mut ias = Few::new();
+    for ia in &exchange.ias {
+        ias.push(provide(exchange, *ia, promise, &mut room, output)?);
+    }
     let kind = if is_rapid { MessageType::Reply } else { MessageType::Advertise };
     reply(exchange, &Content { ias, is_rapid, ..Content::of(kind) }, output)
 }
@@ -40,17 +40,18 @@ pub(super) fn request(
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
     let mut room = Room::for_all(exchange, output)?;
-    let ias = exchange.ias().map(|ia| {
-        let is_off_link = |resource: Resource| match resource {
-            Resource::Ipv6(it) => !exchange.service.topology.is_on_link(exchange.place, it),
-            Resource::Prefix(_) | Resource::Ipv4(_) => false,
-        };
-        if hints(&ia).any(|hint| is_off_link(hint.resource)) {
-            return Ok(Outcome::failed(ia, StatusCode::NOT_ON_LINK));
-        }
-        provide(exchange, ia, Promise::Grant, &mut room, output)
-    });
-    let ias = ias.collect::<Result<_, _>>()?;
+    let is_off_link = |resource: Resource| match resource {
+        Resource::Ipv6(it) => !exchange.service.topology.is_on_link(exchange.place, it),
+        Resource::Prefix(_) | Resource::Ipv4(_) => false,
+    };
+    let mut ias = Few::new();
+    for ia in &exchange.ias {
+        ias.push(if hints(ia).any(|hint| is_off_link(hint.resource)) {
+            Outcome::failed(*ia, StatusCode::NOT_ON_LINK)
+        } else {
+            provide(exchange, *ia, Promise::Grant, &mut room, output)?
+        });
+    }
     reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
 }
 

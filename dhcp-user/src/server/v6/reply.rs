@@ -9,7 +9,8 @@ use crate::lease::Resource;
 use crate::server::options::Layers;
 use crate::server::{DropReason, times};
 use crate::wire::dhcpv6::{
-    CLIENT_PORT, Ia, MessageType, OptionWriter, PrefixExclude, SERVER_PORT, StatusCode, Writer,
+    CLIENT_PORT, Duid, Ia, MessageType, OptionWriter, PrefixExclude, SERVER_PORT, StatusCode,
+    Writer,
 };
 use crate::wire::dns::Names;
 use crate::wire::fqdn::Fqdn;
@@ -37,25 +38,36 @@ pub(super) struct Outcome<'a> {
     pub(super) status: Option<StatusCode>,
 }
 
-/// Ours to say; never the configuration's.
-const OWN: [u16; 16] = [
-    code::CLIENT_ID,
-    code::SERVER_ID,
-    code::IA_NA,
-    code::IA_TA,
-    code::IA_PD,
-    code::OPTION_REQUEST,
-    code::PREFERENCE,
-    code::ELAPSED_TIME,
-    code::RELAY_MESSAGE,
-    code::AUTHENTICATION,
-    code::STATUS_CODE,
-    code::RAPID_COMMIT,
-    code::CLIENT_FQDN,
-    code::PREFIX_EXCLUDE,
-    code::RECONFIGURE_MESSAGE,
-    code::RECONFIGURE_ACCEPT,
-];
+/// Octets of what every message may have that the request has not, at the most: our DUID, a key, and options
+/// of an octet or none.
+const OURS: usize = Duid::MAX_LEN + 68;
+/// Associations of nearly all messages, at the most.
+const USUAL_IAS: usize = 2;
+/// Octets of what so many get that they do not name.
+const UNNAMED: usize = 200;
+
+/// Whether it is ours to say, and never the configuration's.
+fn is_own(code: u16) -> bool {
+    matches!(
+        code,
+        code::CLIENT_ID
+            | code::SERVER_ID
+            | code::IA_NA
+            | code::IA_TA
+            | code::IA_PD
+            | code::OPTION_REQUEST
+            | code::PREFERENCE
+            | code::ELAPSED_TIME
+            | code::RELAY_MESSAGE
+            | code::AUTHENTICATION
+            | code::STATUS_CODE
+            | code::RAPID_COMMIT
+            | code::CLIENT_FQDN
+            | code::PREFIX_EXCLUDE
+            | code::RECONFIGURE_MESSAGE
+            | code::RECONFIGURE_ACCEPT
+    )
+}
 
 impl<'a> Outcome<'a> {
     /// Nothing, and why.
@@ -75,24 +87,31 @@ impl Content<'_> {
 ///
 /// # Errors
 /// `ReplyTooLong` if not even what it cannot do without has room.
-pub(super) fn reply(
-    exchange: &Exchange<'_>,
-    content: &Content<'_>,
+pub(super) fn reply<'a>(
+    exchange: &Exchange<'a>,
+    content: &Content<'a>,
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
-    let mut leases = content.ias.iter().flat_map(|it| &it.leases);
-    let layers = match leases.next() {
-        Some(told) => exchange.layers(told.candidate.site.base()),
+    let layers = match content.ias.iter().find_map(|it| it.leases.first()) {
+        Some(told) => exchange.layers(told.site.base()),
         None => exchange.link_layers(),
     };
     write(exchange, content, &layers, output).map_err(|Full| DropReason::ReplyTooLong)
 }
 
-/// Octets that a message has for associations, beside what it cannot do without.
+/// Octets that a message has for associations, beside what it cannot do without: those, or no more than
+/// are enough for nearly everybody.
 ///
 /// # Errors
 /// `ReplyTooLong` if it has no room for that.
 pub(super) fn room(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<usize, DropReason> {
+    // What is repeated of the request is no longer than it is; what is told of the addresses and prefixes
+    // that it names, not twice as long.
+    let asked = exchange.datagram.octets().len();
+    let sure = output.reply.len().saturating_sub(asked + OURS);
+    if sure >= 2 * asked + UNNAMED && exchange.ias.len() <= USUAL_IAS {
+        return Ok(sure);
+    }
     let (id, len) = (exchange.message.transaction_id(), output.reply.len());
     // All that any message may have of it.
     let content = Content { is_rapid: true, ..Content::of(MessageType::Reply) };
@@ -191,20 +210,17 @@ fn association(
     let Outcome { ia, leases, gone, status } = outcome;
     let times = if leases.is_empty() { [Seconds(0); 2] } else { times };
     options.ia(ia.kind(), ia.iaid(), times, |inside| {
-        for Told { candidate, preferred, valid } in leases {
-            let exclude = candidate.site.pool.and_then(|pool| pool.exclude);
-            let exclude = exclude.filter(|_| wants_exclude);
-            lease(candidate.resource, [*preferred, *valid], inside, |inside| {
-                match (candidate.resource, exclude) {
-                    (Resource::Prefix(whole), Some(part)) => {
-                        let own = whole.address().to_bits() | part.address.to_bits();
-                        let part = Ipv6Prefix::containing(own.into(), part.len);
-                        PrefixExclude::new(whole, part).map_or(Ok(()), |exclude| {
-                            inside.push(code::PREFIX_EXCLUDE, exclude.octets())
-                        })
-                    }
-                    _ => Ok(()),
+        for Told { resource, site, preferred, valid } in leases {
+            let exclude = site.pool.and_then(|pool| pool.exclude).filter(|_| wants_exclude);
+            lease(*resource, [*preferred, *valid], inside, |inside| match (*resource, exclude) {
+                (Resource::Prefix(whole), Some(part)) => {
+                    let own = whole.address().to_bits() | part.address.to_bits();
+                    let part = Ipv6Prefix::containing(own.into(), part.len);
+                    PrefixExclude::new(whole, part).map_or(Ok(()), |exclude| {
+                        inside.push(code::PREFIX_EXCLUDE, exclude.octets())
+                    })
                 }
+                _ => Ok(()),
             })?;
         }
         for resource in gone {
@@ -232,7 +248,7 @@ fn lease(
 fn configured(exchange: &Exchange<'_>, layers: &Layers<'_>, options: &mut OptionWriter<'_>) {
     let mut told: SmallVec<[u16; 16]> = SmallVec::new();
     for code in exchange.message.requested() {
-        if OWN.contains(&code) || told.contains(&code) {
+        if is_own(code) || told.contains(&code) {
             continue;
         }
         if let Some(data) = layers.option6(code).or_else(|| supplied(exchange, code)) {

@@ -5,6 +5,7 @@ use super::exchange::{Exchange, Output};
 use super::reply;
 use crate::lease::Resource;
 use crate::server::DropReason;
+use crate::wire::dhcpv6::IaKind;
 use crate::wire::option::v6::code;
 
 /// An association with nothing in it, in octets (RFC 8415 §21.4, §21.21).
@@ -33,7 +34,9 @@ impl Room {
     /// `ReplyTooLong` if there is none for that.
     pub(super) fn of(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<Self, DropReason> {
         let octets = reply::room(exchange, output)?;
-        Ok(Self { octets, has_excludes: exchange.message.requests(code::PREFIX_EXCLUDE) })
+        let has_prefixes = exchange.ias.iter().any(|ia| ia.kind() == IaKind::Prefixes);
+        let has_excludes = has_prefixes && exchange.message.requests(code::PREFIX_EXCLUDE);
+        Ok(Self { octets, has_excludes })
     }
 
     /// The same, if it can say of all the message's associations that there is nothing for them: what
@@ -46,7 +49,7 @@ impl Room {
         output: &mut Output<'_>,
     ) -> Result<Self, DropReason> {
         let mut room = Self::of(exchange, output)?;
-        let fits = exchange.ias().all(|_| room.take_refusal());
+        let fits = exchange.ias.iter().all(|_| room.take_refusal());
         if fits { Ok(room) } else { Err(DropReason::ReplyTooLong) }
     }
 

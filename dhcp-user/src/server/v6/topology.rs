@@ -14,7 +14,7 @@ use crate::server::options::Base;
 use crate::server::prefix::PrefixMap;
 use crate::server::{DropReason, InterfaceIndex};
 use crate::wire::Ipv6Prefix;
-use crate::wire::dhcpv6::{IaKind, Relays};
+use crate::wire::dhcpv6::{Glimpse, IaKind, Relays};
 
 /// The configured networks, laid out for lookup. Indexes count in the configuration's order, those of
 /// subnets and pools through all networks.
@@ -181,20 +181,41 @@ impl Topology {
         interface: InterfaceIndex,
         relays: &Relays<'_>,
     ) -> Result<Place, DropReason> {
-        let own = self.interfaces.get(usize::from(interface.0)).copied().flatten();
         if relays.is_empty() {
-            return own.ok_or(DropReason::UnknownNetwork);
+            return self.own(interface).ok_or(DropReason::UnknownNetwork);
         }
         let id = relays.iter().filter_map(|relay| relay.interface_id()).last();
-        let link = relays.link_address();
+        self.behind_relays(interface, id, relays.link_address()).ok_or(DropReason::UnknownRelay)
+    }
+
+    /// The same of what was only glanced at.
+    pub(super) fn guess(&self, interface: InterfaceIndex, glimpse: &Glimpse<'_>) -> Option<Place> {
+        if !glimpse.is_relayed {
+            return self.own(interface);
+        }
+        self.behind_relays(interface, glimpse.interface_id, glimpse.link_address)
+    }
+
+    /// The link that the interface itself is on.
+    fn own(&self, interface: InterfaceIndex) -> Option<Place> {
+        self.interfaces.get(usize::from(interface.0)).copied().flatten()
+    }
+
+    /// The link that relays speak of, by the Interface-Id and the link-address nearest to the client.
+    fn behind_relays(
+        &self,
+        interface: InterfaceIndex,
+        id: Option<&[u8]>,
+        link: Option<Ipv6Addr>,
+    ) -> Option<Place> {
         if let Some(network) = id.and_then(|id| self.interface_ids.get(id)).copied() {
             let subnet = link.and_then(|link| self.pointed_at(network, link));
-            return Ok(Place { network, subnet });
+            return Some(Place { network, subnet });
         }
         match link {
-            Some(link) => self.place_of(link).ok_or(DropReason::UnknownRelay),
+            Some(link) => self.place_of(link),
             // A relay without an address of its own is on our own link (RFC 6221 §5.3.1).
-            None => own.ok_or(DropReason::UnknownRelay),
+            None => self.own(interface),
         }
     }
 

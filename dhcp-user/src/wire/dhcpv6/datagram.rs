@@ -23,15 +23,23 @@ impl<'a> Datagram<'a> {
     /// [`Message::parse`].
     pub fn parse(octets: &'a [u8], hop_limit: u8) -> Result<Self, WireError> {
         let most = hop_limit.min(OLD_HOP_COUNT_LIMIT) + 1;
-        let (mut count, mut inner) = (0, octets);
+        let (mut relays, mut inner) = (Relays::NONE, octets);
         while let Some(12 | 13) = inner.first() {
-            if count == most {
-                return Err(WireError::Value { field: "hop-count", value: count.into() });
+            if relays.count == most {
+                return Err(WireError::Value { field: "hop-count", value: most.into() });
             }
-            (_, inner) = Relay::parse(inner)?;
-            count += 1;
+            let (relay, message) = Relay::parse(inner)?;
+            relays.outermost.get_or_insert((relay, message));
+            relays.count += 1;
+            inner = message;
         }
-        Ok(Self { relays: Relays { octets, count }, message: Message::parse(inner)? })
+        Ok(Self { relays, message: Message::parse(inner)? })
+    }
+
+    /// All of it as it arrived.
+    #[must_use]
+    pub fn octets(&self) -> &'a [u8] {
+        if self.relays.is_empty() { self.message.octets() } else { self.relays.octets() }
     }
 }
 
@@ -39,13 +47,14 @@ impl<'a> Datagram<'a> {
 /// datagram this is, the innermost the client's neighbour.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Relays<'a> {
-    octets: &'a [u8],
     count: u8,
+    /// The outermost, and what it passes on: nearly all messages come through one, which is read once.
+    outermost: Option<(Relay<'a>, &'a [u8])>,
 }
 
 impl<'a> Relays<'a> {
     /// A client's own datagram.
-    pub const NONE: Self = Self { octets: &[], count: 0 };
+    pub const NONE: Self = Self { count: 0, outermost: None };
     /// No message comes through more.
     pub const MAX_COUNT: usize = OLD_HOP_COUNT_LIMIT as usize + 1;
 
@@ -63,12 +72,12 @@ impl<'a> Relays<'a> {
 
     /// Every relay, the outermost first.
     pub fn iter(&self) -> impl Iterator<Item = Relay<'a>> + use<'a> {
-        let (mut left, mut inner) = (self.count, self.octets);
+        let (mut left, mut next) = (self.count, self.outermost);
         std::iter::from_fn(move || {
-            left = left.checked_sub(1)?;
+            let (relay, message) = next?;
+            left -= 1;
             // `Datagram::parse` has seen all of them.
-            let (relay, message) = Relay::parse(inner).ok()?;
-            inner = message;
+            next = if left == 0 { None } else { Relay::parse(message).ok() };
             Some(relay)
         })
     }
@@ -95,7 +104,7 @@ impl<'a> Relays<'a> {
     /// The outermost relay's message as it arrived, with all that is inside; empty without relays.
     #[must_use]
     pub fn octets(&self) -> &'a [u8] {
-        if self.is_empty() { &[] } else { self.octets }
+        self.outermost.map_or(&[], |(relay, _)| relay.octets())
     }
 }
 

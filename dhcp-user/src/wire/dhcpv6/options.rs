@@ -11,6 +11,8 @@ pub(super) const HEADER_LEN: usize = 4;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Options<'a> {
     octets: &'a [u8],
+    /// The [`bit`] of every code that is there: most that are asked for are not, and need no search.
+    codes: u64,
 }
 
 impl<'a> Options<'a> {
@@ -19,24 +21,20 @@ impl<'a> Options<'a> {
     /// # Errors
     /// `Truncated` for one that does not.
     pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
-        let mut rest = octets;
+        let (mut rest, mut codes) = (octets, 0);
         while !rest.is_empty() {
-            let (_, data, after) = split(rest)?;
+            let (code, data, after) = split(rest)?;
             debug_assert!(data.len() + after.len() + HEADER_LEN == rest.len());
+            codes |= bit(code);
             rest = after;
         }
-        Ok(Self { octets })
+        Ok(Self { octets, codes })
     }
 
     /// Every option in order: its code and its data.
     pub fn iter(&self) -> impl Iterator<Item = (u16, &'a [u8])> + Clone + use<'a> {
-        let mut rest = self.octets;
-        std::iter::from_fn(move || {
-            // `parse` has seen every length.
-            let (code, data, after) = split(rest).ok()?;
-            rest = after;
-            Some((code, data))
-        })
+        // `parse` has seen every length.
+        each(self.octets)
     }
 
     /// The data of the first option of this code.
@@ -47,7 +45,8 @@ impl<'a> Options<'a> {
 
     /// The data of every option of this code.
     pub fn all(&self, code: u16) -> impl Iterator<Item = &'a [u8]> + Clone + use<'a> {
-        self.iter().filter_map(move |(found, data)| (found == code).then_some(data))
+        let octets = if self.codes & bit(code) == 0 { &[] } else { self.octets };
+        each(octets).filter_map(move |(found, data)| (found == code).then_some(data))
     }
 
     /// Whether there is an option of this code.
@@ -79,6 +78,21 @@ impl<'a> Options<'a> {
     pub fn octets(&self) -> &'a [u8] {
         self.octets
     }
+}
+
+/// Every option up to the first that is cut short.
+pub(super) fn each(octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> + Clone {
+    let mut rest = octets;
+    std::iter::from_fn(move || {
+        let (code, data, after) = split(rest).ok()?;
+        rest = after;
+        Some((code, data))
+    })
+}
+
+/// Codes that share one are searched for one in place of the other, and not found.
+fn bit(code: u16) -> u64 {
+    1 << (code % 64)
 }
 
 /// The first option's code and data, and what follows it.
@@ -139,6 +153,7 @@ mod tests {
         assert_eq!((options.get_u8(7), options.get_u16(7)), (Some(255), None));
         assert_eq!(options.all(7).count(), 2);
         assert!(options.has(14) && !options.has(8));
+        assert!(!options.has(7 + 64) && !options.has(14 + 256), "codes that share a bit are two");
     }
 
     #[test]

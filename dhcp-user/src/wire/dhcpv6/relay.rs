@@ -124,6 +124,11 @@ impl<'a> Relay<'a> {
     pub fn options(&self) -> Options<'a> {
         self.options
     }
+
+    /// The whole of it, with what it passes on.
+    pub(super) fn octets(&self) -> &'a [u8] {
+        self.octets
+    }
 }
 
 #[cfg(test)]

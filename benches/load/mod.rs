@@ -26,4 +26,4 @@ pub(crate) use end::{End, pin};
 pub(crate) use generator::Generator;
 pub(crate) use outcome::Outcome;
 pub(crate) use plan::{Access, Act, Arrival, Mix, Plan, Target};
-pub(crate) use template::{HEADERS_LEN_V4, Stage, Template};
+pub(crate) use template::{HEADERS_LEN_V4, HEADERS_LEN_V6, Stage, Template};

@@ -3,9 +3,11 @@
 mod index;
 mod journal;
 mod lease;
+mod requests;
 mod server;
 mod server_v6;
 mod wire;
+mod wire_v6;
 mod work;
 
 pub(crate) use index::{Map, measure as measure_index};
@@ -39,6 +41,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         .warm_up_time(Duration::from_millis(warm_up_ms))
         .measurement_time(Duration::from_millis(measured_ms));
     wire::benchmarks(&mut criterion);
+    wire_v6::benchmarks(&mut criterion);
     lease::benchmarks(&mut criterion);
     index::benchmarks(&mut criterion);
     journal::benchmarks(&mut criterion, &arguments.directory)?;

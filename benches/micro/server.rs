@@ -1,10 +1,9 @@
 //! From a request's octets to the reply's, with a million leases: all that a worker does but for
 //! frames, rings and disk.
 
-use std::hint::black_box;
 use std::net::Ipv4Addr;
 
-use criterion::{Criterion, Throughput};
+use criterion::Criterion;
 use dhcp_user::lease::{Layout, Limits, Table, Views, WriterId, in_turn};
 use dhcp_user::server::{
     Answer, Arrival, InterfaceAddress, InterfaceAddresses, InterfaceIndex, Service, Workspace,
@@ -13,13 +12,8 @@ use dhcp_user::server::{
 use dhcp_user::wire::Stamp;
 use dhcp_user::wire::frame::Frame;
 
-use crate::load::{Access, Stage, Template};
-use crate::rig::TARGET;
-use crate::state::{self, STRANGERS};
-
-pub(super) const LEASES: u32 = 1 << 20;
-/// Steps through the clients so that neighbours in time are none in memory.
-pub(super) const STRIDE: u32 = 611_953;
+use super::requests::{LEASES, measure};
+use crate::state::{self, Protocol};
 
 /// A server without wire and disk.
 pub(crate) struct Server {
@@ -35,39 +29,10 @@ pub(crate) struct Server {
 /// `server/v4`, in packets.
 pub(super) fn benchmarks(criterion: &mut Criterion) {
     let mut server = Server::new(LEASES);
-    let mut group = criterion.benchmark_group("server/v4");
-    group.throughput(Throughput::Elements(1));
-    let mut number = 0;
-    let mut next = || {
-        number = (number + STRIDE) % LEASES;
-        number
-    };
-    let template = |stage| Template::new(stage, Access::Direct, TARGET);
-    let (discover, renewal) = (template(Stage::Discover), template(Stage::Renew));
-    let mut frame = vec![0; 1514];
-    group.bench_function("DISCOVER, holder of a lease", |b| {
-        b.iter(|| {
-            let len = discover.fill(&mut frame, discover.fields(next()));
-            black_box(server.answers(&frame[..len]))
-        });
+    let names = ["DISCOVER", "REQUEST, renewing"];
+    measure(criterion, (Protocol::Dhcpv4, "server/v4"), names, |frame| {
+        server.gives(frame).map(Into::into)
     });
-    let mut stranger = STRANGERS;
-    group.bench_function("DISCOVER, stranger", |b| {
-        b.iter(|| {
-            stranger += 1;
-            let len = discover.fill(&mut frame, discover.fields(stranger));
-            black_box(server.answers(&frame[..len]))
-        });
-    });
-    group.bench_function("REQUEST, renewing", |b| {
-        b.iter(|| {
-            let len = renewal.fill(&mut frame, renewal.fields(next()));
-            black_box(server.answers(&frame[..len]))
-        });
-    });
-    let len = renewal.fill(&mut frame, renewal.fields(0));
-    assert!(server.answers(&frame[..len]), "what was measured was answered");
-    group.finish();
 }
 
 impl Server {

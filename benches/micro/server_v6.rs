@@ -1,9 +1,8 @@
 //! From a request's octets to the reply's in DHCPv6: see [`server`](super::server).
 
-use std::hint::black_box;
 use std::net::IpAddr;
 
-use criterion::{Criterion, Throughput};
+use criterion::Criterion;
 use dhcp_user::lease::{Layout, Limits, Resource, Table, Views, WriterId, in_turn};
 use dhcp_user::server::v6::{Arrival, Service, World};
 use dhcp_user::server::{InterfaceIndex, Workspace};
@@ -13,10 +12,8 @@ use dhcp_user::wire::frame::Frame;
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 
-use super::server::{LEASES, STRIDE};
-use crate::load::{Access, Stage, Template};
-use crate::rig::target;
-use crate::state::{self, Protocol, STRANGERS};
+use super::requests::{LEASES, measure};
+use crate::state::{self, Protocol};
 
 /// A server without wire and disk.
 pub(crate) struct ServerV6 {
@@ -33,40 +30,8 @@ pub(crate) struct ServerV6 {
 /// `server/v6`, in packets.
 pub(super) fn benchmarks(criterion: &mut Criterion) {
     let mut server = ServerV6::new(LEASES);
-    let mut group = criterion.benchmark_group("server/v6");
-    group.throughput(Throughput::Elements(1));
-    let mut number = 0;
-    let mut next = || {
-        number = (number + STRIDE) % LEASES;
-        number
-    };
-    let template = |stage| Template::new(stage, Access::Direct, target(Protocol::Dhcpv6));
-    let (solicit, renewal) = (template(Stage::Discover), template(Stage::Renew));
-    let mut frame = vec![0; 1514];
-    group.bench_function("Solicit, holder of a lease", |b| {
-        b.iter(|| {
-            let len = solicit.fill(&mut frame, solicit.fields(next()));
-            black_box(server.gives(&frame[..len]))
-        });
-    });
-    let mut stranger = STRANGERS;
-    group.bench_function("Solicit, stranger", |b| {
-        b.iter(|| {
-            stranger += 1;
-            let len = solicit.fill(&mut frame, solicit.fields(stranger));
-            black_box(server.gives(&frame[..len]))
-        });
-    });
-    group.bench_function("Renew", |b| {
-        b.iter(|| {
-            let len = renewal.fill(&mut frame, renewal.fields(next()));
-            black_box(server.gives(&frame[..len]))
-        });
-    });
-    let len = renewal.fill(&mut frame, renewal.fields(0));
-    let given = server.gives(&frame[..len]);
-    assert_eq!(given, Some(state::v6::address(0).into()), "what was measured was answered");
-    group.finish();
+    let names = ["Solicit", "Renew"];
+    measure(criterion, (Protocol::Dhcpv6, "server/v6"), names, |frame| server.gives(frame));
 }
 
 impl ServerV6 {

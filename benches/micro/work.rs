@@ -17,9 +17,10 @@ use dhcp_user::wire::frame::Frame;
 use super::server::Server;
 use super::server_v6::ServerV6;
 use super::wire::write_reply;
+use super::wire_v6;
 use crate::Arguments;
 use crate::figure::Figure;
-use crate::load::{Access, HEADERS_LEN_V4, Stage, Template};
+use crate::load::{Access, HEADERS_LEN_V4, HEADERS_LEN_V6, Stage, Template};
 use crate::rig::{TARGET, target};
 use crate::state::{self, Protocol};
 
@@ -40,6 +41,10 @@ pub(crate) enum Part {
     Parse,
     /// A reply's message, headers and checksums
     Encode,
+    /// A frame to its message of DHCPv6, behind a relay
+    ParseV6,
+    /// An Advertise behind a relay, headers and checksums
+    EncodeV6,
     /// From a DISCOVER to an OFFER, table included
     DecideDiscover,
     /// From a renewal to an ACK, table included
@@ -79,6 +84,23 @@ pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
             for _ in 0..times {
                 let len = write_reply(black_box(&request), &mut reply[HEADERS_LEN_V4..]);
                 black_box(super::wire::envelope().seal(&mut reply, len));
+            }
+        }
+        Part::ParseV6 => {
+            let frame = wire_v6::solicit();
+            for _ in 0..times {
+                let parsed = Frame::parse_v6(black_box(&frame));
+                let payload = parsed.map_or(&[][..], |frame| frame.payload);
+                black_box(wire_v6::parse(payload).message.kind());
+            }
+        }
+        Part::EncodeV6 => {
+            let frame = wire_v6::solicit();
+            let request = wire_v6::parse(&frame[HEADERS_LEN_V6..]);
+            let mut reply = vec![0; 1514];
+            for _ in 0..times {
+                let len = wire_v6::write_reply(black_box(&request), &mut reply[HEADERS_LEN_V6..]);
+                black_box(wire_v6::envelope().seal(&mut reply, len));
             }
         }
         Part::DecideDiscover | Part::DecideRenewal => {

@@ -36,7 +36,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         let tandem = Tandem { dataplane: "xdp", workers: vec![SERVER_CORE], is_durable: true };
         let settings = Settings {
             directory: emptied(&arguments.directory, "flood")?,
-            configuration: tandem.configuration(Protocol::Dhcpv4, 2 * CLIENTS) + GUARD,
+            configuration: tandem.configuration(Protocol::Dhcpv4, 2 * CLIENTS, None) + GUARD,
             binary: fs::canonicalize(&arguments.server)?,
         };
         state::write(&settings.state_dir(), Protocol::Dhcpv4, CLIENTS)?;

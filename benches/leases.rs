@@ -44,6 +44,7 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
                     rig: &rig,
                     directory: emptied(&arguments.directory, "leases")?,
                     addresses: leases + leases.min(SPARE),
+                    prefixes: None,
                     leases,
                     access: Access::Relays(1),
                     binary: fs::canonicalize(&arguments.server)?,

@@ -35,6 +35,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
                 rig: &rig,
                 directory: emptied(&arguments.directory, "workers")?,
                 addresses: 2 * LEASES,
+                prefixes: None,
                 leases: LEASES,
                 access: Access::Relays(1),
                 binary: fs::canonicalize(&arguments.server)?,

@@ -131,6 +131,7 @@ fn ground<'r>(arguments: &Arguments, rig: &'r Rig, binary: &Path, who: Who) -> R
         rig,
         directory: emptied(&arguments.directory, "contest")?,
         addresses: CLIENTS + free(who),
+        prefixes: None,
         leases: CLIENTS,
         access: Access::Relays(RELAYS),
         binary: binary.to_owned(),

@@ -6,7 +6,7 @@ use tandem_tests::lab::Process;
 
 use super::{Contestant, Ground, Running, versioned};
 use crate::load::Access;
-use crate::state::v6::{DUID, IAID, LINK, duid};
+use crate::state::v6::{DELEGATED, DUID, IAID, LINK, duid, prefix_pool};
 use crate::state::{self, Protocol};
 
 /// Its lease file.
@@ -121,6 +121,14 @@ fn dhcp4(ground: &Ground<'_>) -> Value {
 fn dhcp6(ground: &Ground<'_>) -> Value {
     let (first, last) = ground.pool();
     let address = state::v6::SERVER;
+    let prefixes = ground.prefixes.map(|prefixes| {
+        let within = prefix_pool(prefixes);
+        json!({
+            "prefix": within.address(),
+            "prefix-len": within.len(),
+            "delegated-len": DELEGATED,
+        })
+    });
     let identifier: String = DUID[4..].iter().map(|octet| format!("{octet:02x}")).collect();
     json!({
         // To all servers, and what relays send to this one.
@@ -137,6 +145,7 @@ fn dhcp6(ground: &Ground<'_>) -> Value {
             "subnet": LINK,
             "interface": "eth0",
             "pools": [{ "pool": format!("{first} - {last}") }],
+            "pd-pools": Vec::from_iter(prefixes),
             "option-data": [{ "name": "dns-servers", "data": "2001:db8::53, 2001:db8::54" }],
         }],
         "loggers": loggers("kea-dhcp6"),

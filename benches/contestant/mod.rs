@@ -34,6 +34,8 @@ pub(crate) struct Ground<'r> {
     pub(crate) directory: PathBuf,
     /// So many addresses are in its pool, from the first of [`state::pool`] on.
     pub(crate) addresses: u32,
+    /// So many prefixes it may delegate at the least, in DHCPv6, from [`state::v6::PREFIXES`] on.
+    pub(crate) prefixes: Option<u32>,
     /// So many clients hold the addresses of their numbers when it starts.
     pub(crate) leases: u32,
     /// How clients reach it, where that is a setting of the server.

@@ -17,11 +17,21 @@ pub(crate) struct Tandem {
 }
 
 impl Tandem {
-    /// All of its configuration but `state-dir`.
-    pub(crate) fn configuration(&self, protocol: Protocol, addresses: u32) -> String {
+    /// All of its configuration but `state-dir`, with so many addresses, and prefixes beside them.
+    pub(crate) fn configuration(
+        &self,
+        protocol: Protocol,
+        addresses: u32,
+        prefixes: Option<u32>,
+    ) -> String {
         let interface = format!("dataplane = {:?}\nworkers = {:?}", self.dataplane, self.workers);
         let journal = format!("\n[journal]\ndurable = {}\n", self.is_durable);
-        state::configuration_with(protocol, &interface, addresses) + &journal
+        let prefixes = prefixes.map(|prefixes| {
+            let (within, len) = (state::v6::prefix_pool(prefixes), state::v6::DELEGATED);
+            format!("prefix-pools = [{{ prefix = \"{within}\", delegate = {len} }}]\n")
+        });
+        let subnet = state::configuration_with(protocol, &interface, addresses);
+        [subnet, prefixes.unwrap_or_default(), journal].concat()
     }
 }
 
@@ -51,7 +61,11 @@ impl Contestant for Tandem {
     fn start(&self, ground: &Ground<'_>) -> Result<Box<dyn Running>> {
         let settings = Settings {
             directory: ground.directory.clone(),
-            configuration: self.configuration(ground.rig.protocol(), ground.addresses),
+            configuration: self.configuration(
+                ground.rig.protocol(),
+                ground.addresses,
+                ground.prefixes,
+            ),
             binary: ground.binary.clone(),
         };
         state::write(&settings.state_dir(), ground.rig.protocol(), ground.leases)?;

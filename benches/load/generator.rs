@@ -105,7 +105,7 @@ impl Generator {
     ) -> Result<Duration> {
         let mut clients = Clients::new(self.target.protocol(), 0..0);
         let mut run = Run::new(access, self.target, &mut clients);
-        let lease = (act == Act::Renew).then_some(Lease { address: client, server: 0 });
+        let lease = (act == Act::Renew).then_some(Lease::of_address(client));
         while run.done == 0 {
             if since.elapsed() > A_MINUTE {
                 while self.under_way.give_up(u64::MAX).is_some() {}
@@ -265,10 +265,11 @@ impl Generator {
         let Exchange { client, lease, .. } = *exchange;
         let octets = self.end.octets_mut(&mut frame);
         // Who has none sends none.
-        let Lease { address, server } = lease.unwrap_or(Lease { address: 0, server: 0 });
+        let server = lease.unwrap_or_default().server;
         let template = &run.templates[usize::from(server)][stage as usize];
-        let address = lease.map_or(self.target.address, |_| run.clients.pool().address(address));
-        let len = template.fill(octets, Fields { client, xid, address });
+        let held = lease.map_or([None; 2], |lease| run.clients.addresses(lease));
+        let [address, prefix] = held.map(|first| first.unwrap_or(self.target.address));
+        let len = template.fill(octets, Fields { client, xid, address, prefix });
         self.leaving.push(Packet { frame, offset: 0, len });
     }
 

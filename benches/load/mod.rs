@@ -3,7 +3,7 @@
 //!
 //! - [`plan`], [`pace`]: what clients do, how they reach the server, when they come
 //! - [`template`], [`answer`]: octets out and in, in a file for each protocol
-//! - [`clients`], [`pool`]: who holds which address
+//! - [`clients`], [`pool`]: who holds which address or prefix
 //! - [`under_way`]: exchanges that wait for an answer
 //! - [`run`], [`outcome`]: what answers are worth, and what came of it
 //! - [`generator`]: the loop
@@ -26,4 +26,5 @@ pub(crate) use end::{End, pin};
 pub(crate) use generator::Generator;
 pub(crate) use outcome::Outcome;
 pub(crate) use plan::{Access, Act, Arrival, Mix, Plan, Target};
+pub(crate) use pool::Pool;
 pub(crate) use template::{HEADERS_LEN_V4, HEADERS_LEN_V6, Stage, Template};

@@ -47,9 +47,9 @@ pub(crate) struct Outcome {
 pub(crate) struct Wrong {
     /// Another client's hardware address or DUID, or a relay's message that is not of that client.
     pub(crate) client: u64,
-    /// Not the address that the client holds or was offered, or none of the pool's.
+    /// Not the address or prefix that the client holds or was offered, or none of the pool's.
     pub(crate) address: u64,
-    /// An address that somebody else has.
+    /// An address or prefix that somebody else has.
     pub(crate) given_twice: u64,
     /// A lease time that is none, or a preferred lifetime, T1 or T2 that does not fit it.
     pub(crate) times: u64,

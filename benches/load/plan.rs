@@ -76,6 +76,19 @@ pub(crate) enum Access {
     Relays(u32),
 }
 
+/// What clients ask for: one of each, or of one of the two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wants {
+    pub(crate) addresses: bool,
+    /// Delegated ones of this length, in DHCPv6.
+    pub(crate) prefixes: Option<u8>,
+}
+
+impl Wants {
+    /// An address, and nothing else.
+    pub(crate) const ADDRESS: Self = Self { addresses: true, prefixes: None };
+}
+
 /// When clients come.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Arrival {

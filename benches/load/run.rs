@@ -24,17 +24,14 @@ pub(super) struct Run<'c> {
     target: Target,
     /// For each server that clients know, by [`Stage`].
     pub(super) templates: Vec<[Template; 5]>,
-    /// For each address, by number, the number after the client's that it was offered to in this run and
-    /// that did not go on, or 0.
-    offered: Vec<u32>,
     pub(super) outcome: Outcome,
     pub(super) done: u64,
 }
 
 impl<'c> Run<'c> {
     pub(super) fn new(access: Access, target: Target, clients: &'c mut Clients) -> Self {
+        clients.begin_run();
         let mut run = Self {
-            offered: vec![0; clients.pool().numbers()],
             clients,
             protocol: target.protocol(),
             access,
@@ -50,7 +47,8 @@ impl<'c> Run<'c> {
     /// Has templates made for servers that were not known before.
     fn know_servers(&mut self) {
         for server in &self.clients.servers()[self.templates.len()..] {
-            let naming = |stage| Template::naming(stage, self.access, self.target, server);
+            let (access, target, wants) = (self.access, self.target, self.clients.wants());
+            let naming = |stage| Template::naming(stage, access, target, wants, server);
             self.templates.push(Stage::ALL.map(naming));
         }
     }
@@ -78,7 +76,7 @@ impl<'c> Run<'c> {
             if exchange.is_requested { &mut self.outcome.ack } else { &mut self.outcome.offer };
         record(times, now_ns, exchange.intended_ns);
         let lease = match answer.kind {
-            Kind::Offer | Kind::Grant => self.clients.lease(answer.address, answer.server),
+            Kind::Offer | Kind::Grant => self.clients.lease(answer.given, answer.server),
             _ => None,
         };
         self.know_servers();
@@ -132,8 +130,8 @@ impl<'c> Run<'c> {
                         false
                     }
                     Some(lease) => {
-                        let is_once = self.is_offered_once(lease.address, client);
-                        self.outcome.wrong.given_twice += u64::from(!is_once);
+                        let is_once = self.clients.offer(client, lease);
+                        wrong.given_twice += u64::from(!is_once);
                         is_once
                     }
                 }
@@ -142,7 +140,7 @@ impl<'c> Run<'c> {
                 if is_requested || act == Act::Rapid =>
             {
                 let is_its = |lease: &Lease| {
-                    !is_requested || before.is_some_and(|before| before.address == lease.address)
+                    !is_requested || before.is_some_and(|before| before.numbers == lease.numbers)
                 };
                 match lease.filter(is_its) {
                     _ if !answer.has_sane_times() => {
@@ -170,19 +168,6 @@ impl<'c> Run<'c> {
             }
         };
         if is_well { Verdict::Well } else { Verdict::Wrong }
-    }
-
-    /// Whether no other client has this address, or was offered it in this run.
-    fn is_offered_once(&mut self, address: u32, client: u32) -> bool {
-        if !self.clients.may_hold(client, address) {
-            return false;
-        }
-        let place = address as usize;
-        if place >= self.offered.len() {
-            self.offered.resize(self.clients.pool().numbers(), 0);
-        }
-        let before = std::mem::replace(&mut self.offered[place], client + 1);
-        before == 0 || before == client + 1
     }
 
     /// It was given up: it counts as one that has waited for as long as anybody is waited for, at
@@ -360,7 +345,7 @@ mod tests {
         scene.hear(renewing, Reply, Err(StatusCode::NO_BINDING));
         let Outcome { refused, wrong, .. } = &scene.run.outcome;
         assert_eq!((*refused, wrong.sum(), scene.run.done), (2, 0, 1));
-        assert!(clients.may_hold(1, 5), "it has given up what it had");
+        assert!(clients.may_hold(1, Lease::of_address(5)), "it has given up what it had");
     }
 
     #[test]

@@ -8,15 +8,18 @@ use std::fs;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
-use dhcp_user::wire::MacAddr;
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::ValueEnum;
+use dhcp_user::wire::{Ipv6Prefix, MacAddr};
 use rustix::net::netdevice::name_to_index;
 use rustix::net::{AddressFamily, SocketType, socket};
 
 use crate::contestant::{self, Ground, Who, emptied};
-use crate::load::{Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, Plan, Target};
+use crate::load::{
+    Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, Plan, Pool, Target,
+};
 use crate::rig::{Rig, target};
-use crate::state::{self, ADDRESSES, Protocol};
+use crate::state::{self, ADDRESSES, Protocol, v6};
 
 /// Time for clients that are given a lease before all else, until one looks how many have one.
 const LEASING: Duration = Duration::from_secs(1);
@@ -26,8 +29,8 @@ const COLUMNS: &str = "Columns, the first three a second:
   begun, done  what clients began, and brought to its end
   released     RELEASEs of DHCPv4, which nobody answers
   lost         ended for want of an answer
-  wrong        answers for another client, of another address, of one given twice, of senseless times
-  refused      NAKs, and answers without an address
+  wrong        answers for another client, of another address or prefix, of one given twice, of senseless times
+  refused      NAKs, and answers without an address or prefix
   left out     not begun in time, as every client was busy: more --clients
   overdue      not begun in time, as the generator was too slow
   whole, µs    from when it was meant to begin to its last answer
@@ -50,13 +53,19 @@ pub(crate) struct Arguments {
     /// Its Ethernet address, or that of the router on the way; broadcast if it is not said
     #[arg(long, value_name = "MAC", value_parser = mac)]
     server_mac: Option<MacAddr>,
-    /// First and last address that it may give
+    /// First and last address that it may give: of a server that is there this must be said
     #[arg(long, value_name = "FIRST-LAST", value_parser = pool)]
     pool: Option<(IpAddr, IpAddr)>,
+    /// The prefix that it may delegate from, and how long those are that clients get: likewise
+    #[arg(long, value_name = "PREFIX,LENGTH", value_parser = prefix_pool, requires = "prefixes")]
+    prefix_pool: Option<(Ipv6Prefix, u8)>,
 
     /// How many clients there are
     #[arg(long, default_value_t = 100_000)]
     clients: u32,
+    /// They ask for delegated prefixes, in DHCPv6
+    #[arg(long, value_enum)]
+    prefixes: Option<Prefixes>,
     /// They are behind so many relays, which add option 82, or Interface-Id and Remote-ID; 0: on the
     /// server's link
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=65_536))]
@@ -111,6 +120,15 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// How clients ask for prefixes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Prefixes {
+    /// And for nothing else
+    Alone,
+    /// And for an address each
+    Beside,
+}
+
 /// Sends, and prints what came of it.
 pub(crate) fn run(arguments: &crate::Arguments, load: &Arguments) -> Result<()> {
     ensure!(
@@ -125,6 +143,8 @@ pub(crate) fn run(arguments: &crate::Arguments, load: &Arguments) -> Result<()> 
     if load.kernel {
         return kernel::flood(load, &target);
     }
+    // Before anything is started.
+    load.pools(&target)?;
     let outcomes = match &load.interface {
         Some(interface) => {
             let end = End::open(interface, &arguments.divert)?;
@@ -146,12 +166,12 @@ fn against_its_own(arguments: &crate::Arguments, load: &Arguments) -> Result<Vec
     let rig = Rig::new(arguments.protocol(), divert);
     let mut generator = rig.generator()?;
     let contestant = load.against.contestant();
-    // As much again as there are clients, so that a server has a choice.
-    let addresses = load.clients.saturating_mul(2).min(ADDRESSES);
+    let addresses = load.addresses();
     let ground = Ground {
         rig: &rig,
         directory: emptied(&arguments.directory, "pktgen")?,
         addresses,
+        prefixes: load.prefixes.map(|_| addresses),
         leases: 0,
         access: load.access(),
         binary: fs::canonicalize(&arguments.server).context("the server")?,
@@ -227,13 +247,46 @@ impl Arguments {
         Ok(())
     }
 
-    fn drive(&self, target: &Target, generator: &mut Generator) -> Result<Vec<Step>> {
-        let pool = self.pool.unwrap_or(state::pool(target.protocol()));
+    /// What clients ask for, and which answers are right.
+    fn pools(&self, target: &Target) -> Result<[Option<Pool>; 2]> {
+        let addresses = match (self.pool, &self.interface) {
+            _ if self.prefixes == Some(Prefixes::Alone) => {
+                ensure!(self.pool.is_none(), "--pool, and no address is asked for");
+                None
+            }
+            (Some(ends), _) => Some(ends),
+            (None, None) => Some(state::pool(target.protocol())),
+            (None, Some(_)) => bail!(
+                "answers are held against the addresses that the server may give, and which those are \
+                 here nobody has said: --pool FIRST-LAST"
+            ),
+        };
+        let prefixes = match (self.prefixes, self.prefix_pool, &self.interface) {
+            (None, ..) => None,
+            (_, Some(pool), _) => Some(pool),
+            (_, None, None) => Some((v6::prefix_pool(self.addresses()), v6::DELEGATED)),
+            (_, None, Some(_)) => bail!(
+                "answers are held against the prefixes that the server may delegate, and which those \
+                 are here nobody has said: --prefix-pool PREFIX,LENGTH"
+            ),
+        };
+        let is_ipv4 = target.address.is_ipv4();
         ensure!(
-            pool.0.is_ipv4() == target.address.is_ipv4(),
+            addresses.is_none_or(|(first, _)| first.is_ipv4() == is_ipv4),
             "pool and server are of two protocols"
         );
-        let mut clients = Clients::of_pool(0..self.clients, pool);
+        ensure!(prefixes.is_none() || !is_ipv4, "prefixes are delegated in DHCPv6 alone: --dhcpv6");
+        let prefixes = prefixes.map(|(within, len)| Pool::of_prefixes(within, len));
+        Ok([addresses.map(Pool::new), prefixes])
+    }
+
+    /// As much again as there are clients, so that a server has a choice.
+    fn addresses(&self) -> u32 {
+        self.clients.saturating_mul(2).min(ADDRESSES)
+    }
+
+    fn drive(&self, target: &Target, generator: &mut Generator) -> Result<Vec<Step>> {
+        let mut clients = Clients::of_pools(0..self.clients, self.pools(target)?);
         let mix = if self.interface.is_none() && self.against == Who::Reflector {
             Mix::only(Act::Reflect)
         } else {
@@ -263,6 +316,15 @@ fn mac(text: &str) -> Result<MacAddr, String> {
         text.split(':').map(|octet| u8::from_str_radix(octet, 16)).collect();
     let octets = octets.ok().and_then(|octets| octets.try_into().ok());
     octets.map(MacAddr).ok_or_else(|| format!("{text} is no Ethernet address"))
+}
+
+fn prefix_pool(text: &str) -> Result<(Ipv6Prefix, u8), String> {
+    let parts = text.split_once(',').and_then(|(within, len)| {
+        Some((within.parse::<Ipv6Prefix>().ok()?, len.parse::<u8>().ok()?))
+    });
+    parts
+        .filter(|(within, len)| (within.len()..=Ipv6Prefix::MAX_LEN).contains(len))
+        .ok_or_else(|| format!("{text} is no prefix, and behind a comma no length of parts of it"))
 }
 
 fn pool(text: &str) -> Result<(IpAddr, IpAddr), String> {

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use dhcp_user::lease::{Client, ClientBuilder, ClientKey, ItemKind};
+use dhcp_user::wire::Ipv6Prefix;
 
 use super::mac;
 
@@ -20,6 +21,10 @@ pub(crate) const POOL: (Ipv6Addr, Ipv6Addr) = (
     Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 1, 0, 0, 0),
     Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 1, 0, 0xf9, 0xffff),
 );
+
+/// Where prefixes are delegated from, and how long they are: as many as there are addresses at the most.
+pub(crate) const PREFIXES: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x8000, 0, 0, 0, 0, 0);
+pub(crate) const DELEGATED: u8 = 60;
 
 /// The router that relays and clients are behind.
 pub(crate) const ROUTER: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0x8000, 0, 0, 0xfe);
@@ -72,6 +77,18 @@ options = {{ dns-servers = ["2001:db8::53", "2001:db8::54"] }}
 /// The address that this client holds, if it is none of the [`STRANGERS`](super::STRANGERS).
 pub(crate) fn address(client: u32) -> Ipv6Addr {
     Ipv6Addr::from_bits(POOL.0.to_bits() + u128::from(client))
+}
+
+/// The prefix that this client would hold.
+pub(crate) fn prefix(client: u32) -> Ipv6Prefix {
+    let offset = u128::from(client) << (Ipv6Prefix::MAX_LEN - DELEGATED);
+    Ipv6Prefix::containing(Ipv6Addr::from_bits(PREFIXES.to_bits() + offset), DELEGATED)
+}
+
+/// What so many prefixes at the least are delegated from.
+pub(crate) fn prefix_pool(prefixes: u32) -> Ipv6Prefix {
+    let bits = prefixes.next_power_of_two().ilog2() as u8;
+    Ipv6Prefix::containing(PREFIXES, DELEGATED - bits)
 }
 
 /// The client's DUID: a DUID-LL of its hardware address.

@@ -4,8 +4,7 @@
 mod v4;
 mod v6;
 
-use std::net::IpAddr;
-
+use super::pool::Block;
 use crate::state::Protocol;
 
 pub(super) use v4::Options as Options4;
@@ -16,15 +15,15 @@ pub(super) use v6::Options as Options6;
 pub(super) enum Kind {
     /// A request that was turned around.
     Reflection,
-    /// OFFER, or Advertise with an address.
+    /// OFFER, or Advertise with an address or a prefix, and nothing refused.
     Offer,
-    /// Advertise without one.
+    /// Any other Advertise.
     NoOffer,
-    /// ACK, or Reply with an address.
+    /// ACK, or Reply with an address or a prefix, and nothing refused.
     Grant,
     /// Reply without one, and without a status that says that something went wrong.
     Done,
-    /// NAK, or Reply without an address and with such a status.
+    /// NAK, or Reply with such a status.
     Refusal,
     /// Anything else.
     Other,
@@ -35,11 +34,12 @@ pub(super) enum Kind {
 pub(super) struct Answer<'a> {
     pub(super) kind: Kind,
     pub(super) xid: u32,
-    /// What is offered or granted; unset where nothing is.
-    pub(super) address: IpAddr,
+    /// The address and the prefix that are offered or granted.
+    pub(super) given: [Option<Block>; 2],
     /// How the server names itself; empty where it does not.
     pub(super) server: &'a [u8],
-    times: Times,
+    /// Of both.
+    times: [Option<Times>; 2],
     whose: Whose<'a>,
 }
 
@@ -84,7 +84,14 @@ impl<'a> Answer<'a> {
 
     /// Whether there is a lease, of a time that can be, and T1 and T2 come in turn where they are.
     pub(super) fn has_sane_times(&self) -> bool {
-        let Times { lease, preferred, t1, t2 } = self.times;
+        let mut all = self.times.iter().flatten().peekable();
+        all.peek().is_some() && all.all(|times| times.are_sane())
+    }
+}
+
+impl Times {
+    fn are_sane(self) -> bool {
+        let Self { lease, preferred, t1, t2 } = self;
         SANE_LEASE_S.contains(&lease)
             && (1..=lease).contains(&preferred)
             && t1 <= lease

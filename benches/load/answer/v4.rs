@@ -1,6 +1,6 @@
 //! The fields of an answer of DHCPv4 that are looked at (RFC 2131 §2), behind plain headers.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use dhcp_user::wire::option::code;
 
@@ -40,9 +40,9 @@ pub(super) fn read(frame: &[u8]) -> Option<Answer<'_>> {
             _ => Kind::Other,
         },
         xid: word(&message[4..])?,
-        address: Ipv4Addr::from_bits(word(&message[16..])?).into(),
+        given: [Some(IpAddr::V4(Ipv4Addr::from_bits(word(&message[16..])?)).into()), None],
         server,
-        times,
+        times: [Some(times), None],
         whose: Whose::V4(&message[28..34]),
     })
 }

@@ -1,10 +1,11 @@
 //! The fields of an answer of DHCPv6 that are looked at (RFC 8415 §8, §9), behind plain headers.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use dhcp_user::wire::option::v6::code;
 
 use super::{Answer, Kind, Times, word};
+use crate::load::pool::Block;
 use crate::load::template::HEADERS_LEN_V6 as HEADERS_LEN;
 use crate::state::v6::{IAID, duid, link_local};
 
@@ -14,11 +15,12 @@ const RELAY_FORWARD: u8 = 12;
 const RELAY_REPLY: u8 = 13;
 
 const UDP: u8 = 17;
-/// See RFC 8415 §9, §8, §21.4 and §21.6.
+/// See RFC 8415 §9, §8, §21.4, §21.6 and §21.22.
 const RELAY_HEADER_LEN: usize = 34;
 const HEADER_LEN: usize = 4;
 const IA_HEAD_LEN: usize = 12;
 const ADDRESS_LEN: usize = 24;
+const PREFIX_LEN: usize = 25;
 
 /// What tells whose an answer is.
 #[derive(Clone, Copy, Debug)]
@@ -63,40 +65,43 @@ pub(super) fn read(frame: &[u8]) -> Option<Answer<'_>> {
         message = carried;
     }
     let (&[kind, a, b, c], options) = message.split_first_chunk::<HEADER_LEN>()?;
-    let (mut client, mut server, mut status, mut ia) = (&[][..], &[][..], 0, Ia::default());
+    let (mut client, mut server, mut status) = (&[][..], &[][..], 0);
+    let mut ias = [None, None];
     for (code, data) in Options(options) {
         match code {
             code::CLIENT_ID => client = data,
             code::SERVER_ID => server = data,
             code::STATUS_CODE => status = status_of(data)?,
-            code::IA_NA if word(data)? == IAID => ia = Ia::read(data)?,
+            code::IA_NA if word(data)? == IAID => ias[0] = Some(Ia::read(data)?),
+            code::IA_PD if word(data)? == IAID => ias[1] = Some(Ia::read(data)?),
             _ => {}
         }
     }
-    let is_well = status == 0 && ia.status == 0;
+    let is_well = status == 0 && ias.iter().flatten().all(|ia: &Ia| ia.status == 0);
+    let given = ias.map(|ia| ia?.lease);
+    let has_some = given.iter().any(Option::is_some);
     Some(Answer {
-        kind: match (kind, ia.address) {
-            (ADVERTISE, Some(_)) if is_well => Kind::Offer,
-            (ADVERTISE, _) => Kind::NoOffer,
-            (REPLY, Some(_)) if is_well => Kind::Grant,
-            (REPLY, None) if is_well => Kind::Done,
-            (REPLY, _) => Kind::Refusal,
-            (1..12, _) => Kind::Reflection,
+        kind: match kind {
+            ADVERTISE if is_well && has_some => Kind::Offer,
+            ADVERTISE => Kind::NoOffer,
+            REPLY if is_well && has_some => Kind::Grant,
+            REPLY if is_well => Kind::Done,
+            REPLY => Kind::Refusal,
+            1..12 => Kind::Reflection,
             _ => Kind::Other,
         },
         xid: u32::from_be_bytes([0, a, b, c]),
-        address: ia.address.unwrap_or(Ipv6Addr::UNSPECIFIED).into(),
+        given: given.map(|lease| Some(lease?.0)),
         server,
-        times: ia.times,
+        times: given.map(|lease| Some(lease?.1)),
         whose: super::Whose::V6(Whose { duid: client, relay }),
     })
 }
 
-/// An association, and its first address that is still valid.
-#[derive(Default)]
+/// An association, and its first address or prefix that is still valid.
+#[derive(Clone, Copy, Default)]
 struct Ia {
-    address: Option<Ipv6Addr>,
-    times: Times,
+    lease: Option<(Block, Times)>,
     status: u16,
 }
 
@@ -104,17 +109,24 @@ impl Ia {
     fn read(data: &[u8]) -> Option<Self> {
         let (head, options) = data.split_at_checked(IA_HEAD_LEN)?;
         let mut this = Self::default();
-        (this.times.t1, this.times.t2) = (word(&head[4..])?, word(&head[8..])?);
+        let (t1, t2) = (word(&head[4..])?, word(&head[8..])?);
         for (code, data) in Options(options) {
             match code {
                 code::STATUS_CODE => this.status = status_of(data)?,
-                code::IA_ADDRESS if this.address.is_none() => {
-                    let lease: &[u8; ADDRESS_LEN] = data.first_chunk()?;
-                    let valid = word(&lease[20..])?;
+                code::IA_ADDRESS | code::IA_PREFIX if this.lease.is_none() => {
+                    let (first, len, times) = if code == code::IA_ADDRESS {
+                        let (first, times) = data.get(..ADDRESS_LEN)?.split_at(16);
+                        (first, 128, times)
+                    } else {
+                        let (times, prefix) = data.get(..PREFIX_LEN)?.split_at(8);
+                        (&prefix[1..], prefix[0], times)
+                    };
+                    let (preferred, lease) = (word(times)?, word(&times[4..])?);
+                    let first = IpAddr::V6(Ipv6Addr::from_octets(*first.first_chunk()?));
                     // One that is valid no more is taken away.
-                    if valid > 0 {
-                        (this.times.preferred, this.times.lease) = (word(&lease[16..])?, valid);
-                        this.address = Some(Ipv6Addr::from_octets(*lease.first_chunk()?));
+                    if lease > 0 {
+                        let times = Times { lease, preferred, t1, t2 };
+                        this.lease = Some((Block { first, len }, times));
                     }
                 }
                 _ => {}
@@ -155,13 +167,14 @@ mod tests {
     use crate::load::template::{Stage, Template};
     use crate::rig::target;
     use crate::state::Protocol;
-    use crate::state::v6::{DUID, address};
+    use crate::state::v6::{DUID, address, prefix};
 
     /// Who asks.
     const CLIENT: u32 = 77_777;
     const TIMES: [u32; 4] = [3_600, 5_760, 4_500, 7_200];
 
-    /// What came of an answer of this kind to the client behind a relay, or on the link.
+    /// What came of an answer of this kind, with both associations, to the client behind a relay, or on
+    /// the link.
     fn answered(
         access: Access,
         kind: MessageType,
@@ -181,16 +194,20 @@ mod tests {
         options.push(code::CLIENT_ID, &duid(CLIENT)).unwrap();
         options.push(code::SERVER_ID, &DUID).unwrap();
         let (times, lifetimes) = ([t1, t2].map(Seconds), [preferred, valid].map(Seconds));
-        let association = options.ia(IaKind::Addresses, Iaid(IAID), times, |inside| match status {
-            Some(status) => inside.status(status, "why"),
-            None => inside.address(address(3), lifetimes, |_| Ok(())),
-        });
-        association.unwrap();
+        for kind in [IaKind::Addresses, IaKind::Prefixes] {
+            let association = options.ia(kind, Iaid(IAID), times, |inside| match (status, kind) {
+                (Some(status), _) => inside.status(status, "why"),
+                (None, IaKind::Addresses) => inside.address(address(3), lifetimes, |_| Ok(())),
+                (None, IaKind::Prefixes) => inside.prefix(prefix(3), lifetimes, |_| Ok(())),
+            });
+            association.unwrap();
+        }
         let len = HEADERS_LEN + writer.finish();
         let answer = read(&frame[..len]).unwrap();
         assert_eq!((answer.xid, answer.server), (9, &DUID[..]));
         if matches!(answer.kind, Kind::Offer | Kind::Grant) {
-            assert_eq!(answer.address, address(3));
+            let prefix = Block { first: prefix(3).address().into(), len: prefix(3).len() };
+            assert_eq!(answer.given, [Some(IpAddr::V6(address(3)).into()), Some(prefix)]);
         }
         (answer.kind, answer.is_for(CLIENT), answer.is_for(CLIENT + 1), answer.has_sane_times())
     }

@@ -6,7 +6,7 @@ mod v6;
 use std::net::IpAddr;
 use std::ops::Range;
 
-use super::plan::{Access, Target};
+use super::plan::{Access, Target, Wants};
 use super::pool::nth_after;
 use crate::state::{self, Protocol, STRANGERS};
 
@@ -51,6 +51,8 @@ pub(crate) struct Fields {
     pub(crate) xid: u32,
     /// Offered to the client, or held by it. Where there is none, any of the protocol.
     pub(crate) address: IpAddr,
+    /// Likewise.
+    pub(crate) prefix: IpAddr,
 }
 
 /// A whole frame with zeros where clients differ.
@@ -99,6 +101,7 @@ enum Value {
     /// Made of the hardware address.
     LinkLocal,
     Address,
+    Prefix,
     Relay,
     Client,
 }
@@ -106,14 +109,21 @@ enum Value {
 impl Template {
     /// A client's message to `target`, where it names a server to the rig's.
     pub(crate) fn new(stage: Stage, access: Access, target: Target) -> Self {
-        Self::naming(stage, access, target, &state::identifier(target.protocol()))
+        let server = state::identifier(target.protocol());
+        Self::naming(stage, access, target, Wants::ADDRESS, &server)
     }
 
-    /// The same to the server of this name.
-    pub(super) fn naming(stage: Stage, access: Access, target: Target, server: &[u8]) -> Self {
+    /// The same to the server of this name, of a client that asks for this.
+    pub(super) fn naming(
+        stage: Stage,
+        access: Access,
+        target: Target,
+        wants: Wants,
+        server: &[u8],
+    ) -> Self {
         let (draft, relays) = match target.protocol() {
             Protocol::Dhcpv4 => v4::draft(stage, access, &target, server),
-            Protocol::Dhcpv6 => v6::draft(stage, access, &target, server),
+            Protocol::Dhcpv6 => v6::draft(stage, access, &target, wants, server),
         };
         // What is left of a sum once a field of zeros is counted.
         let octets = &draft.octets;
@@ -126,8 +136,10 @@ impl Template {
 
     /// The fields of a client that holds the lease of its number, in a transaction of the same.
     pub(crate) fn fields(&self, client: u32) -> Fields {
-        let address = state::address_of(self.protocol, if client < STRANGERS { client } else { 0 });
-        Fields { client, xid: client, address }
+        let lease = if client < STRANGERS { client } else { 0 };
+        let address = state::address_of(self.protocol, lease);
+        let prefix = state::v6::prefix(lease).address().into();
+        Fields { client, xid: client, address, prefix }
     }
 
     /// Writes the request with these fields to `frame`, and says how long it is.
@@ -170,6 +182,7 @@ impl Template {
             }
             Value::Client => in_front(fields.client.to_be_bytes()),
             Value::Address => octets_of(fields.address),
+            Value::Prefix => octets_of(fields.prefix),
             Value::Relay => octets_of(nth_after(self.relays.1, fields.client % self.relays.0)),
         }
     }

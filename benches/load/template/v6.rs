@@ -1,4 +1,4 @@
-//! Messages of DHCPv6, each about one association of addresses.
+//! Messages of DHCPv6, each about an association of addresses, one of prefixes, or both.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -7,11 +7,11 @@ use dhcp_user::wire::dhcpv6::{
 };
 use dhcp_user::wire::frame::{Envelope, VlanTags};
 use dhcp_user::wire::option::v6::code;
-use dhcp_user::wire::{Full, MacAddr, Seconds};
+use dhcp_user::wire::{Full, Ipv6Prefix, MacAddr, Seconds};
 
 use super::{Draft, Headers, Place, Stage, Value};
 use crate::load::answer::Options6;
-use crate::load::plan::{Access, Target};
+use crate::load::plan::{Access, Target, Wants};
 use crate::state::v6::{ENTERPRISE, IAID, duid};
 
 /// Ethernet, IPv6 and UDP headers.
@@ -30,11 +30,19 @@ const HEADER_LEN: usize = 4;
 const MAC_IN_OPTION: usize = 4;
 /// IAID, T1 and T2 (RFC 8415 §21.4).
 const IA_HEAD_LEN: usize = 12;
+/// Lifetimes and length (RFC 8415 §21.22).
+const PREFIX_IN_OPTION: usize = 9;
 /// All_DHCP_Relay_Agents_and_Servers on Ethernet (RFC 2464 §7).
 const TO_ALL: MacAddr = MacAddr([0x33, 0x33, 0, 1, 0, 2]);
 
 /// The message, and through how many relays it comes.
-pub(super) fn draft(stage: Stage, access: Access, target: &Target, server: &[u8]) -> (Draft, u32) {
+pub(super) fn draft(
+    stage: Stage,
+    access: Access,
+    target: &Target,
+    wants: Wants,
+    server: &[u8],
+) -> (Draft, u32) {
     let relays = match access {
         Access::Relays(relays) => relays,
         Access::Direct => 0,
@@ -42,7 +50,7 @@ pub(super) fn draft(stage: Stage, access: Access, target: &Target, server: &[u8]
     let is_relayed = relays > 0;
     let fits = "a message fits in a frame";
     let mut message = [0; 1_000];
-    let len = write(stage, server, &mut message).expect(fits);
+    let len = write(stage, wants, server, &mut message).expect(fits);
     let message = &message[..len];
     let mut octets = vec![0; 1514];
     let payload = &mut octets[HEADERS_LEN..];
@@ -79,7 +87,7 @@ pub(super) fn draft(stage: Stage, access: Access, target: &Target, server: &[u8]
 }
 
 /// The client's message, with zeros; its length.
-fn write(stage: Stage, server: &[u8], buffer: &mut [u8]) -> Result<usize, Full> {
+fn write(stage: Stage, wants: Wants, server: &[u8], buffer: &mut [u8]) -> Result<usize, Full> {
     let kind = match stage {
         Stage::Discover | Stage::Rapid => MessageType::Solicit,
         Stage::Request => MessageType::Request,
@@ -102,12 +110,20 @@ fn write(stage: Stage, server: &[u8], buffer: &mut [u8]) -> Result<usize, Full> 
         options.push(code::RAPID_COMMIT, &[])?;
     }
     let unset = [Seconds(0); 2];
-    options.ia(IaKind::Addresses, Iaid(IAID), unset, |inside| {
-        if stage.is_first() {
-            return Ok(());
-        }
-        inside.address(Ipv6Addr::UNSPECIFIED, unset, |_| Ok(()))
-    })?;
+    let names = !stage.is_first();
+    if wants.addresses {
+        options.ia(IaKind::Addresses, Iaid(IAID), unset, |inside| match names {
+            true => inside.address(Ipv6Addr::UNSPECIFIED, unset, |_| Ok(())),
+            false => Ok(()),
+        })?;
+    }
+    if let Some(len) = wants.prefixes {
+        let prefix = Ipv6Prefix::containing(Ipv6Addr::UNSPECIFIED, len);
+        options.ia(IaKind::Prefixes, Iaid(IAID), unset, |inside| match names {
+            true => inside.prefix(prefix, unset, |_| Ok(())),
+            false => Ok(()),
+        })?;
+    }
     Ok(writer.finish())
 }
 
@@ -142,6 +158,11 @@ fn places(frame: &[u8], is_relayed: bool) -> Vec<Place> {
                 let addresses = Options6(&data[IA_HEAD_LEN..]);
                 places.extend(addresses.map(|(_, data)| place(at_of(data), Value::Address)));
             }
+            code::IA_PD => {
+                let prefixes = Options6(&data[IA_HEAD_LEN..]);
+                let at = |data| at_of(data) + PREFIX_IN_OPTION;
+                places.extend(prefixes.map(|(_, data)| place(at(data), Value::Prefix)));
+            }
             _ => {}
         }
     }
@@ -161,6 +182,33 @@ mod tests {
     use crate::state::{self, Protocol};
 
     /// The server's own reader takes no frame with a wrong checksum.
+    #[test]
+    fn a_message_is_about_what_its_client_wants() {
+        let target = target(Protocol::Dhcpv6);
+        for (addresses, prefixes) in [(true, None), (false, Some(60)), (true, Some(60))] {
+            let wants = Wants { addresses, prefixes };
+            for stage in Stage::ALL {
+                let template = Template::naming(stage, Access::Relays(2), target, wants, &DUID);
+                let mut octets = [0; 1514];
+                let len = template.fill(&mut octets, template.fields(77_777));
+                let frame = Frame::parse_v6(&octets[..len]).unwrap();
+                let message = Datagram::parse(frame.payload, HOP_COUNT_LIMIT).unwrap().message;
+                let kinds: Vec<_> = message.ias().map(|ia| ia.kind()).collect();
+                let expected = [
+                    addresses.then_some(IaKind::Addresses),
+                    prefixes.is_some().then_some(IaKind::Prefixes),
+                ];
+                assert_eq!(kinds, expected.into_iter().flatten().collect::<Vec<_>>());
+                let named: Vec<_> =
+                    message.ias().flat_map(|ia| ia.prefixes().map(|it| it.prefix())).collect();
+                let is_named = prefixes.is_some() && !stage.is_first();
+                let expected: Vec<_> =
+                    is_named.then(|| state::v6::prefix(77_777)).into_iter().collect();
+                assert_eq!(named, expected, "{stage:?}");
+            }
+        }
+    }
+
     #[test]
     fn every_message_of_every_client_is_a_whole_frame_with_its_fields() {
         let target = target(Protocol::Dhcpv6);

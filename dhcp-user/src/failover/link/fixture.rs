@@ -12,8 +12,9 @@ use tempfile::TempDir;
 
 use super::settings::{Clock, Settings};
 use super::tls::{Tls, TlsError};
+use super::{Link, LinkEvent};
 use crate::config::model::{Protocol, Secret};
-use crate::failover::{self, Role, Terms};
+use crate::failover::{self, Greeted, Role, Terms};
 use crate::wire::{Seconds, Stamp};
 
 /// A clock that stands still.
@@ -75,6 +76,19 @@ pub(super) fn both_v6() -> [Settings; 2] {
 pub(super) fn both() -> [Settings; 2] {
     let (one, other) = (address(), address());
     [settings(Role::Primary, one, other), settings(Role::Secondary, other, one)]
+}
+
+/// A link that is to come up.
+pub(super) fn open(settings: Settings) -> Link {
+    Link::open(vec![settings], &clock()).pop().unwrap()
+}
+
+/// It has come up.
+pub(super) async fn up(link: &mut Link) -> Greeted {
+    match link.next().await {
+        LinkEvent::Up(greeted) => greeted,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// A secret that is said to nobody.

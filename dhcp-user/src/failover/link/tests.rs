@@ -3,21 +3,10 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::fixture::{address, both, clock, secret, settings};
-use super::{Arrived, Link, LinkEvent, Settings};
-use crate::failover::{Dialect, Greeted, Greeting, Lost, Role, Said, Tls};
+use super::fixture::{address, both, clock, open, secret, settings, up};
+use super::{Arrived, Link, LinkEvent};
+use crate::failover::{Dialect, Greeting, Lost, Role, Said, Tls};
 use crate::wire::failover::{Message, Packet, Reject, Rejection};
-
-fn open(settings: Settings) -> Link {
-    Link::open(vec![settings], &clock()).pop().unwrap()
-}
-
-async fn up(link: &mut Link) -> Greeted {
-    match link.next().await {
-        LinkEvent::Up(greeted) => greeted,
-        other => panic!("{other:?}"),
-    }
-}
 
 async fn lost(link: &mut Link) -> Lost {
     match link.next().await {

@@ -3,22 +3,11 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::fixture::{Authority, both_v6, clock, settings};
-use super::{Arrived, Link, LinkEvent, Settings};
-use crate::failover::{Greeted, Lost, Role};
+use super::fixture::{Authority, both_v6, clock, open, settings, up};
+use super::{Arrived, Link, LinkEvent};
+use crate::failover::{Lost, Role};
 use crate::wire::failover::{self, Reject, Rejection};
 use crate::wire::failover6::Message;
-
-fn open(settings: Settings) -> Link {
-    Link::open(vec![settings], &clock()).pop().unwrap()
-}
-
-async fn up(link: &mut Link) -> Greeted {
-    match link.next().await {
-        LinkEvent::Up(greeted) => greeted,
-        other => panic!("{other:?}"),
-    }
-}
 
 /// The next message.
 async fn hear(link: &mut Link) -> Arrived {

@@ -2,22 +2,13 @@
 
 use MessageType::{Confirm, Decline, InformationRequest, Rebind, Release, Renew, Request, Solicit};
 
-use super::testing::{Packet, SMALL, Server, client, ip, prefix};
+use super::testing::{Packet, SHARED, SMALL, Server, client, ip, prefix};
 use crate::lease::{Answers, Binding, BindingStatus, Owner, Resource, Takeover, Told, View, Views};
 use crate::server::DropReason;
 use crate::wire::dhcpv6::{IaKind, MessageType, StatusCode};
 use crate::wire::{Seconds, Stamp};
 
 const MCLT: Seconds = Seconds(600);
-const SHARED: &str = r#"
-    [[failover]]
-    name = "fo6"
-    role = "primary"
-    local = "2001:db8:ffff::1"
-    peer = "2001:db8:ffff::2"
-    subnets = ["2001:db8:1::/64"]
-    insecure = true
-"#;
 
 /// A server that does by its view what `owner` does, and answers so.
 fn server(owner: Owner, answers: Answers) -> Server {

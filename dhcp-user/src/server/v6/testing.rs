@@ -35,6 +35,17 @@ pub(super) const SMALL: &str = r#"
     options = { 23 = "0x20010db8000000000000000000000053" }
 "#;
 
+/// What makes its subnet a pair's.
+pub(super) const SHARED: &str = r#"
+    [[failover]]
+    name = "fo6"
+    role = "primary"
+    local = "2001:db8:ffff::1"
+    peer = "2001:db8:ffff::2"
+    subnets = ["2001:db8:1::/64"]
+    insecure = true
+"#;
+
 pub(super) struct Server {
     pub(super) now: Stamp,
     pub(super) service: Service,

@@ -1,6 +1,6 @@
 use MessageType::{Advertise, InformationRequest, Rebind, Renew, Reply, Request, Solicit};
 
-use super::super::testing::{Packet, SMALL, Server, client, duid, ip};
+use super::super::testing::{Packet, SHARED, SMALL, Server, client, duid, ip};
 use super::*;
 use crate::lease::{View, Views};
 use crate::wire::Seconds;
@@ -321,16 +321,7 @@ fn what_is_switched_off_ends_and_does_not_wait_for_ever() {
 /// Renew would name the primary.
 #[test]
 fn of_a_pair_the_server_that_answers_everybody_tells_clients_and_a_secondary_has_them_rebind() {
-    let shared = r#"
-        [[failover]]
-        name = "fo6"
-        role = "primary"
-        local = "2001:db8:ffff::1"
-        peer = "2001:db8:ffff::2"
-        subnets = ["2001:db8:1::/64"]
-        insecure = true
-    "#;
-    let mut server = Server::new(&format!("{ON}\n{SMALL}{shared}")).reconfiguring();
+    let mut server = Server::new(&format!("{ON}\n{SMALL}{SHARED}")).reconfiguring();
     let mut view = View { mclt: Some(Seconds(600)), ..View::ALONE };
     server.views = Views(vec![view.clone()]);
     let leased = server.lease(&accepting(1).na(1, &[]));

@@ -11,73 +11,75 @@ mod targets;
 
 /// `TANDEM_MUTATIONS` says another number, for whoever has the time.
 const MUTATIONS_OF_A_SEED: u32 = 20_000;
+/// The same where each is a whole life of an endpoint.
+const LIVES_OF_A_SEED: u32 = 5_000;
 
 #[test]
 fn any_frame_is_parsed_or_refused() {
-    replay("frame", targets::frame);
+    replay("frame", targets::frame, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_message_is_parsed_or_refused() {
-    replay("dhcpv4", targets::dhcpv4);
+    replay("dhcpv4", targets::dhcpv4, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_dhcpv6_datagram_is_parsed_or_refused() {
-    replay("dhcpv6", targets::dhcpv6);
+    replay("dhcpv6", targets::dhcpv6, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_relay_information_is_parsed_or_refused() {
-    replay("relay", targets::relay);
+    replay("relay", targets::relay, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_names_are_parsed_or_refused() {
-    replay("dns", targets::dns);
+    replay("dns", targets::dns, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_request_is_answered_soundly_or_not_at_all() {
-    replay("answer", targets::answer);
+    replay("answer", targets::answer, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_request_of_dhcpv6_is_answered_soundly_or_not_at_all() {
-    replay("answer6", targets::answer6);
+    replay("answer6", targets::answer6, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_configuration_is_read_or_refused_with_reasons() {
-    replay("configuration", targets::configuration);
+    replay("configuration", targets::configuration, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_file_of_a_journal_is_read_or_refused() {
-    replay("journal", targets::journal);
+    replay("journal", targets::journal, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_message_of_a_partner_is_read_or_refused() {
-    replay("failover_message", targets::failover_message);
+    replay("failover_message", targets::failover_message, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn any_message_of_a_dhcpv6_partner_is_read_or_refused() {
-    replay("failover6_message", targets::failover6_message);
+    replay("failover6_message", targets::failover6_message, MUTATIONS_OF_A_SEED);
 }
 
 #[test]
 fn whatever_happens_to_an_endpoint_it_says_nothing_that_is_not_stored() {
-    replay("failover_endpoint", targets::failover_endpoint);
+    replay("failover_endpoint", targets::failover_endpoint, LIVES_OF_A_SEED);
 }
 
 #[test]
 fn whatever_happens_to_an_endpoint_of_dhcpv6_it_says_nothing_that_is_not_stored() {
-    replay("failover6_endpoint", targets::failover6_endpoint);
+    replay("failover6_endpoint", targets::failover6_endpoint, LIVES_OF_A_SEED);
 }
 
-fn replay(target: &str, run: fn(&[u8])) {
+fn replay(target: &str, run: fn(&[u8]), usual: u32) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let mut files: Vec<_> = fs::read_dir(&folder)
         .expect("a folder of seeds")
@@ -86,7 +88,7 @@ fn replay(target: &str, run: fn(&[u8])) {
     files.sort();
     assert!(!files.is_empty(), "no seeds in {}", folder.display());
     let mutations = std::env::var("TANDEM_MUTATIONS").ok().and_then(|text| text.parse().ok());
-    let mutations = mutations.unwrap_or(MUTATIONS_OF_A_SEED);
+    let mutations = mutations.unwrap_or(usual);
     let seeds: Vec<_> = files.iter().map(|file| fs::read(file).expect("a seed")).collect();
     for (seed, file) in seeds.iter().zip(&files) {
         let mut random = Random(0x9e37_79b9_7f4a_7c15);

@@ -85,11 +85,6 @@ impl Serve {
         let reconfigure = duid.map(|_| reconfigurer(&config, &notes)).transpose()?;
         if let Some(reconfigure) = &reconfigure {
             services = services.with_reconfigure(&reconfigure.shared);
-            if config.dhcpv6.reconfigure {
-                let (replay, now) = (&reconfigure.shared.replay, clock::now());
-                reserve_first_numbers(replay, now, &mut maintenance_appender)
-                    .map_err(|error| Failure::other(format!("numbers to sign with: {error:?}")))?;
-            }
         }
         let limits = Arc::new(Limits::new());
         if !config.limits.is_empty() {
@@ -105,6 +100,11 @@ impl Serve {
         // After the recovery, which had all cores.
         dataplane::keep_off_workers(&config);
         let commit = commit_thread(committer)?;
+        if let Some(reconfigure) = reconfigure.as_ref().filter(|_| config.dhcpv6.reconfigure) {
+            let (replay, now) = (&reconfigure.shared.replay, clock::now());
+            reserve_first_numbers(replay, now, &mut maintenance_appender, &health)
+                .map_err(|error| Failure::other(format!("numbers to sign with: {error:?}")))?;
+        }
         let counters = Arc::new(Counters::new(appenders.len(), DropReason::ALL.len()));
         let latencies = Arc::new(Latencies::new());
         let running = dataplane::start(

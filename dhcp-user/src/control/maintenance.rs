@@ -14,13 +14,15 @@ use tracing::{error, info};
 
 use super::instance::Instance;
 use crate::dataplane::SteadyClock;
-use crate::journal::{AppendError, Appender, Health, Sequence, Snapshotter, Tended};
+use crate::journal::{AppendError, Appender, Health, Sequence, SharedHealth, Snapshotter, Tended};
 use crate::lease::{Binding, BindingStatus, Follower, ResourceId, WriterId};
 use crate::server::v6::Replay;
 use crate::wire::Stamp;
 
 /// Between two rounds when nothing is waiting.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks for the end of a flush.
+const FLUSH: Duration = Duration::from_millis(1);
 /// Leases ended in one round: enough for a million a minute, few enough that a snapshot in progress
 /// and a request to stop do not wait long.
 const ENDED_PER_ROUND: usize = 4_096;
@@ -84,8 +86,8 @@ pub fn reserved_numbers(notes: &BTreeMap<String, Vec<u8>>) -> Option<Stamp> {
     Some(Stamp(u32::from_be_bytes(*octets)))
 }
 
-/// Reserves the first numbers of a start, ahead of whatever is told with them: the note is durable when any
-/// lease is.
+/// Reserves the first numbers of a start, which waits for this one flush: who asks before is told no key, and
+/// may not ask again for days. A disk that takes nothing is not waited for; the thread reserves them then.
 ///
 /// # Errors
 /// The journal does not take it.
@@ -93,9 +95,14 @@ pub fn reserve_first_numbers(
     replay: &Replay,
     now: Stamp,
     appender: &mut Appender,
+    health: &SharedHealth,
 ) -> Result<(), AppendError> {
-    if let Some(until) = replay.wanted(now) {
-        appender.note(NUMBERS, &until.0.to_be_bytes())?;
+    let Some(until) = replay.wanted(now) else { return Ok(()) };
+    let noted = appender.note(NUMBERS, &until.0.to_be_bytes())?;
+    while appender.durable() < noted && health.is_good() {
+        thread::sleep(FLUSH);
+    }
+    if appender.durable() >= noted {
         replay.reserve(until);
     }
     Ok(())

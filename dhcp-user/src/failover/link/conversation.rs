@@ -53,8 +53,11 @@ impl Conversation<'_> {
             let fault = tokio::select! {
                 fault = self.read(&mut input, &mut inbox, &mut was_refused) => fault,
                 lost = &mut writing => End::Written(lost),
+                () = self.outbox.abandoned() => End::Abandoned,
             };
             match fault {
+                // Dropped, the connection is reset.
+                End::Abandoned => return Parting { lost: Lost::Asked, was_refused },
                 End::Written(lost) => lost,
                 End::Read(Fault::Closed) => Lost::Closed,
                 End::Read(fault) => {
@@ -154,10 +157,11 @@ impl Conversation<'_> {
     }
 }
 
-/// Which of the two ended.
+/// Which of the two ended, or neither.
 enum End {
     Read(Fault),
     Written(Lost),
+    Abandoned,
 }
 
 /// Writes all of `octets`, as long as there is progress within `patience`.
@@ -225,7 +229,7 @@ mod tests {
         let [mut settings, _] = both();
         settings.secret = secret;
         let (ours, partner) = duplex(room);
-        let outbox = Arc::new(Outbox::new(0, Protocol::Dhcpv4));
+        let outbox = Arc::new(Outbox::new(0, Protocol::Dhcpv4, Dialect::Dhcpd));
         let (events_to, events) = mpsc::channel(4);
         let (inside, own) = (Arc::clone(&outbox), settings.clone());
         let parting = tokio::spawn(async move {
@@ -303,6 +307,22 @@ mod tests {
         let parting = up.parting.await.unwrap();
         assert!(matches!(parting.lost, Lost::Malformed(why) if why.contains("does not read")));
         assert!(began.elapsed() <= GOODBYE);
+    }
+
+    /// What was not read would come late to it.
+    #[tokio::test(start_paused = true)]
+    async fn a_dhcpd_that_was_silent_is_left_at_once_and_without_a_word() {
+        let up = up(None, 256);
+        for xid in 0..1_000 {
+            up.outbox.push(xid, Message::Contact);
+        }
+        tokio::task::yield_now().await;
+        let began = Instant::now();
+        let text = "nothing was heard".to_owned();
+        up.outbox.close(Some(Rejection { reason: Reject::NoTraffic, text }));
+        let parting = up.parting.await.unwrap();
+        assert!(matches!(parting, Parting { lost: Lost::Asked, was_refused: false }));
+        assert_eq!(began.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

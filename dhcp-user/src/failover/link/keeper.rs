@@ -254,7 +254,8 @@ impl Keeper {
             self.dialect = greeted.dialect;
             self.heard = self.greeter.settings().secret.as_ref().map(|_| greeted.partner_time);
             self.said.clear();
-            let outbox = Arc::new(Outbox::new(greeted.last_xid, self.greeter.protocol()));
+            let (last_xid, dialect) = (greeted.last_xid, greeted.dialect);
+            let outbox = Arc::new(Outbox::new(last_xid, self.greeter.protocol(), dialect));
             if self.events.send(Told::Up(greeted, Arc::clone(&outbox))).await.is_err() {
                 return;
             }

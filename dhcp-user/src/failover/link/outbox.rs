@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 
 use super::codec::Spoken;
 use crate::config::model::Protocol;
-use crate::wire::failover::{Message, Rejection};
+use crate::failover::Dialect;
+use crate::wire::failover::{Message, Reject, Rejection};
 use crate::wire::failover6;
 
 /// Messages that may wait before [`Outbox::room`] is gone: what is sent unasked stops there.
@@ -22,8 +23,11 @@ const WAITING_MAX: usize = 16_384;
 pub(super) struct Outbox {
     queue: Mutex<Queue>,
     protocol: Protocol,
+    dialect: Dialect,
     /// Rung when there is something in it, or no more will come.
     bell: Notify,
+    /// Rung when nothing of it may be written any more.
+    abandoned: Notify,
 }
 
 #[derive(Debug)]
@@ -49,11 +53,12 @@ pub(super) enum Next {
 }
 
 impl Outbox {
-    /// Empty, on a connection that has used xids up to `last_xid`.
-    pub(super) fn new(last_xid: u32, protocol: Protocol) -> Self {
+    /// Empty, on a connection that has used xids up to `last_xid`, to a partner of that dialect.
+    pub(super) fn new(last_xid: u32, protocol: Protocol, dialect: Dialect) -> Self {
         let messages = VecDeque::new();
         let queue = Queue { messages, last_xid, is_closing: false, is_burst: false };
-        Self { queue: Mutex::new(queue), protocol, bell: Notify::new() }
+        let (bell, abandoned) = (Notify::new(), Notify::new());
+        Self { queue: Mutex::new(queue), protocol, dialect, bell, abandoned }
     }
 
     /// Puts a message behind those that wait; nothing follows a [`close`](Self::close).
@@ -73,8 +78,19 @@ impl Outbox {
     }
 
     /// The connection is to be closed once all that waits is written, with a DISCONNECT as the last
-    /// if there is a reason to tell.
+    /// if there is a reason to tell. Departs from draft-12 §8.3 with a dhcpd that was silent for too long:
+    /// it is told nothing, and what it has not acknowledged to the kernel it shall not read any more. It
+    /// compares no times, and would take it for news.
     pub(super) fn close(&self, reason: Option<Rejection>) {
+        let is_silent = reason.as_ref().is_some_and(|why| why.reason == Reject::NoTraffic);
+        if is_silent && self.dialect == Dialect::Dhcpd {
+            let mut queue = self.lock();
+            queue.messages.clear();
+            queue.is_closing = true;
+            drop(queue);
+            self.abandoned.notify_one();
+            return;
+        }
         if let Some(rejection) = reason {
             let xid = self.lock().last_xid.wrapping_add(1);
             match self.protocol {
@@ -88,6 +104,11 @@ impl Outbox {
         }
         self.lock().is_closing = true;
         self.bell.notify_one();
+    }
+
+    /// Returns when what is being written must not be, nor what the kernel has of it. Once.
+    pub(super) async fn abandoned(&self) {
+        self.abandoned.notified().await;
     }
 
     /// How many more messages may be sent unasked.
@@ -124,7 +145,6 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::failover::Reject;
 
     fn goodbye() -> Rejection {
         Rejection { reason: Reject::NoTraffic, text: "silence".to_owned() }
@@ -132,7 +152,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_disconnect_comes_last_with_an_xid_of_its_own_and_nothing_follows() {
-        let (outbox, mut batch) = (Outbox::new(7, Protocol::Dhcpv4), VecDeque::new());
+        let (outbox, mut batch) =
+            (Outbox::new(7, Protocol::Dhcpv4, Dialect::Tandem), VecDeque::new());
         outbox.push(9, Message::Contact);
         outbox.push(3, Message::UpdateDone);
         outbox.close(Some(goodbye()));
@@ -149,8 +170,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_more_is_for_a_dhcpd_that_was_silent() {
+        let (outbox, mut batch) =
+            (Outbox::new(7, Protocol::Dhcpv4, Dialect::Dhcpd), VecDeque::new());
+        outbox.push(9, Message::Contact);
+        outbox.close(Some(goodbye()));
+        outbox.abandoned().await;
+        outbox.push(10, Message::Contact);
+        assert_eq!(outbox.next(&mut batch).await, Next::Closing);
+    }
+
+    #[tokio::test]
     async fn room_ends_before_the_outbox_bursts() {
-        let outbox = Outbox::new(0, Protocol::Dhcpv4);
+        let outbox = Outbox::new(0, Protocol::Dhcpv4, Dialect::Tandem);
         assert_eq!(outbox.room(), ROOM);
         for _ in 0..WAITING_MAX {
             outbox.push(1, Message::Contact);

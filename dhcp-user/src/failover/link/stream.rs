@@ -30,6 +30,9 @@ pub(super) fn watch(stream: &TcpStream, patience: Duration) -> io::Result<()> {
     rustix::net::sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
     rustix::net::sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
     rustix::net::sockopt::set_tcp_keepcnt(stream, KEEPALIVE_COUNT)?;
+    // What was not acknowledged when the connection was closed, or the process ended, never arrives: it
+    // counts as untold from then on, and is old by the time that a wire is joined again.
+    rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO))?;
     // Ours come first, and can say what is wrong; the kernel would only close.
     let patience = u32::try_from((patience * 2).as_millis()).unwrap_or(u32::MAX);
     rustix::net::sockopt::set_tcp_user_timeout(stream, patience)?;

@@ -81,17 +81,33 @@ fn is_normal(packet: &Packet) -> Option<()> {
 }
 
 /// NORMAL, to which a server comes once its secondary has answered all that it is told before. Nothing of
-/// the secondary's own is answered until then.
+/// the secondary's own is answered until then. It is asked first for what it has done: nothing.
 pub(crate) fn await_normal(partner: &mut Partner) {
+    enum Said {
+        Asked,
+        Told(Vec<Update>),
+        Normal,
+    }
     loop {
-        let told = partner.expect("NORMAL, or an update", |packet| match &packet.message {
-            Message::BindingUpdate(updates) => Some(Some((packet.xid, updates.clone()))),
-            Message::BindingAck(_) => panic!("too soon: {packet:?}"),
-            _ => is_normal(packet).map(|()| None),
+        let (xid, said) = partner.expect("NORMAL, UPDREQ, or an update", |packet| {
+            let said = match &packet.message {
+                Message::UpdateRequest => Some(Said::Asked),
+                Message::BindingUpdate(updates) => Some(Said::Told(updates.clone())),
+                Message::BindingAck(_) => panic!("too soon: {packet:?}"),
+                _ => is_normal(packet).map(|()| Said::Normal),
+            };
+            said.map(|said| (packet.xid, said))
         });
-        let Some((xid, updates)) = told else { return };
-        let taken = |update: Update| Acknowledgement { address: update.address, rejection: None };
-        partner.say(xid, Message::BindingAck(updates.into_iter().map(taken).collect()));
+        let answer = match said {
+            Said::Normal => return,
+            Said::Asked => Message::UpdateDone,
+            Said::Told(updates) => {
+                let taken =
+                    |update: Update| Acknowledgement { address: update.address, rejection: None };
+                Message::BindingAck(updates.into_iter().map(taken).collect())
+            }
+        };
+        partner.say(xid, answer);
     }
 }
 

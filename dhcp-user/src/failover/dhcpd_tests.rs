@@ -177,16 +177,20 @@ struct Match {
     to_it: VecDeque<Packet>,
     is_linked: bool,
     cut_after: Option<usize>,
+    /// Whether we have asked it on this link for what it has done.
+    has_asked: bool,
 }
 
 impl Match {
     fn new(ours: Side, its: Dhcpd) -> Self {
         let (to_us, to_it) = (VecDeque::new(), VecDeque::new());
-        Self { now: START, ours, its, to_us, to_it, is_linked: false, cut_after: None }
+        let (is_linked, cut_after, has_asked) = (false, None, false);
+        Self { now: START, ours, its, to_us, to_it, is_linked, cut_after, has_asked }
     }
 
     fn link(&mut self) {
         self.is_linked = true;
+        self.has_asked = false;
         self.its.link_up();
         let greeted = Greeted {
             dialect: Dialect::Dhcpd,
@@ -214,6 +218,16 @@ impl Match {
 
     fn happens(&mut self, event: Event<'_>) {
         let (sent, closes) = self.ours.handle(self.now, event);
+        for (_, message) in &sent {
+            use Message::{BindingUpdate, UpdateDone, UpdateRequest, UpdateRequestAll};
+            match message {
+                UpdateRequest | UpdateRequestAll => self.has_asked = true,
+                BindingUpdate(_) | UpdateDone => {
+                    assert!(self.has_asked, "it speaks first: {message:?} in {}", self.its.state);
+                }
+                _ => {}
+            }
+        }
         if self.is_linked {
             let time = self.now;
             let packets = sent.into_iter().map(|(xid, message)| Packet { time, xid, message });

@@ -228,6 +228,7 @@ impl Endpoint {
         if self.session.is_some() {
             self.consider(now, report.state, report.is_startup, table, actions);
         }
+        self.listen_first(now, table, actions);
     }
 
     fn on_updates_done(&mut self, now: Stamp, xid: u32, table: &Table, actions: &mut Vec<Action>) {

@@ -251,6 +251,18 @@ impl Endpoint {
         session.request = Some(Request { xid, all, moved: now });
         let word = if all { Word::UpdateRequestAll } else { Word::UpdateRequest };
         actions.push(word.said(protocol, xid));
+        self.updates.on_asked(now, xid);
+    }
+
+    /// UPDREQ to a dhcpd that was just heard, where neither the state wanted it nor NORMAL did.
+    pub(super) fn listen_first(&mut self, now: Stamp, table: &Table, actions: &mut Vec<Action>) {
+        let is_free =
+            |session: &Session| session.is_heard && session.has_spoken && session.request.is_none();
+        if self.dialect() == Dialect::Dhcpd && self.session.as_ref().is_some_and(is_free) {
+            self.with_updates(now, table, |updates, at, xids| {
+                updates.listen_first(at.now, xids, actions);
+            });
+        }
     }
 
     /// Whether the state wants updates that have not been asked for.

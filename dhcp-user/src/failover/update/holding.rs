@@ -1,9 +1,12 @@
 //! What dhcpd is not told yet.
 //!
 //! dhcpd compares no times. Whatever it is told of a lease takes the place of what it has done itself
-//! and not told yet: a later end is lost on both servers, or a client that it holds to be gone is told
-//! as gone after all (spec §6.2, §6.3). So on a new link it speaks first: it is asked for what we do not
-//! know (UPDREQ), and hears of our own changes after its UPDDONE. They are then what both servers know.
+//! and not told yet: a later end is lost on both servers, a client that it holds to be gone is told
+//! as gone after all, or one that came back to it after it had left us is gone (spec §6.2, §6.3). So on a
+//! new link it speaks first, whatever states the two are in: it is asked for what we do not know (UPDREQ,
+//! which it answers in any state), and hears nothing of our bindings before its UPDDONE, not even if it
+//! has asked for them. It waits for that without an end, and we for no more than it goes on telling. They
+//! are then what both servers know.
 //!
 //! The same happens later if dhcpd tells more slowly than it grants, as its window is full: what it tells
 //! is then some seconds old. For as long it is told nothing.
@@ -20,8 +23,10 @@ use crate::wire::{Seconds, Stamp};
 const MOMENT: Seconds = Seconds(3);
 /// What it tells of is no older, if it tells at once: both count whole seconds.
 const FRESH: Seconds = Seconds(1);
-/// After so long on a link dhcpd is told everything, whatever else it still says.
+/// After so long without an answer, or without a word of one that it has begun, dhcpd is told everything.
 const LONGEST: Seconds = Seconds(60);
+/// After so long whatever else it still says.
+const LONGEST_OF_ALL: Seconds = Seconds(600);
 
 /// What waits.
 #[derive(Clone, Debug, Default, Hash)]
@@ -30,8 +35,10 @@ pub(super) struct Holding {
     heard: Stamp,
     /// When what it tells is taken to be all new.
     settled: Stamp,
-    /// Our UPDREQ that it has not answered.
-    asked: Option<u32>,
+    /// Our UPDREQ or UPDREQALL that it has not answered.
+    asked: Option<Asked>,
+    /// Whether there was one on this link.
+    has_asked: bool,
     /// While it tells old news: since when, and when it did so last.
     late: Option<(Stamp, Stamp)>,
     waiting: Vec<Ready>,
@@ -39,32 +46,48 @@ pub(super) struct Holding {
     due: Option<Stamp>,
 }
 
+#[derive(Clone, Copy, Debug, Hash)]
+struct Asked {
+    xid: u32,
+    at: Stamp,
+}
+
 impl Holding {
     /// There is a link, on which much may be told that happened before.
     pub(super) fn link_up(&mut self, now: Stamp) {
         self.heard = now;
         self.settled = now.after(LONGEST);
-        self.asked = None;
+        (self.asked, self.has_asked) = (None, false);
     }
 
-    /// UPDREQ goes out with this xid.
+    /// UPDREQ or UPDREQALL goes out with this xid: an earlier one is not answered any more.
     pub(super) fn ask(&mut self, now: Stamp, xid: u32) {
         self.settled = now.after(LONGEST);
-        self.asked = Some(xid);
+        (self.asked, self.has_asked) = (Some(Asked { xid, at: now }), true);
+    }
+
+    /// Whether dhcpd was asked for anything on this link.
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked
     }
 
     /// UPDDONE: what the partner tells from now on is new.
     pub(super) fn on_done(&mut self, now: Stamp, xid: u32) {
-        if self.asked == Some(xid) {
+        if self.asked.is_some_and(|asked| asked.xid == xid) {
             (self.asked, self.late) = (None, None);
             self.settled = now;
             self.due = self.due.map(|_| now);
         }
     }
 
-    /// Whether dhcpd has something to tell before it is told anything.
+    /// Whether dhcpd has something to tell before it is told anything unasked.
     pub(super) fn is_listening(&self, now: Stamp) -> bool {
-        self.asked.is_some() || self.is_late(now)
+        self.is_asked() || self.is_late(now)
+    }
+
+    /// Whether it has not told all that it did before this link: it is not told even what it asks for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.asked.is_some()
     }
 
     fn is_late(&self, now: Stamp) -> bool {
@@ -82,6 +105,9 @@ impl Holding {
     pub(super) fn on_update(&mut self, now: Stamp) {
         if now < self.settled {
             self.heard = now;
+        }
+        if let Some(asked) = self.asked {
+            self.settled = now.after(LONGEST).min(asked.at.after(LONGEST_OF_ALL));
         }
     }
 
@@ -178,17 +204,17 @@ mod tests {
     }
 
     #[test]
-    fn dhcpd_is_listened_to_until_it_has_answered_or_for_so_long() {
+    fn dhcpd_is_listened_to_until_it_has_answered_or_is_silent_for_so_long() {
         let mut holding = Holding::default();
         holding.link_up(Stamp(100));
         assert!(holding.holds(Stamp(100), Stamp(50), READY));
         holding.ask(Stamp(101), 7);
         assert!(holding.holds(Stamp(110), Stamp(50), READY), "it may have renewed it");
         holding.on_done(Stamp(110), 6);
-        assert!(holding.is_listening(Stamp(110)), "an answer to something else");
+        assert!(holding.is_asked(), "an answer to something else");
         holding.on_update(Stamp(110));
         holding.on_done(Stamp(110), 7);
-        assert!(!holding.is_listening(Stamp(110)));
+        assert!(!holding.is_asked());
         assert_eq!(holding.next_timeout(), Some(Stamp(110)));
         assert_eq!(holding.ready(Stamp(110)).len(), 2);
         assert!(!holding.holds(Stamp(110), Stamp(50), READY));
@@ -196,9 +222,21 @@ mod tests {
         holding.ask(Stamp(200), 8);
         assert_eq!(holding.next_timeout(), Some(Stamp(260)));
         holding.ready(Stamp(259));
-        assert!(holding.is_listening(Stamp(259)));
-        holding.ready(Stamp(260));
-        assert!(!holding.is_listening(Stamp(260)));
+        assert!(holding.is_asked());
+        holding.on_update(Stamp(259));
+        holding.ready(Stamp(318));
+        assert!(holding.is_asked(), "it goes on telling");
+        holding.ready(Stamp(319));
+        assert!(!holding.is_asked());
+
+        holding.ask(Stamp(400), 9);
+        for now in 400..1_000 {
+            holding.on_update(Stamp(now));
+            holding.ready(Stamp(now));
+            assert!(holding.is_asked(), "{now}");
+        }
+        holding.ready(Stamp(1_000));
+        assert!(!holding.is_asked(), "nothing waits for ever");
     }
 
     #[test]

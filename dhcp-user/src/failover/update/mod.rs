@@ -215,10 +215,8 @@ impl Updates {
             self.normal_since = at.now;
         }
         self.balance.begin(at.now);
-        if self.dialect == Dialect::Dhcpd && at.is_heard {
-            let xid = xids.next();
-            self.holding.ask(at.now, xid);
-            actions.push(Word::UpdateRequest.said(self.protocol, xid));
+        if at.is_heard {
+            self.listen(at.now, xids, actions);
         }
         if self.role == Role::Secondary && at.is_heard {
             match self.protocol {
@@ -227,6 +225,29 @@ impl Updates {
                 }
                 Protocol::Dhcpv6 => self.wants_pools = true,
             }
+        }
+    }
+
+    /// A dhcpd was heard, and knows our state: unless it was asked on this link it is asked now for what it
+    /// has done, and told nothing before it has told that.
+    pub(super) fn listen_first(&mut self, now: Stamp, xids: &mut Xids, actions: &mut Vec<Action>) {
+        if !self.holding.has_asked() {
+            self.listen(now, xids, actions);
+        }
+    }
+
+    fn listen(&mut self, now: Stamp, xids: &mut Xids, actions: &mut Vec<Action>) {
+        if self.dialect == Dialect::Dhcpd {
+            let xid = xids.next_request();
+            self.holding.ask(now, xid);
+            actions.push(Word::UpdateRequest.said(self.protocol, xid));
+        }
+    }
+
+    /// The endpoint sends an UPDREQ or UPDREQALL of its own, which a dhcpd answers instead of an earlier one.
+    pub(super) fn on_asked(&mut self, now: Stamp, xid: u32) {
+        if self.dialect == Dialect::Dhcpd {
+            self.holding.ask(now, xid);
         }
     }
 

@@ -35,8 +35,8 @@ enum Next {
 
 impl Updates {
     /// As [`Endpoint::pump`](crate::failover::Endpoint::pump). What the partner asked for is sent
-    /// whenever it is heard, what is untold only if it [`tells`](Self::tells). True only if something came of
-    /// it.
+    /// whenever it is heard, what is untold only if it [`tells`](Self::tells); a dhcpd is told neither while
+    /// it is asked. True only if something came of it.
     pub(in crate::failover) fn pump(
         &mut self,
         at: &Moment<'_>,
@@ -174,8 +174,10 @@ impl Updates {
     /// what was asked for, but a share of each at a time.
     fn refill(&mut self, at: &Moment<'_>) -> bool {
         let mut more = self.tells(at) && self.take_untold(at);
-        // Behind a walk nothing may be granted by what was published before it was asked for.
-        if let Some(walk) = self.walk.as_mut().filter(|walk| at.is_followed && !walk.is_over()) {
+        // Behind a walk nothing may be granted by what was published before it was asked for. And a dhcpd that
+        // asks is asked first itself.
+        let may_walk = at.is_followed && !self.holding.is_asked();
+        if let Some(walk) = self.walk.as_mut().filter(|walk| may_walk && !walk.is_over()) {
             let again = walk.all;
             let ready = &mut self.ready;
             walk.step(at.table, &mut |id| ready.push_back(Ready { id, again }));

@@ -122,6 +122,52 @@ fn the_end_that_dhcpd_has_lost_is_told_it_again() {
     assert_eq!(side.get(ip(0)).unwrap().told, Told::Acknowledged, "once");
 }
 
+/// In POTENTIAL-CONFLICT a dhcpd primary asks first: it would take the release for one of its later lease.
+#[test]
+fn dhcpd_is_not_told_what_it_asks_for_before_it_has_told_its_own() {
+    let mut side = Side::new(Role::Secondary, 2);
+    side.set(ip(0), Binding { status: BindingStatus::Released, ..ended(1, 9_950, 0) });
+    side.set(ip(1), Binding { status: BindingStatus::Released, ..ended(2, 9_950, 0) });
+    side.up(Dialect::Dhcpd, 10);
+    side.with(|updates, at, xids, actions| updates.listen_first(at.now, xids, actions));
+    let asked = side.sent();
+    let [(asked, Message::UpdateRequest)] = asked[..] else { panic!("{asked:?}") };
+    side.hear(55, &Message::UpdateRequest);
+    side.now = Stamp(10_050);
+    side.with(|updates, at, xids, actions| updates.on_tick(at, xids, actions));
+    side.pump(64);
+    assert_eq!(side.sent(), [], "neither an update nor UPDDONE");
+    side.hear(7, &Message::BindingUpdate(vec![update(ip(0), BindingStatus::Active, 1)]));
+    side.hear(asked, &Message::UpdateDone);
+    side.sent();
+    side.pump(64);
+    let all = told(&mut side);
+    assert_eq!(all.iter().map(|(_, told)| told.as_slice()).collect::<Vec<_>>(), [[ip(1)]]);
+    assert_eq!(side.get(ip(0)).unwrap().status, BindingStatus::Active);
+    side.hear(all[0].0, &taken(ip(1)));
+    side.pump(64);
+    assert!(side.sent().contains(&(55, Message::UpdateDone)));
+}
+
+#[test]
+fn a_dhcpd_that_was_asked_on_this_link_is_not_asked_first_again() {
+    let mut side = Side::new(Role::Primary, 2).linked(Dialect::Dhcpd, 10);
+    let first = |side: &mut Side| {
+        side.with(|updates, at, xids, actions| updates.listen_first(at.now, xids, actions));
+        side.sent().len()
+    };
+    side.with(|updates, at, _, _| updates.on_asked(at.now, 3));
+    assert_eq!(first(&mut side), 0);
+    side.hear(3, &Message::UpdateDone);
+    assert_eq!(first(&mut side), 0);
+    side.down();
+    side.up(Dialect::Dhcpd, 10);
+    assert_eq!(first(&mut side), 1, "another link");
+    side.down();
+    side.up(Dialect::Tandem, 10);
+    assert_eq!(first(&mut side), 0, "one that compares times");
+}
+
 #[test]
 fn update_done_comes_behind_an_end_that_waited() {
     let mut side = Side::new(Role::Primary, 4).linked(Dialect::Dhcpd, 1);

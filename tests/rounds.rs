@@ -205,26 +205,21 @@ impl Town {
             let what = format!("{}, round {round}, {trouble:?}, seed {seed}", self.name);
             let lasts = trouble.lasts(&mut random);
             trouble.begin(&self.pair, &mut self.peers);
-            // A release that a hung server finds in its queue when it wakes is to it one of now, though
-            // its client may have come to the other server since. And dhcpd takes one that it is told late
-            // though it has leased the address to the client again.
-            let has_dhcpd = self.makes.contains(&Make::Dhcpd);
-            let are_late = has_dhcpd || matches!(trouble, Trouble::Hung(_));
+            // A release that a hung server finds in its queue when it wakes is to it one of now, though its
+            // client may have come to the other server since.
+            let are_late = matches!(trouble, Trouble::Hung(_));
             if are_late {
                 self.load.releases_are_late();
             }
             self.serve(&what, if are_late { NO_RELEASES } else { MIX }, lasts);
             trouble.end(&self.pair, &mut self.peers);
-            if are_late && !has_dhcpd {
+            if are_late {
                 self.load.releases_are_heard();
             }
-            let mix = if has_dhcpd { NO_RELEASES } else { MIX };
-            self.serve(&what, mix, Duration::from_millis(200));
+            self.serve(&what, MIX, Duration::from_millis(200));
             self.tandem_knows_its_own(&what);
             if round % MENDED_EVERY == 0 {
                 self.agrees(&what);
-                self.load.releases_are_heard();
-                self.serve(&what, MIX, Duration::from_secs(1));
             }
         }
     }

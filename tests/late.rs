@@ -1,0 +1,201 @@
+//! What happened at a Tandem before its dhcpd leased the address again, and is told after: dhcpd compares no
+//! times, so it must not be told, and the later lease is on both in the end.
+
+use std::net::Ipv4Addr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dhcproto::v4::{DhcpOption, MessageType, OptionCode};
+use tandem_tests::lab::{
+    self, Hand, Host, Make, Namespace, Pair, Peer, Relationship, Wiretap, until, until_some,
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const CLIENT: u16 = 1;
+const MAKES: [[Make; 2]; 2] = [[Make::Tandem, Make::Dhcpd], [Make::Dhcpd, Make::Tandem]];
+/// Longer than an end waits before it is told.
+const RECEIVE_TIMER_S: u32 = 8;
+
+/// A Tandem, a dhcpd, and a client that hears one of them at a time.
+struct Scene {
+    pair: Pair,
+    peers: [Peer; 2],
+    tandem: Host,
+    hand: Hand,
+    wire: Wiretap,
+    _host: Namespace,
+}
+
+impl Scene {
+    /// Both in NORMAL.
+    fn new(name: &str, makes: [Make; 2]) -> Self {
+        let pair = Pair::new(name);
+        let wire = Wiretap::start(&pair);
+        let peers = Host::BOTH.map(|host| {
+            let make = makes[host as usize];
+            // dhcpd never gives the link up by itself.
+            let receive_timer_s = if make == Make::Tandem { RECEIVE_TIMER_S } else { 60 };
+            let relationship = Relationship { receive_timer_s, ..Relationship::default() };
+            let mut peer = Peer::new(&pair, host, make, &relationship);
+            peer.start(&pair);
+            peer
+        });
+        let tandem = if makes[0] == Make::Tandem { Host::A } else { Host::B };
+        let host = Namespace::new("host");
+        pair.site.plug(&host, "eth0");
+        let hand = Hand::new(&host, "eth0", 1);
+        let mut scene = Self { pair, peers, tandem, hand, wire, _host: host };
+        scene.expect("normal");
+        until("the secondary's share of the pool", PATIENCE, || {
+            scene.peers.iter().all(|peer| peer.backups() > 200)
+        });
+        scene
+    }
+
+    fn peer(&mut self, host: Host) -> &mut Peer {
+        &mut self.peers[host as usize]
+    }
+
+    fn dhcpd(&self) -> Host {
+        self.tandem.other()
+    }
+
+    fn expect(&mut self, state: &str) {
+        for peer in &mut self.peers {
+            peer.expect_state(&[state], PATIENCE);
+        }
+    }
+
+    /// The client hears this one alone meanwhile.
+    fn beside<R>(&mut self, host: Host, act: impl FnOnce(&mut Hand) -> R) -> R {
+        self.pair.unplug(host.other(), true);
+        let outcome = act(&mut self.hand);
+        self.pair.unplug(host.other(), false);
+        outcome
+    }
+
+    /// The client gets a lease of this server, whose client it is or not; its address, and its end in seconds
+    /// since 1970.
+    fn lease(&mut self, host: Host) -> (Ipv4Addr, u64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+        let ack = self.beside(host, |hand| {
+            let mut discover = hand.message(CLIENT, MessageType::Discover);
+            discover.set_secs(10);
+            // What was plugged in just now may not hear the first.
+            let offer = until_some("an offer", PATIENCE, || {
+                hand.send(&discover);
+                hand.next(Duration::from_secs(1)).filter(|offer| offer.xid() == discover.xid())
+            });
+            let request = hand.selecting(CLIENT, &offer);
+            hand.ask(&request)
+        });
+        assert_eq!(ack.opts().msg_type(), Some(MessageType::Ack), "{ack}");
+        let time = ack.opts().get(OptionCode::AddressLeaseTime);
+        let Some(DhcpOption::AddressLeaseTime(time)) = time else { panic!("no time in {ack}") };
+        (ack.yiaddr(), now + u64::from(*time))
+    }
+
+    /// The client gives its lease back to the Tandem.
+    fn release(&mut self, address: Ipv4Addr) {
+        let tandem = self.tandem;
+        self.beside(tandem, |hand| {
+            let mut release = hand.message(CLIENT, MessageType::Release);
+            release.set_ciaddr(address);
+            release.opts_mut().insert(DhcpOption::ServerIdentifier(tandem.address()));
+            hand.send(&release);
+        });
+        self.peer(tandem)
+            .expect_lease("released", |it| it.address == address && it.state == "released");
+    }
+
+    /// Both have the address leased to the client, for no less than it was told.
+    fn both_know(&self, (address, ends): (Ipv4Addr, u64)) {
+        for peer in &self.peers {
+            until(&format!("{:?} has {address} until {ends}", peer.host), PATIENCE, || {
+                let leases = peer.leases();
+                let it = leases.iter().find(|lease| lease.address == address);
+                it.is_some_and(|it| it.state == "active" && it.ends + 2 >= ends)
+            });
+        }
+    }
+
+    fn finish(mut self) {
+        self.peers.iter_mut().for_each(Peer::kill);
+        self.wire.finish(self.tandem);
+    }
+}
+
+/// One after the other: each mostly waits, and both beside each other would wait no less.
+fn each(name: &str, scenario: impl Fn(&mut Scene)) {
+    if !lab::available(name) {
+        return;
+    }
+    for makes in MAKES {
+        eprintln!("-- {name}: primary {:?}, secondary {:?}", makes[0], makes[1]);
+        let mut scene = Scene::new(name, makes);
+        scenario(&mut scene);
+        scene.finish();
+    }
+}
+
+/// The Tandem says it into a wire that is cut, and gives the link up: what it said must not arrive when the
+/// wire is joined, or the dhcpd reads it after its own lease.
+#[test]
+fn a_release_that_was_under_way_when_the_wire_was_cut_ends_no_later_lease() {
+    each("late-wire", |scene| {
+        let (tandem, dhcpd) = (scene.tandem, scene.dhcpd());
+        let first = scene.lease(dhcpd);
+        scene.both_know(first);
+        scene.release(first.0);
+        scene.pair.cut();
+        let second = scene.lease(dhcpd);
+        assert_eq!(second.0, first.0, "the dhcpd knows of no release");
+        scene.peer(tandem).expect_state(&["communications-interrupted"], PATIENCE);
+        scene.pair.restore();
+        scene.expect("normal");
+        scene.both_know(second);
+    });
+}
+
+/// Each was told that the other is down, and the client left one and came to the other.
+#[test]
+fn a_release_before_a_conflict_ends_no_later_lease() {
+    each("late-conflict", |scene| {
+        let dhcpd = scene.dhcpd();
+        let first = scene.lease(dhcpd);
+        scene.both_know(first);
+        scene.pair.cut();
+        scene.peer(scene.tandem).expect_state(&["communications-interrupted"], PATIENCE);
+        for host in Host::BOTH {
+            scene.peers[host as usize].partner_down(&scene.pair);
+            scene.peer(host).expect_state(&["partner-down"], PATIENCE);
+        }
+        scene.release(first.0);
+        let second = scene.lease(dhcpd);
+        assert_eq!(second.0, first.0);
+        scene.pair.restore();
+        scene.expect("normal");
+        scene.both_know(second);
+    });
+}
+
+/// The dhcpd was killed before it could tell of its lease, and asks for all that happened when it is back.
+#[test]
+fn a_release_that_a_dhcpd_asks_for_ends_no_later_lease() {
+    each("late-recovery", |scene| {
+        let (tandem, dhcpd) = (scene.tandem, scene.dhcpd());
+        let first = scene.lease(dhcpd);
+        scene.both_know(first);
+        scene.pair.cut();
+        scene.release(first.0);
+        let second = scene.lease(dhcpd);
+        assert_eq!(second.0, first.0);
+        scene.peer(dhcpd).kill();
+        scene.peer(tandem).expect_state(&["communications-interrupted"], PATIENCE);
+        scene.peers[tandem as usize].partner_down(&scene.pair);
+        scene.peer(tandem).expect_state(&["partner-down"], PATIENCE);
+        scene.pair.restore();
+        scene.peers[dhcpd as usize].start(&scene.pair);
+        scene.expect("normal");
+        scene.both_know(second);
+    });
+}

@@ -181,7 +181,6 @@ mod tests {
     use crate::state::v6::{DUID, link_local, remote_id};
     use crate::state::{self, Protocol};
 
-    /// The server's own reader takes no frame with a wrong checksum.
     #[test]
     fn a_message_is_about_what_its_client_wants() {
         let target = target(Protocol::Dhcpv6);
@@ -209,6 +208,7 @@ mod tests {
         }
     }
 
+    /// The server's own reader takes no frame with a wrong checksum.
     #[test]
     fn every_message_of_every_client_is_a_whole_frame_with_its_fields() {
         let target = target(Protocol::Dhcpv6);

@@ -148,7 +148,8 @@ pub struct Pool {
     pub reset: u64,
     /// Kept for single clients by reservations.
     pub reserved: u64,
-    /// Addresses in the range, up to 2^64 − 1 of them.
+    /// Addresses in the range, up to 2^64 − 1 of them; of one that is drawn from at random, what can be leased
+    /// at a time.
     pub total: u64,
     /// Each server has half of the pool for ever, by the last bit of the address (RFC 8156 §4.2.1).
     pub split: bool,

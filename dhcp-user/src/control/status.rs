@@ -113,7 +113,8 @@ pub struct Pool {
     /// Length of the prefixes that it delegates; nothing of a pool of addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delegate: Option<u8>,
-    /// Addresses in the range, up to 2^64 − 1 of them.
+    /// Addresses in the range, up to 2^64 − 1 of them; of one that is drawn from at random, what can be leased
+    /// at a time.
     pub total: u64,
     /// Leased.
     pub active: u64,

@@ -13,7 +13,7 @@ use crate::wire::BindingStatus;
 /// The addresses of one pool by what they are used for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PoolCounts {
-    /// All of the range, up to 2^64 − 1.
+    /// All of the range; of one that is drawn from at random, what can be leased at a time.
     pub total: u64,
     /// Kept for single clients by reservations, in use or not.
     pub reserved: u64,
@@ -39,22 +39,23 @@ impl PoolCounts {
     pub fn of_both(self) -> Self {
         Self { free: self.free.saturating_add(self.backup), backup: 0, ..self }
     }
+
+    /// The same of a pool of which so many more are given out and nothing is stored.
+    #[must_use]
+    pub fn with_unstored(self, more: u64) -> Self {
+        let [total, free] = [self.total, self.free].map(|count| count.saturating_add(more));
+        Self { total, free, ..self }
+    }
 }
 
 impl Table {
     /// How full the pool is; all zero if there is no such pool. Exact when nothing changes
-    /// meanwhile, and unless there are 2^64 and more.
+    /// meanwhile.
     #[must_use]
     pub fn counts(&self, pool: PoolId) -> PoolCounts {
         let layout = self.layout();
         let Some(range) = layout.range(pool) else { return PoolCounts::default() };
-        let counts = self.count(range, layout.reserved_in(range));
-        let unnumbered = layout.unnumbered(pool);
-        PoolCounts {
-            total: counts.total.saturating_add(unnumbered),
-            free: counts.free.saturating_add(unnumbered),
-            ..counts
-        }
+        self.count(range, layout.reserved_in(range))
     }
 
     /// How full a range is in which these are reserved.
@@ -147,9 +148,9 @@ mod tests {
         assert_eq!(table.counts(POOL), expected);
     }
 
-    /// Numbers are fewer, and how many of those are left is nothing that anybody asks for.
+    /// So that it is seen to be full before nobody gets anything.
     #[test]
-    fn of_a_pool_that_is_drawn_from_at_random_all_addresses_count() {
+    fn of_a_pool_that_is_drawn_from_at_random_counts_what_can_be_leased() {
         let of = |last: &str| {
             let text = format!(
                 "[[subnet6]]\nsubnet = \"2001:db8::/64\"\npools = [\"2001:db8::-2001:db8::{last}\"]"
@@ -160,10 +161,13 @@ mod tests {
             let given = table.place("2001:db8::77".parse().unwrap()).unwrap();
             table.set(given, lease(1, 0, 9));
             let counts = table.counts(pool);
-            (counts.total, counts.free, counts.active)
+            let all = counts.with_unstored(table.layout().unnumbered(pool));
+            (counts.total, counts.free, counts.active, all.total, all.free)
         };
-        assert_eq!(of("ff:ffff"), (1 << 24, (1 << 24) - 1, 1));
-        assert_eq!(of("ffff:ffff:ffff:ffff"), (u64::MAX, u64::MAX - 1, 1));
+        let most = 1 << 14;
+        assert_eq!(of("ff:ffff"), (most, most - 1, 1, 1 << 24, (1 << 24) - 1));
+        let [all, free] = [u64::MAX, u64::MAX - 1];
+        assert_eq!(of("ffff:ffff:ffff:ffff"), (most, most - 1, 1, all, free));
     }
 
     #[test]

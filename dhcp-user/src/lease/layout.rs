@@ -280,7 +280,8 @@ impl Layout {
 
     /// How many addresses or prefixes of a pool have no number before they are spoken of, and there is none
     /// for most of them.
-    pub(super) fn unnumbered(&self, pool: PoolId) -> u64 {
+    #[must_use]
+    pub fn unnumbered(&self, pool: PoolId) -> u64 {
         let all = self.plan.as_ref().and_then(|plan| plan.count_sparse(pool));
         let numbered = self.range(pool).map_or(0, Range::count);
         all.map_or(0, |all| all.saturating_sub(numbered))

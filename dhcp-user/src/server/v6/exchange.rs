@@ -101,7 +101,7 @@ pub(super) fn answer(
     }
     members.clear();
     crate::server::class::classify(&service.classes, speaker, members);
-    let exchange = Exchange {
+    let mut exchange = Exchange {
         now,
         service,
         table,
@@ -112,7 +112,7 @@ pub(super) fn answer(
         guard,
         datagram,
         message,
-        ias: associations(&message),
+        ias: Few::new(),
         speaker,
         place,
         network,
@@ -124,6 +124,8 @@ pub(super) fn answer(
     if verdict == Verdict::UseMulticast {
         return super::reply::use_multicast(&exchange, output);
     }
+    // Whom it does not answer it does not read to the end.
+    exchange.ias = associations(&message);
     match message.kind() {
         MessageType::Solicit => offer::solicit(&exchange, output),
         MessageType::Request => offer::request(&exchange, output),

@@ -105,13 +105,25 @@ pub(super) fn reply<'a>(
 /// # Errors
 /// `ReplyTooLong` if it has no room for that.
 pub(super) fn room(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<usize, DropReason> {
+    let sure = sure_room(exchange, output.reply.len());
+    let is_there = |sure| written_room(exchange, output).is_ok_and(|room| sure <= room);
+    debug_assert!(sure.is_none_or(is_there));
+    sure.map_or_else(|| written_room(exchange, output), Ok)
+}
+
+/// No more than there is in a reply of so many octets at the most, if that is enough for all that such a client
+/// can get; without writing anything.
+fn sure_room(exchange: &Exchange<'_>, most: usize) -> Option<usize> {
     // What is repeated of the request is no longer than it is; what is told of the addresses and prefixes
-    // that it names, not twice as long.
+    // that it names, not twice as long. Only a reservation gives more than one that it does not name.
     let asked = exchange.datagram.octets().len();
-    let sure = output.reply.len().saturating_sub(asked + OURS);
-    if sure >= 2 * asked + UNNAMED && exchange.ias.len() <= USUAL_IAS {
-        return Ok(sure);
-    }
+    let sure = most.checked_sub(asked + OURS)?;
+    let is_usual = exchange.ias.len() <= USUAL_IAS && exchange.reservation.is_none();
+    (is_usual && sure >= 2 * asked + UNNAMED).then_some(sure)
+}
+
+/// By writing what a message cannot do without.
+fn written_room(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<usize, DropReason> {
     let (id, len) = (exchange.message.transaction_id(), output.reply.len());
     // All that any message may have of it.
     let content = Content { is_rapid: true, ..Content::of(MessageType::Reply) };

@@ -58,6 +58,7 @@ pub use endpoint::Endpoint;
 pub use event::{Action, Alarm, Command, Event, Lost, Refusals};
 pub use greeting::{Greeted, Greeting, Greeting6, Said, Tls};
 pub use saved::Saved;
+#[cfg(not(loom))]
 pub(crate) use settings::shared;
 pub use settings::{Dialect, Role, Settings, Terms};
 pub use status::{Conflict, Connections, PoolStatus, Refusal, Side, Status};

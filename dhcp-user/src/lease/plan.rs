@@ -66,7 +66,7 @@ impl Plan {
             pooled: Vec::new(),
             rest: Vec::new(),
             beside: HashMap::new(),
-            register: before.map(|before| Arc::clone(&before.register)).unwrap_or_default(),
+            register: before.map_or_else(new_register, |before| Arc::clone(&before.register)),
             strays: before.map(|before| Arc::clone(&before.strays)).unwrap_or_default(),
         };
         for subnet in subnets() {
@@ -355,6 +355,13 @@ fn dense_spans(subnet: &Subnet<Ipv6Addr>) -> Vec<Span> {
     let prefixes = subnet.prefix_pools.iter().filter(|pool| is_dense(pool.allocator));
     spans.extend(prefixes.map(span_of_prefixes));
     spans
+}
+
+/// Numbers by what they stand for. What it grew out of goes at once: nothing else of it ever does, and a batch of
+/// such would never be full.
+fn new_register() -> Arc<papaya::HashMap<Resource, ResourceId>> {
+    let collector = seize::Collector::new().batch_size(1);
+    Arc::new(papaya::HashMap::builder().collector(collector).build())
 }
 
 fn sparse_spans(subnet: &Subnet<Ipv6Addr>) -> Vec<Span> {

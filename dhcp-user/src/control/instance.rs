@@ -228,12 +228,13 @@ impl Instance {
                     let Some(id) = layout.pool_named(pool) else { continue };
                     let split = layout.fixed_owner(id.0).is_some();
                     let counts = self.tables.ipv6.counts(id);
-                    // What follows from who the client is, is not stored, unless a partner is told.
-                    let is_stored = split || pool.allocator != Allocator::Hash;
-                    let counts = match (split, is_stored) {
-                        (true, _) => counts.of_both(),
-                        (false, true) => counts,
-                        (false, false) => counts.with_unstored(layout.unnumbered(id)),
+                    let counts = if split {
+                        counts.of_both()
+                    } else if pool.allocator == Allocator::Hash {
+                        // What follows from who the client is, is not stored, unless a partner is told.
+                        counts.with_unstored(layout.unnumbered(id))
+                    } else {
+                        counts
                     };
                     let pool = Pool::new(&network.name, pool.first, pool.last, counts);
                     pools.push(Pool { split, ..pool });

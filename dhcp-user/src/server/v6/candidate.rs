@@ -84,25 +84,24 @@ impl<'a> Exchange<'a> {
     /// its network, in a pool that is not for it, or kept for another client. One that nobody ever
     /// spoke of in a pool too large to go through is nobody's to ask for.
     pub(super) fn look(&self, resource: Resource, key: &IaKey) -> Option<Candidate<'a>> {
-        let site = self.permitted_site(resource)?;
+        self.seated(resource, self.permitted_site(resource)?, key)
+    }
+
+    /// The resource as it is to this association, whether or not it would be given to it now.
+    pub(super) fn held(&self, resource: Resource, key: &IaKey) -> Option<Candidate<'a>> {
+        // One that follows from who the client is, is always held.
+        let candidate = self.seated(resource, self.site(resource)?, key);
+        candidate.filter(|candidate| candidate.standing == Standing::Held)
+    }
+
+    /// The resource there, wherever it is written down who has it.
+    fn seated(&self, resource: Resource, site: Site<'a>, key: &IaKey) -> Option<Candidate<'a>> {
         if let Some(pool) = self.computing(site) {
             return self.computed(pool, resource, site, key);
         }
         let id = self.table.find(resource)?;
         let seen = self.table.seen(id, self.guard)?;
         Some(self.candidate(resource, id, seen, site, key))
-    }
-
-    /// The resource as it is to this association, whether or not it would be given to it now.
-    pub(super) fn held(&self, resource: Resource, key: &IaKey) -> Option<Candidate<'a>> {
-        let site = self.site(resource)?;
-        if let Some(pool) = self.computing(site) {
-            return self.computed(pool, resource, site, key);
-        }
-        let id = self.table.find(resource)?;
-        let seen = self.table.seen(id, self.guard)?;
-        let candidate = self.candidate(resource, id, seen, site, key);
-        Some(candidate).filter(|candidate| candidate.standing == Standing::Held)
     }
 
     /// As [`look`](Self::look), and one that nobody spoke of is the client's if it is nobody's. It gets a

@@ -186,6 +186,10 @@ impl Disk for Memory {
         Ok(Box::new(Written { files: self.clone(), name: name.to_owned() }))
     }
 
+    fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
+        Ok(Box::new(Written { files: self.clone(), name: name.to_owned() }))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let octets = self.files().remove(from).ok_or(io::ErrorKind::NotFound)?;
         self.files().insert(to.to_owned(), octets);

@@ -95,11 +95,11 @@ pub(super) struct Found<'a> {
 
 /// The batch of `segment` that begins `octets`, if a whole one does.
 pub(super) fn find(octets: &[u8], segment: u64, salt: u64) -> Option<Found<'_>> {
-    let header = octets.first_chunk::<HEADER_LEN>()?;
-    let [word0, word1, word2, word3] = header.as_chunks::<8>().0 else { return None };
-    if word0[..4] != MAGIC || u64::from_le_bytes(*word2) != segment {
+    if !is_begun(octets, segment) {
         return None;
     }
+    let header = octets.first_chunk::<HEADER_LEN>()?;
+    let [word0, word1, _, word3] = header.as_chunks::<8>().0 else { return None };
     let half = |word: &[u8; 8], at: usize| {
         u32::from_le_bytes([word[at], word[at + 1], word[at + 2], word[at + 3]])
     };
@@ -114,6 +114,13 @@ pub(super) fn find(octets: &[u8], segment: u64, salt: u64) -> Option<Found<'_>> 
         && octets.get(end..len)?.iter().all(|octet| *octet == 0);
     let (number, count) = (u64::from_le_bytes(*word1), half(word3, 0));
     is_whole.then_some(Found { number, count, records, len })
+}
+
+/// Whether `octets` begin as a batch of `segment` does, whole or not.
+pub(super) fn is_begun(octets: &[u8], segment: u64) -> bool {
+    octets
+        .get(..HEADER_LEN)
+        .is_some_and(|header| header[..4] == MAGIC && header[16..24] == segment.to_le_bytes())
 }
 
 fn checksum(salt: u64, header: &[u8], records: &[u8]) -> u32 {

@@ -23,6 +23,8 @@ pub trait Disk: Send + Sync {
     fn read(&self, name: &str) -> io::Result<Octets>;
     /// A new, empty file; one of that name is emptied.
     fn create(&self, name: &str) -> io::Result<Box<dyn File>>;
+    /// A file that is there, as it is.
+    fn open(&self, name: &str) -> io::Result<Box<dyn File>>;
     /// Gives a file another name; one that had it is gone.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
@@ -33,7 +35,8 @@ pub trait Disk: Send + Sync {
 
 /// A file being written.
 pub trait File: Send {
-    /// Reserves `len` octets, which read as zeros.
+    /// Makes it `len` octets long, with room for all of them: what it has beyond is given up, what it
+    /// lacks reads as zeros.
     fn allocate(&self, len: u64) -> io::Result<()>;
     /// Writes all octets.
     fn write_at(&self, octets: &[u8], offset: u64) -> io::Result<()>;
@@ -121,6 +124,11 @@ impl Disk for RealDisk {
         Ok(Box::new(RealFile(options.open(self.path.join(name))?)))
     }
 
+    fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
+        let file = fs::OpenOptions::new().write(true).open(self.path.join(name))?;
+        Ok(Box::new(RealFile(file)))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         fs::rename(self.path.join(from), self.path.join(to))
     }
@@ -138,11 +146,15 @@ struct RealFile(fs::File);
 
 impl File for RealFile {
     fn allocate(&self, len: u64) -> io::Result<()> {
+        let before = self.0.metadata()?.len();
+        if before > len {
+            self.0.set_len(len)?;
+        }
         match rustix::fs::fallocate(&self.0, rustix::fs::FallocateFlags::empty(), 0, len) {
             // Not every file system can; then the zeros are written, once for a segment.
             Err(rustix::io::Errno::OPNOTSUPP) => {
                 let zeros = vec![0; 1 << 20];
-                let mut at = 0;
+                let mut at = before;
                 while at < len {
                     let piece = (len - at).min(zeros.len() as u64);
                     self.0.write_all_at(&zeros[..piece as usize], at)?;

@@ -17,7 +17,7 @@ use super::notes::Notes;
 use super::record::{Record, records};
 use super::replay::{Replay, Source, replay};
 use super::ring::ring;
-use super::segment::{self, Segment, UNFINISHED};
+use super::segment::{self, UNFINISHED};
 use super::snapshot::{self, Chunk, Snapshot};
 use super::snapshotter::Snapshotter;
 use super::spare::Spares;
@@ -252,8 +252,15 @@ impl Recovery {
         }
         let number = numbers[..found.unused.start].last().map_or(last.segment, |number| number + 1);
         let segment_len = self.segment_len();
-        let mut segment = Segment::create(&*self.disk, number, segment_len)
-            .map_err(|error| self.io("create", &segment::name(number), error))?;
+        let spares = Arc::new(Spares::new(
+            Arc::clone(&self.disk),
+            segment_len,
+            number,
+            names.segments_before(last.segment),
+            (self.settings.snapshot_after / segment_len + 1) as usize,
+        ));
+        let mut segment =
+            spares.take().map_err(|error| self.io("create", &segment::name(number), error))?;
 
         // The last batch may have been read from the kernel's memory alone: the run before may have
         // ended, or its flush failed, before the disk had it. All earlier ones were flushed. So it
@@ -281,7 +288,6 @@ impl Recovery {
         ));
         let bell = Arc::new(Bell::new());
         let health = Arc::new(SharedHealth::default());
-        let spares = Arc::new(Spares::new(Arc::clone(&self.disk), segment_len, number + 1));
         let (writers, readers): (Vec<_>, Vec<_>) =
             (0..self.appenders).map(|_| ring(RING_LEN)).unzip();
         let snapshotter = Snapshotter::new(
@@ -384,6 +390,11 @@ impl Names {
         }
         names.segments.sort_unstable();
         Ok(names)
+    }
+
+    /// What the newest snapshot makes superfluous.
+    fn segments_before(&self, first: u64) -> Vec<u64> {
+        self.segments.iter().copied().filter(|number| *number < first).collect()
     }
 
     fn segments_from(&self, first: u64) -> Vec<u64> {

@@ -8,12 +8,14 @@
 //!   leaves a gap. Then something acknowledged is lost, and nobody may go on as if it were not.
 //!
 //! A segment that was given up, because the server stopped or the disk was full, may end in a torn
-//! batch, or in one that the next segment holds again under the same number.
+//! batch, or in one that the next segment holds again under the same number. One whose room was an
+//! older segment's ends before what that left, and a write that was torn so early that not even its
+//! header is there is seen by nobody.
 
 use std::ops::Range;
 
 use super::batch::{self, BLOCK};
-use super::segment;
+use super::segment::{self, Room};
 
 /// A segment as read from disk.
 pub(super) struct Source<'a> {
@@ -68,11 +70,12 @@ pub(super) fn replay<'a>(segments: &[Source<'a>], first: u64) -> Result<Replay<'
     let mut next = first;
     for (index, source) in segments.iter().enumerate() {
         let at = |offset| Place { index, offset };
-        let salt = segment::salt(source.octets, source.number).ok_or(Damage {
+        let header = segment::read_header(source.octets, source.number);
+        let (room, salt) = header.ok_or(Damage {
             place: at(0),
             what: "the segment's header is damaged, or a newer version wrote it",
         })?;
-        let scan = Scan { source, salt };
+        let scan = Scan { source, room, salt };
         let before = replay.batches.len();
         let mut offset = BLOCK;
         while let Some(found) = scan.batch(offset) {
@@ -115,12 +118,13 @@ pub(super) fn replay<'a>(segments: &[Source<'a>], first: u64) -> Result<Replay<'
 
 struct Scan<'s, 'a> {
     source: &'s Source<'a>,
+    room: Room,
     salt: u64,
 }
 
 /// What a segment holds behind its batches.
 enum Rest {
-    /// Zeros, or nothing.
+    /// Nothing, zeros, or what an older segment left.
     Clean,
     /// Something, from here on, but no batch.
     Torn(usize),
@@ -135,12 +139,18 @@ impl<'a> Scan<'_, 'a> {
 
     fn rest(&self, from: usize) -> Rest {
         let rest = self.source.octets.get(from..).unwrap_or_default();
-        let Some(junk) = rest.iter().position(|octet| *octet != 0) else { return Rest::Clean };
+        let junk = match self.room {
+            Room::New => rest.iter().position(|octet| *octet != 0),
+            Room::Used => batch::is_begun(rest, self.source.number).then_some(0),
+        };
+        if junk.is_none() && self.room == Room::New {
+            return Rest::Clean;
+        }
         let later = (from..self.source.octets.len()).step_by(BLOCK);
         // Most blocks do not begin like a batch, so this is one look at each.
         if later.skip(1).any(|offset| self.batch(offset).is_some()) {
             return Rest::Batches;
         }
-        Rest::Torn(from + junk)
+        junk.map_or(Rest::Clean, |junk| Rest::Torn(from + junk))
     }
 }

@@ -2,16 +2,21 @@
 //!
 //! ```text
 //!  0                    4096               8192 ...
-//!  | header | zeros     | batch            | batch      | batch | zeros: not written yet
+//!  | header | zeros     | batch            | batch      | batch | not written yet
 //!
 //!  header:
 //!   0          8         12        16        24        32        36
-//!   | magic    | version | zero    | number  | salt    | crc32c  |
+//!   | magic    | version | room    | number  | salt    | crc32c  |
 //! ```
 //!
-//! Numbers are little-endian; the CRC32C covers the 32 octets before it. Version 1: as above. The
-//! salt is another random number for each segment: it goes into every batch's checksum, so that
-//! octets which a client chose, or which an older file left on the disk, are no batch of this one.
+//! Numbers are little-endian; the CRC32C covers the 32 octets before it. Version 1: as above. Room 0
+//! was zeros before the first batch; room 1 was an older segment's, and what that left is behind the
+//! last batch. The salt is another random number for each segment: it goes into every batch's
+//! checksum, so that octets which a client chose, or which an older segment left, are no batch of
+//! this one.
+//!
+//! A block that is written for the first time costs its flush a change of the file system's own
+//! records as well: half as much again. So segments that a snapshot made superfluous are used again.
 //!
 //! A segment gets its name only when its header and its room are durable, so one that cannot be
 //! read is damaged, never half made. It ends where its batches do, for whatever reason: the next
@@ -46,6 +51,24 @@ pub(super) fn numbered(prefix: &str, name: &str) -> Option<u64> {
     (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?
 }
 
+/// What a segment's file held before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Room {
+    /// Zeros.
+    New,
+    /// An older segment.
+    Used,
+}
+
+impl Room {
+    fn code(self) -> u32 {
+        match self {
+            Self::New => 0,
+            Self::Used => 1,
+        }
+    }
+}
+
 /// A segment being written.
 pub(super) struct Segment {
     file: Box<dyn File>,
@@ -60,13 +83,34 @@ pub(super) struct Segment {
 impl Segment {
     /// Makes segment `number`, of `len` octets, durably.
     pub(super) fn create(disk: &dyn Disk, number: u64, len: u64) -> io::Result<Self> {
+        Self::make(disk, (number, len), Room::New, |unfinished| disk.create(unfinished))
+    }
+
+    /// The same in the room of segment `old`, which nobody needs any more. After an error that is gone.
+    pub(super) fn reuse(disk: &dyn Disk, old: u64, number: u64, len: u64) -> io::Result<Self> {
+        let made = Self::make(disk, (number, len), Room::Used, |unfinished| {
+            disk.rename(&name(old), unfinished)?;
+            disk.open(unfinished)
+        });
+        if made.is_err() {
+            let _ = disk.remove(&name(old));
+        }
+        made
+    }
+
+    fn make(
+        disk: &dyn Disk,
+        (number, len): (u64, u64),
+        room: Room,
+        open: impl Fn(&str) -> io::Result<Box<dyn File>>,
+    ) -> io::Result<Self> {
         let name = name(number);
         let unfinished = format!("{name}{UNFINISHED}");
         let salt = RandomState::new().hash_one(number);
         let made = || -> io::Result<Box<dyn File>> {
-            let file = disk.create(&unfinished)?;
+            let file = open(&unfinished)?;
             file.allocate(len)?;
-            file.write_at(&header(number, salt), 0)?;
+            file.write_at(&header(number, room, salt), 0)?;
             file.sync()?;
             disk.rename(&unfinished, &name)?;
             disk.sync_dir()?;
@@ -109,17 +153,21 @@ impl Segment {
     }
 }
 
-/// The salt of segment `number`, if `octets` begin with its header.
-pub(super) fn salt(octets: &[u8], number: u64) -> Option<u64> {
+/// Room and salt of segment `number`, if `octets` begin with its header.
+pub(super) fn read_header(octets: &[u8], number: u64) -> Option<(Room, u64)> {
     let block = octets.first_chunk::<BLOCK>()?;
     let salt = u64::from_le_bytes(*block[24..32].first_chunk()?);
-    (*block == header(number, salt)).then_some(salt)
+    [Room::New, Room::Used]
+        .into_iter()
+        .find(|room| *block == header(number, *room, salt))
+        .map(|room| (room, salt))
 }
 
-fn header(number: u64, salt: u64) -> [u8; BLOCK] {
+fn header(number: u64, room: Room, salt: u64) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
     block[..8].copy_from_slice(&MAGIC);
     block[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    block[12..16].copy_from_slice(&room.code().to_le_bytes());
     block[16..24].copy_from_slice(&number.to_le_bytes());
     block[24..32].copy_from_slice(&salt.to_le_bytes());
     let crc = crc32c::crc32c(&block[..32]);

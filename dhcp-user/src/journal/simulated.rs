@@ -231,6 +231,12 @@ impl Content {
         }
     }
 
+    fn resize(&mut self, len: usize) {
+        self.octets.resize(len, 0);
+        self.durable.truncate(len);
+        self.unsynced.retain(|sector| sector * SECTOR < len);
+    }
+
     fn write(&mut self, octets: &[u8], offset: usize) {
         self.grow(offset + octets.len());
         self.octets[offset..offset + octets.len()].copy_from_slice(octets);
@@ -270,6 +276,11 @@ impl Disk for SimulatedDisk {
         Ok(Box::new(SimulatedFile { disk: self.clone(), index }))
     }
 
+    fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
+        let index = *self.state().names.get(name).ok_or(Errno::NOENT)?;
+        Ok(Box::new(SimulatedFile { disk: self.clone(), index }))
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.state().name(Naming::Renamed(from.to_owned(), to.to_owned()))
     }
@@ -297,13 +308,14 @@ struct SimulatedFile {
 impl File for SimulatedFile {
     fn allocate(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.state();
-        if state.used() + len > state.capacity {
+        let before = state.files[self.index].octets.len() as u64;
+        if state.used() - before + len > state.capacity {
             return Err(Errno::NOSPC.into());
         }
         if !state.burn()? {
             return Err(Errno::IO.into());
         }
-        state.files[self.index].grow(len as usize);
+        state.files[self.index].resize(len as usize);
         Ok(())
     }
 

@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use tracing::info;
 
 use super::commit::{Position, Progress};
-use super::disk::{Disk, File};
+use super::disk::{Disk, File, is_full};
 use super::notes::Notes;
 use super::record;
-use super::segment::{self, UNFINISHED};
+use super::segment::UNFINISHED;
 use super::snapshot::{self, CHUNK_BINDINGS, CHUNK_HEADER_LEN};
 use super::spare::Spares;
 use crate::lease::{Binding, Resource};
@@ -95,10 +95,7 @@ impl Snapshotter {
     /// The disk's. A snapshot that cannot be written is given up and begun anew when next called;
     /// the journal goes on without, so the caller logs it and comes again in a second.
     pub fn tend(&mut self, source: &impl Source) -> io::Result<Tended> {
-        if self.draft.is_none() && self.is_due() {
-            self.begin()?;
-        }
-        if self.draft.is_none() {
+        if self.draft.is_none() && !self.is_due() {
             self.spares.prepare()?;
             return Ok(Tended::Idle);
         }
@@ -111,9 +108,6 @@ impl Snapshotter {
     /// # Errors
     /// The disk's, as in [`Self::tend`].
     pub fn write(&mut self, source: &impl Source) -> io::Result<u64> {
-        if self.draft.is_none() {
-            self.begin()?;
-        }
         loop {
             if let Tended::Written { bindings } = self.advance(source)? {
                 return Ok(bindings);
@@ -128,31 +122,18 @@ impl Snapshotter {
             && self.progress.position().segment > self.last.segment
     }
 
-    fn begin(&mut self) -> io::Result<()> {
-        // Before the first look at the table: all that older segments hold is in the table by now.
-        // The segment that is being written is replayed whole, so it need not end here.
-        let position = self.progress.position();
-        let file = self.disk.create(&unfinished(position))?;
-        let header = snapshot::header(position.segment, position.batch);
-        file.write_at(&header, 0)?;
-        let mut draft = Draft {
-            file,
-            position,
-            from: Some(Cursor::default()),
-            chunk: Vec::new(),
-            at: header.len() as u64,
-            flushed: 0,
-            chunks: 0,
-            records: 0,
-            bindings: 0,
-        };
-        draft.write_notes(&self.notes)?;
-        self.draft = Some(draft);
-        Ok(())
-    }
-
+    /// The next piece of a snapshot, which is begun if there is none.
     fn advance(&mut self, source: &impl Source) -> io::Result<Tended> {
-        let Some(mut draft) = self.draft.take() else { return Ok(Tended::Idle) };
+        let mut draft = match self.draft.take() {
+            Some(draft) => draft,
+            None => {
+                // Before the first look at the table: all that older segments hold is in the table by now.
+                // The segment that is being written is replayed whole, so it need not end here.
+                let position = self.progress.position();
+                let begun = Draft::begin(&*self.disk, &self.notes, position);
+                begun.map_err(|error| self.abandon(position, error))?
+            }
+        };
         let done = match draft.from {
             Some(from) => draft.write_chunk(source, from).map(|()| None),
             None => draft.finish(&*self.disk).map(Some),
@@ -169,29 +150,52 @@ impl Snapshotter {
                 self.retire(draft.position.segment)?;
                 Ok(Tended::Written { bindings })
             }
-            Err(error) => {
-                // It only fills the disk; what is left of it is removed at the next start.
-                let _ = self.disk.remove(&unfinished(draft.position));
-                Err(error)
-            }
+            Err(error) => Err(self.abandon(draft.position, error)),
         }
     }
 
-    /// Removes what the snapshot before `segment` makes superfluous, the oldest first.
+    /// Removes the snapshot at `position`, which cannot be written and only fills the disk; what is left of
+    /// it is removed at the next start. If it is for want of room, some is made for the next.
+    fn abandon(&self, position: Position, error: io::Error) -> io::Error {
+        let _ = self.disk.remove(&unfinished(position));
+        if is_full(&error) {
+            let _ = self.spares.give_up();
+        }
+        error
+    }
+
+    /// Removes what the snapshot before `segment` makes superfluous, unless it can be used again.
     fn retire(&self, segment: u64) -> io::Result<()> {
-        let mut names = self.disk.list()?;
-        names.sort_unstable();
-        for name in names {
-            let number = segment::number(&name).or_else(|| snapshot::number(&name));
-            if number.is_some_and(|number| number < segment) {
+        for name in self.disk.list()? {
+            if snapshot::number(&name).is_some_and(|number| number < segment) {
                 self.disk.remove(&name)?;
             }
         }
+        self.spares.retire(segment)?;
         self.disk.sync_dir()
     }
 }
 
 impl Draft {
+    fn begin(disk: &dyn Disk, notes: &Notes, position: Position) -> io::Result<Self> {
+        let header = snapshot::header(position.segment, position.batch);
+        let file = disk.create(&unfinished(position))?;
+        file.write_at(&header, 0)?;
+        let mut draft = Self {
+            file,
+            position,
+            from: Some(Cursor::default()),
+            chunk: Vec::new(),
+            at: header.len() as u64,
+            flushed: 0,
+            chunks: 0,
+            records: 0,
+            bindings: 0,
+        };
+        draft.write_notes(notes)?;
+        Ok(draft)
+    }
+
     /// The notes come first, all of them: they are few.
     fn write_notes(&mut self, notes: &Notes) -> io::Result<()> {
         let (chunk, mut count) = (&mut self.chunk, 0);

@@ -1,4 +1,5 @@
-//! The next segment, prepared ahead, so that going on in it costs a grant nothing.
+//! The next segment, prepared ahead, so that going on in it costs a grant nothing; and the segments
+//! that a snapshot made superfluous, whose room the next ones take.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +12,8 @@ pub(super) struct Spares {
     disk: Arc<dyn Disk>,
     /// Octets of each.
     len: u64,
+    /// Superfluous ones to keep: as many as are used until the next snapshot.
+    kept: usize,
     /// Held while one is made: who needs it at that moment waits for that one and makes no other.
     next: Mutex<Next>,
 }
@@ -19,11 +22,21 @@ struct Next {
     ready: Option<Segment>,
     /// Of the next one to be made.
     number: u64,
+    /// Superfluous ones that are kept, under their old names.
+    retired: Vec<u64>,
 }
 
 impl Spares {
-    pub(super) fn new(disk: Arc<dyn Disk>, len: u64, number: u64) -> Self {
-        Self { disk, len, next: Mutex::new(Next { ready: None, number }) }
+    /// Segments of `len` octets from `number` on; those in `retired` are superfluous already, and `kept`
+    /// of such are kept.
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        len: u64,
+        number: u64,
+        retired: Vec<u64>,
+        kept: usize,
+    ) -> Self {
+        Self { disk, len, kept, next: Mutex::new(Next { ready: None, number, retired }) }
     }
 
     /// Makes the next segment unless it is ready.
@@ -60,6 +73,33 @@ impl Spares {
         let _ = self.disk.sync_dir();
     }
 
+    /// Keeps what is before segment `before`, which a snapshot made superfluous, to be used again, and
+    /// removes what is too much, the oldest first.
+    pub(super) fn retire(&self, before: u64) -> io::Result<()> {
+        let too_many = {
+            let mut next = self.lock();
+            // Under the lock, so that none of them is being used again.
+            let names = self.disk.list()?;
+            let numbers = names.iter().filter_map(|name| segment::number(name));
+            let mut retired: Vec<_> = numbers.filter(|number| *number < before).collect();
+            retired.sort_unstable();
+            let kept = retired.len().saturating_sub(self.kept);
+            next.retired = retired.split_off(kept);
+            retired
+        };
+        self.remove(&too_many)
+    }
+
+    /// Removes what was kept to be used again: the disk has no room for other things.
+    pub(super) fn give_up(&self) -> io::Result<()> {
+        let retired = std::mem::take(&mut self.lock().retired);
+        self.remove(&retired)
+    }
+
+    fn remove(&self, numbers: &[u64]) -> io::Result<()> {
+        numbers.iter().try_for_each(|number| self.disk.remove(&segment::name(*number)))
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Next> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,7 +107,13 @@ impl Spares {
 
 impl Next {
     fn make(&mut self, disk: &dyn Disk, len: u64) -> io::Result<Segment> {
-        let made = Segment::create(disk, self.number, len)?;
+        let number = self.number;
+        // One that somebody removed, or that the disk has no good word for, is not worth more than a try.
+        let used = self.retired.pop().and_then(|old| Segment::reuse(disk, old, number, len).ok());
+        let made = match used {
+            Some(made) => made,
+            None => Segment::create(disk, number, len)?,
+        };
         self.number += 1;
         Ok(made)
     }

@@ -46,6 +46,7 @@ fn whatever_was_told_survives_power_failures_at_every_write() {
 
 #[test]
 fn kills_and_power_failures_one_after_another_lose_nothing() {
+    let mut used = 0;
     for seed in 0..400 {
         let mut chance = Chance(seed);
         let mut disk = SimulatedDisk::new();
@@ -68,8 +69,10 @@ fn kills_and_power_failures_one_after_another_lose_nothing() {
             // on them when the power fails later.
             let is_killed = chance.below(2) == 0;
             disk = if is_killed { disk.killed() } else { disk.crashed(&mut chance) };
+            used += usize::from(in_used_room(&disk).is_some());
         }
     }
+    assert!(used > 400, "only {used} of the lives went on where an older segment was");
 }
 
 #[test]
@@ -151,7 +154,9 @@ fn a_snapshot_retires_what_is_before_it_and_holds_what_was_there() {
     assert!(before.len() > 2, "{before:?}");
     assert_eq!(server.journal.snapshotter.write(&server.table).unwrap(), 50);
     let after = disk.list().unwrap();
-    assert_eq!(after.len(), 2, "one segment and the snapshot before it: {after:?}");
+    let kept = after.iter().filter_map(|name| segment::number(name)).count();
+    assert_eq!(kept, 3, "one segment, and two whose room the next ones take: {after:?}");
+    assert_eq!(after.len(), kept + 1, "and the snapshot: {after:?}");
     let (again, recovered) = Server::start(&disk.crashed(&mut Chance(1))).unwrap();
     assert_eq!(recovered.from_snapshot, 50);
     assert_kept(&server.told, &again, "after a snapshot");
@@ -171,6 +176,87 @@ fn snapshots_begin_by_themselves_once_enough_was_written() {
     }
     assert!((9..=12).contains(&written), "{written} snapshots of 6 MB, one after each 0.6 MB");
     assert!(disk.list().unwrap().len() <= 20, "{:?}", disk.list());
+}
+
+/// The newest segment whose room was an older one's.
+fn in_used_room(disk: &SimulatedDisk) -> Option<String> {
+    disk.list().unwrap().into_iter().rfind(|name| {
+        let header = |number| segment::read_header(&disk.octets(name), number);
+        matches!(segment::number(name).and_then(header), Some((segment::Room::Used, _)))
+    })
+}
+
+/// A server whose journal goes on where an older segment was, with the name of that segment.
+fn in_a_used_room() -> (SimulatedDisk, Server, String) {
+    let disk = SimulatedDisk::new();
+    let (mut server, _) = Server::start(&disk).unwrap();
+    let name = (0..1_000).find_map(|round| {
+        server.change(0, Ipv4Addr::from_bits(0x0a00_0000 + round % 5), 3_000);
+        assert_eq!(server.commit(), Round::Committed);
+        server.journal.snapshotter.tend(&server.table).unwrap();
+        let name =
+            disk.list().unwrap().into_iter().rfind(|name| segment::number(name).is_some())?;
+        let number = segment::number(&name).unwrap();
+        let (room, _) = segment::read_header(&disk.octets(&name), number).unwrap();
+        (room == segment::Room::Used).then_some(name)
+    });
+    let name = name.expect("a snapshot frees a segment, and it is used again");
+    // What was prepared ahead is begun once the one before it is full.
+    while !batch::is_begun(&disk.octets(&name)[BLOCK..], segment::number(&name).unwrap()) {
+        server.change(0, Ipv4Addr::new(10, 0, 0, 1), 3_000);
+        assert_eq!(server.commit(), Round::Committed);
+    }
+    (disk, server, name)
+}
+
+#[test]
+fn what_an_older_segment_left_is_neither_read_nor_called_torn() {
+    let (disk, server, name) = in_a_used_room();
+    let octets = disk.octets(&name);
+    assert!(octets[2 * BLOCK..].iter().any(|octet| *octet != 0), "it left something");
+    let (again, recovered) = Server::start(&disk.killed()).unwrap();
+    assert_kept(&server.told, &again, "in a used room");
+    assert_eq!(recovered.torn, []);
+}
+
+#[test]
+fn a_torn_write_and_damage_are_told_apart_in_a_used_room_too() {
+    let (disk, mut server, name) = in_a_used_room();
+    for filler in [100, 200] {
+        server.change(0, Ipv4Addr::new(10, 0, 0, 1), filler);
+        assert_eq!(server.commit(), Round::Committed);
+    }
+    let whole = disk.octets(&name);
+    let with_a_flipped_bit = |offset: usize| {
+        let mut octets = whole.clone();
+        octets[offset + 40] ^= 1;
+        let disk = disk.killed();
+        disk.put(&name, octets);
+        Server::start(&disk).map(|(_, recovered)| recovered)
+    };
+    let begins = (BLOCK..whole.len()).step_by(BLOCK);
+    let number = segment::number(&name).unwrap();
+    let begins: Vec<_> = begins.filter(|at| batch::is_begun(&whole[*at..], number)).collect();
+    let [first, .., last] = begins[..] else { panic!("three batches, not {begins:?}") };
+    let recovered = with_a_flipped_bit(last).unwrap();
+    let [torn] = &recovered.torn[..] else { panic!("{recovered:?}") };
+    assert!(torn.path.ends_with(&name) && torn.offset == last as u64, "{torn:?}");
+    let text = with_a_flipped_bit(first).expect_err("later ones are whole").to_string();
+    assert!(text.contains(&format!("{name} is damaged at offset {first}")), "{text}");
+}
+
+#[test]
+fn what_is_kept_to_be_used_again_gives_way_to_a_snapshot_that_has_no_room() {
+    let (disk, mut server, _) = in_a_used_room();
+    let segments = || disk.list().unwrap().iter().filter_map(|name| segment::number(name)).count();
+    server.journal.snapshotter.write(&server.table).unwrap();
+    let kept = segments();
+    disk.fail_writes(Some(Errno::NOSPC));
+    server.journal.snapshotter.write(&server.table).unwrap_err();
+    assert!(segments() < kept, "{kept} segments, and none is given up");
+    disk.fail_writes(None);
+    let (again, _) = Server::start(&disk.killed()).unwrap();
+    assert_kept(&server.told, &again, "without what was kept");
 }
 
 /// A journal of three batches in one segment, with its name, the offsets at which they begin, and

@@ -161,18 +161,20 @@ fn documentation() -> Outcome {
 }
 
 fn unit_tests(quick: bool) -> Command {
-    let mut command = runner();
-    command.args(["--workspace", "--exclude", "tandem-tests"]);
+    let mut command =
+        tests("not package(tandem-tests)", &["--workspace", "--exclude", "tandem-tests"]);
     if quick {
-        command.args(["--lib", "--bins", "--tests"]);
+        command.args(["--exclude", "tandem-tests", "--lib", "--bins", "--tests"]);
     }
     command
 }
 
 /// A pair of servers under thousands of seeds; each test takes all cores there are.
 fn simulation() -> Command {
-    let mut command = runner();
-    command.args(["--package", "tandem-tests", "--test", "simulation", "--test", "exploration"]);
+    let mut command = tests(
+        "binary(simulation) | binary(exploration)",
+        &["--workspace", "--test", "simulation", "--test", "exploration"],
+    );
     command.env("RUST_TEST_THREADS", "1").env("NEXTEST_TEST_THREADS", "1");
     command
 }
@@ -180,12 +182,12 @@ fn simulation() -> Command {
 /// Real processes in namespaces of their own, and what takes long. Which may run beside each other nextest's
 /// profile says; without nextest it is one at a time, so that they do not starve each other.
 fn lab(server: &Path) -> Command {
-    let mut command = runner();
-    command.env("NEXTEST_PROFILE", "lab").env("RUST_TEST_THREADS", "1");
     // Without the simulation, which is a step of its own.
-    command.args(["--package", "tandem-tests", "--no-default-features"]);
-    command.args(["--features", "load,codec"]);
-    command.env("TANDEM_BIN", server);
+    let mut command = tests(
+        "package(tandem-tests) - binary(simulation) - binary(exploration)",
+        &["--package", "tandem-tests", "--no-default-features", "--features", "load,codec"],
+    );
+    command.env("NEXTEST_PROFILE", "lab").env("RUST_TEST_THREADS", "1").env("TANDEM_BIN", server);
     command
 }
 
@@ -196,12 +198,18 @@ fn loom() -> Command {
     command
 }
 
-/// Nextest where it is installed: a process for each test, and a time limit.
-fn runner() -> Command {
+/// Nextest where it is installed: a process for each test, and a time limit. It builds the whole workspace and runs
+/// what `filter` names of it: a part of the workspace wants other features of what all of it uses, so that a step
+/// with a part of its own would build most dependencies, and us, anew. Without nextest cargo takes `arguments`.
+fn tests(filter: &str, arguments: &[&str]) -> Command {
     if output(&mut cargo(["nextest", "--version"])).is_ok() {
-        return cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]);
+        let mut command = cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]);
+        command.args(["--workspace", "-E", filter]);
+        return command;
     }
-    cargo(["test", "--no-fail-fast"])
+    let mut command = cargo(["test", "--no-fail-fast"]);
+    command.args(arguments);
+    command
 }
 
 #[cfg(test)]

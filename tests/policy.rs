@@ -205,7 +205,7 @@ fn a_limit_per_circuit_is_exact_under_load_through_relays() {
     let clients: Vec<_> =
         relays.iter_mut().map(|relay| relay.client(Kind::Udhcpc, &relay.address())).collect();
     let mut hands: Vec<_> =
-        (1..).zip(&clients).map(|(site, c)| Hand::new(&c.namespace, "eth0", site)).collect();
+        (1..).zip(&clients).map(|(site, c)| Hand::new(c.namespace(), "eth0", site)).collect();
     let held: Vec<HashSet<Ipv4Addr>> = std::thread::scope(|scope| {
         let rushes: Vec<_> =
             hands.iter_mut().map(|hand| scope.spawn(move || rush(hand, HOSTS))).collect();

@@ -5,18 +5,13 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::namespace::Namespace;
-use super::process::Process;
 use super::site::Site;
-use super::wait::{until, until_some};
-
-/// How long a program may take to give its lease back and end.
-const ENDING: Duration = Duration::from_secs(20);
+use super::workplace::Workplace;
 
 /// Which program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,13 +45,9 @@ pub struct Event {
 /// A host with one interface, `eth0`, and a DHCP client.
 #[derive(Debug)]
 pub struct Client {
-    /// Where it lives.
-    pub namespace: Namespace,
+    place: Workplace,
     kind: Kind,
-    directory: PathBuf,
     arguments: Vec<String>,
-    process: Option<Process>,
-    read: usize,
 }
 
 impl Client {
@@ -77,9 +68,8 @@ impl Client {
     /// If its directory cannot be made.
     #[must_use]
     pub fn at(namespace: Namespace, kind: Kind, directory: PathBuf) -> Self {
-        fs::create_dir_all(&directory).expect("a directory for the client");
-        let client =
-            Self { namespace, kind, directory, arguments: Vec::new(), process: None, read: 0 };
+        let place = Workplace::new(namespace, directory);
+        let client = Self { place, kind, arguments: Vec::new() };
         client.write_script(false);
         client
     }
@@ -99,7 +89,7 @@ impl Client {
             Kind::Dhcpcd => self.dhcpcd(),
         };
         command.args(&self.arguments);
-        self.process = Some(Process::start(&mut command, &self.log()));
+        self.place.start(&mut command);
     }
 
     /// Waits for the next event that has one of these reasons; those before it are skipped.
@@ -107,16 +97,11 @@ impl Client {
     /// # Panics
     /// If it does not come while `patience` lasts; with the client's output.
     pub fn expect(&mut self, reasons: &[&str], patience: Duration) -> Event {
-        let what = format!("{:?} of {:?} in {}", reasons, self.kind, self.directory.display());
-        let from = self.read;
-        let (index, event) = until_some(&what, patience, || {
-            let found = |e: &Event| reasons.contains(&e.reason.as_str());
-            let events = self.events();
-            let index = events.iter().skip(from).position(found)? + from;
-            Some((index, events[index].clone()))
-        });
-        self.read = index + 1;
-        event
+        let what = format!("{reasons:?} of {:?}", self.kind);
+        self.place.expect(&what, patience, Event::read, |events| {
+            let index = events.iter().position(|it| reasons.contains(&it.reason.as_str()))?;
+            Some((index + 1, events[index].clone()))
+        })
     }
 
     /// Waits for an address: the first one, or the same one after a restart.
@@ -130,10 +115,7 @@ impl Client {
     /// All that its script wrote down.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
-        let written = fs::read_to_string(self.directory.join("events")).unwrap_or_default();
-        // The last line may still be in the writing.
-        let whole = written.rfind('\n').map_or("", |end| &written[..end]);
-        whole.lines().map(Event::read).collect()
+        self.place.events(Event::read)
     }
 
     /// Asks for a renewal now.
@@ -142,7 +124,7 @@ impl Client {
     /// If it does not run, or is dhclient, which renews at T1 only.
     pub fn renew(&self) {
         assert_ne!(self.kind, Kind::Dhclient, "dhclient cannot be asked to renew");
-        self.process.as_ref().expect("the client runs").signal("USR1");
+        self.place.running().signal("USR1");
     }
 
     /// Gives the lease back and ends the program.
@@ -150,33 +132,20 @@ impl Client {
     /// # Panics
     /// If it does not run.
     pub fn release(&mut self) {
-        let mut process = self.process.take().expect("the client runs");
         match self.kind {
-            // `dhclient -r` releases what the lease file has; the running one must be gone by then.
-            Kind::Dhclient => {
-                process.kill();
-                process = Process::start(self.dhclient().arg("-r"), &self.log());
-            }
+            Kind::Dhclient => self.place.release_dhclient(self.dhclient()),
             // Releases on its way out (`-R`).
-            Kind::Udhcpc => process.signal("TERM"),
-            // It does not see a signal that comes just while it starts a process of its own.
-            Kind::Dhcpcd => {
-                let mut due = Instant::now();
-                until("dhcpcd's end", ENDING, || {
-                    if process.is_running() && Instant::now() >= due {
-                        process.signal("ALRM");
-                        due += Duration::from_secs(1);
-                    }
-                    !process.is_running()
-                });
+            Kind::Udhcpc => {
+                self.place.running().signal("TERM");
+                self.place.finish();
             }
+            Kind::Dhcpcd => self.place.release_dhcpcd(),
         }
-        process.finish(ENDING);
     }
 
     /// Ends the program without a word to the server, as a power cut does.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.place.kill();
     }
 
     /// From now on the client's own check says that the address it is given is in use already.
@@ -193,14 +162,14 @@ impl Client {
     /// Whether unicast to the server arrives: without it only a broadcast renews the lease.
     pub fn reach_server(&self, reach: bool) {
         let change = if reach { "del" } else { "add" };
-        self.namespace.ip(&["route", change, "blackhole", Site::SERVER]);
+        self.place.host.ip(&["route", change, "blackhole", Site::SERVER]);
     }
 
     /// What the script was told under this name with the last lease, if it was told: what the
     /// program made of an option.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
-        let told = fs::read_to_string(self.directory.join("environment")).unwrap_or_default();
+        let told = fs::read_to_string(self.place.path("environment")).unwrap_or_default();
         let line = told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         line.map(str::to_owned)
     }
@@ -208,51 +177,34 @@ impl Client {
     /// What the program has printed.
     #[must_use]
     pub fn output(&self) -> String {
-        fs::read_to_string(self.log()).unwrap_or_default()
+        self.place.output()
     }
 
-    fn log(&self) -> PathBuf {
-        self.directory.join("log")
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.directory.join(name).display().to_string()
+    /// Where it lives.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.place.host
     }
 
     fn dhclient(&self) -> Command {
-        let configuration = self.file("dhclient.conf");
-        let text = "timeout 20; retry 2; initial-interval 1; backoff-cutoff 2; reboot 5;\n\
-                    request subnet-mask, routers, domain-name-servers, dhcp-lease-time;\n";
-        fs::write(&configuration, text).expect("dhclient's configuration is written");
-        let mut command = self.namespace.command("dhclient");
-        command.args(["-4", "-d", "-v", "-cf", &configuration, "-sf", &self.file("script")]);
-        command.args(["-lf", &self.file("leases"), "-pf", &self.file("pid"), "eth0"]);
-        command
+        let configuration = "timeout 20; retry 2; initial-interval 1; backoff-cutoff 2; reboot 5;\n\
+                             request subnet-mask, routers, domain-name-servers, dhcp-lease-time;\n";
+        self.place.dhclient(&["-4"], configuration)
     }
 
     fn udhcpc(&self) -> Command {
-        let mut command = self.namespace.command("udhcpc");
+        let mut command = self.place.host.command("udhcpc");
         command.args(["-f", "-R", "-t", "10", "-T", "1", "-A", "1", "-i", "eth0", "-a"]);
-        command.args(["-s", &self.file("script")]);
+        command.args(["-s", &self.place.file("script")]);
         command
     }
 
     fn dhcpcd(&self) -> Command {
-        let lib = self.file("lib");
-        fs::create_dir_all(&lib).expect("a folder for dhcpcd");
-        // dhcpcd knows one place for its lease and its socket: give each host a place of its own.
-        let inside = format!(
-            "mount -t tmpfs none /run && mount --bind {lib} /var/lib/dhcpcd && exec \"$@\""
-        );
-        let mut command = self.namespace.command("unshare");
-        command.args(["--mount", "sh", "-c", &inside, "dhcpcd"]);
-        command.args(["dhcpcd", "-4", "-B", "-d", "-f", "/dev/null", "-c", &self.file("script")]);
-        command.args(["--noipv4ll", "--timeout", "20", "eth0"]);
-        command
+        self.place.dhcpcd(&["-4", "-f", "/dev/null", "--noipv4ll", "--timeout", "20"])
     }
 
     fn write_script(&self, refuse: bool) {
-        let (events, environment) = (self.file("events"), self.file("environment"));
+        let (events, environment) = (self.place.file("events"), self.place.file("environment"));
         // dhclient takes a script's failure for an address in use and declines it.
         let verdict = if refuse { "exit 1" } else { "exit 0" };
         let text = format!(
@@ -277,11 +229,7 @@ case "$reason" in BOUND|RENEW|REBIND|REBOOT) {verdict} ;; esac
 exit 0
 "#
         );
-        // A new file in place of the old one: the client may be running the old one right now.
-        let (new, script) = (self.file("script.new"), self.file("script"));
-        fs::write(&new, text).expect("the script is written");
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("and made executable");
-        fs::rename(Path::new(&new), script).expect("and moved in place");
+        self.place.write_script(&text);
     }
 }
 

@@ -5,18 +5,12 @@
 
 use std::fs;
 use std::net::Ipv6Addr;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use super::namespace::Namespace;
-use super::process::Process;
 use super::site::Site;
-use super::wait::{until, until_some};
-
-/// How long a program may take to give its leases back and end.
-const PATIENCE: Duration = Duration::from_secs(20);
+use super::workplace::Workplace;
 
 /// Which program.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,12 +35,8 @@ pub struct Event6 {
 /// A host with one interface, `eth0`, and a DHCPv6 client that wants an address and a prefix.
 #[derive(Debug)]
 pub struct Client6 {
-    /// Where it lives.
-    pub namespace: Namespace,
+    place: Workplace,
     kind: Kind6,
-    directory: PathBuf,
-    process: Option<Process>,
-    read: usize,
 }
 
 impl Client6 {
@@ -61,9 +51,7 @@ impl Client6 {
         site.plug(&namespace, "eth0");
         // dhclient ends at once without one.
         namespace.await_link_local("eth0");
-        let directory = site.directory().join(name);
-        fs::create_dir_all(&directory).expect("a directory for the client");
-        let client = Self { namespace, kind, directory, process: None, read: 0 };
+        let client = Self { place: Workplace::new(namespace, site.directory().join(name)), kind };
         client.write_script(0);
         client
     }
@@ -74,7 +62,7 @@ impl Client6 {
             Kind6::Dhclient => self.dhclient(),
             Kind6::Dhcpcd => self.dhcpcd(),
         };
-        self.process = Some(Process::start(&mut command, &self.log()));
+        self.place.start(&mut command);
     }
 
     /// Waits for events with one of these reasons until both an address and a prefix were told of, in one
@@ -83,32 +71,26 @@ impl Client6 {
     /// # Panics
     /// If they do not come while `patience` lasts; with what did.
     pub fn expect(&mut self, reasons: &[&str], patience: Duration) -> (Ipv6Addr, String) {
-        let what = format!("{reasons:?} of {:?} in {}", self.kind, self.directory.display());
-        let from = self.read;
-        let (read, leases) = until_some(&what, patience, || {
+        let what = format!("{reasons:?} of {:?}", self.kind);
+        self.place.expect(&what, patience, Event6::read, |events| {
             let (mut address, mut prefix) = (None, None);
-            for (index, event) in self.events().into_iter().enumerate().skip(from) {
+            for (index, event) in events.iter().enumerate() {
                 if !reasons.contains(&event.reason.as_str()) {
                     continue;
                 }
-                (address, prefix) = (event.address.or(address), event.prefix.or(prefix));
-                if let (Some(address), Some(prefix)) = (address, &prefix) {
+                (address, prefix) = (event.address.or(address), event.prefix.as_ref().or(prefix));
+                if let (Some(address), Some(prefix)) = (address, prefix) {
                     return Some((index + 1, (address, prefix.clone())));
                 }
             }
             None
-        });
-        self.read = read;
-        leases
+        })
     }
 
     /// All that its script wrote down.
     #[must_use]
     pub fn events(&self) -> Vec<Event6> {
-        let written = fs::read_to_string(self.directory.join("events")).unwrap_or_default();
-        // The last line may still be in the writing.
-        let whole = written.rfind('\n').map_or("", |end| &written[..end]);
-        whole.lines().map(Event6::read).collect()
+        self.place.events(Event6::read)
     }
 
     /// Gives the leases back and ends the program.
@@ -116,32 +98,17 @@ impl Client6 {
     /// # Panics
     /// If it does not run.
     pub fn release(&mut self) {
-        let mut process = self.process.take().expect("the client runs");
         match self.kind {
-            // `dhclient -r` releases what the lease file has; the running one must be gone by then.
-            Kind6::Dhclient => {
-                process.kill();
-                process = Process::start(self.dhclient().arg("-r"), &self.log());
-            }
-            Kind6::Dhcpcd => {
-                // It does not see a signal that comes just while it starts a process of its own.
-                until("dhcpcd's end", PATIENCE, || {
-                    if process.is_running() {
-                        process.signal("ALRM");
-                        std::thread::sleep(Duration::from_millis(500));
-                    }
-                    !process.is_running()
-                });
-            }
+            Kind6::Dhclient => self.place.release_dhclient(self.dhclient()),
+            Kind6::Dhcpcd => self.place.release_dhcpcd(),
         }
-        process.finish(PATIENCE);
     }
 
     /// Ends the program without a word to the server, as a power cut does.
     pub fn kill(&mut self) {
-        self.process = None;
+        self.place.kill();
         // dhcpcd is several processes, of which one holds the client's port.
-        self.namespace.end_processes();
+        self.place.host.end_processes();
     }
 
     /// From now on the client's own check says that the address it is given is in use already.
@@ -155,7 +122,7 @@ impl Client6 {
     /// # Panics
     /// If it has left no file with its DUID.
     pub fn forget_leases(&self) {
-        let file = self.directory.join("leases");
+        let file = self.place.path("leases");
         let leases = fs::read_to_string(&file).expect("its lease file");
         let duid = leases.lines().find(|line| line.starts_with("default-duid"));
         fs::write(file, format!("{}\n", duid.expect("its DUID"))).expect("the file is written");
@@ -164,47 +131,24 @@ impl Client6 {
     /// What the program has printed.
     #[must_use]
     pub fn output(&self) -> String {
-        fs::read_to_string(self.log()).unwrap_or_default()
-    }
-
-    fn log(&self) -> PathBuf {
-        self.directory.join("log")
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.directory.join(name).display().to_string()
+        self.place.output()
     }
 
     fn dhclient(&self) -> Command {
-        let configuration = self.file("dhclient.conf");
-        fs::write(&configuration, "timeout 20; retry 2;\n").expect("dhclient's configuration");
-        let mut command = self.namespace.command("dhclient");
-        command.args(["-6", "-N", "-P", "-d", "-v", "-cf", &configuration]);
-        command.args(["-sf", &self.file("script"), "-lf", &self.file("leases")]);
-        command.args(["-pf", &self.file("pid"), "eth0"]);
-        command
+        self.place.dhclient(&["-6", "-N", "-P"], "timeout 20; retry 2;\n")
     }
 
     fn dhcpcd(&self) -> Command {
-        let (lib, configuration) = (self.file("lib"), self.file("dhcpcd.conf"));
-        fs::create_dir_all(&lib).expect("a folder for dhcpcd");
+        let configuration = self.place.file("dhcpcd.conf");
         // Without router advertisements, which would have to ask for it; and it takes Reconfigures.
         let text = "duid\nnoipv6rs\nipv6only\nslaac hwaddr\noption dhcp6_reconfigure_accept\n\
             interface eth0\nia_na 1\nia_pd 2 -\n";
         fs::write(&configuration, text).expect("dhcpcd's configuration");
-        // dhcpcd knows one place for its lease and its socket: give each host a place of its own.
-        let inside = format!(
-            "mount -t tmpfs none /run && mount --bind {lib} /var/lib/dhcpcd && exec \"$@\""
-        );
-        let mut command = self.namespace.command("unshare");
-        command.args(["--mount", "sh", "-c", &inside, "dhcpcd"]);
-        command.args(["dhcpcd", "-6", "-B", "-d", "-f", &configuration]);
-        command.args(["-c", &self.file("script"), "eth0"]);
-        command
+        self.place.dhcpcd(&["-6", "-f", &configuration])
     }
 
     fn write_script(&self, verdict: u8) {
-        let events = self.file("events");
+        let events = self.place.file("events");
         let text = format!(
             r#"#!/bin/sh
 value() {{ env | sed -n "s/^$1=//p" | head -n 1; }}
@@ -220,11 +164,7 @@ case "$reason$new_ip6_address" in BOUND6?*) exit {verdict} ;; esac
 exit 0
 "#
         );
-        // A new file in place of the old one: the client may be running the old one right now.
-        let (new, script) = (self.file("script.new"), self.file("script"));
-        fs::write(&new, text).expect("the script is written");
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("and made executable");
-        fs::rename(Path::new(&new), script).expect("and moved in place");
+        self.place.write_script(&text);
     }
 }
 

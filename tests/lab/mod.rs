@@ -38,6 +38,7 @@ mod wait;
 mod wiretap;
 #[cfg(feature = "load")]
 mod witness;
+mod workplace;
 
 pub use buffers::LargeBuffers;
 pub use capture::Capture;

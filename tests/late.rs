@@ -2,6 +2,7 @@
 //! times, so it must not be told, and the later lease is on both in the end.
 
 use std::net::Ipv4Addr;
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dhcproto::v4::{DhcpOption, MessageType, OptionCode};
@@ -94,6 +95,26 @@ impl Scene {
         (ack.yiaddr(), now + u64::from(*time))
     }
 
+    /// The client gets a lease of the dhcpd, and the Tandem is told.
+    fn lease_known_to_both(&mut self) -> (Ipv4Addr, u64) {
+        let lease = self.lease(self.dhcpd());
+        self.both_know(lease);
+        lease
+    }
+
+    /// The client gets its address of the dhcpd once more, which has not heard that it gave it back.
+    fn lease_again(&mut self, address: Ipv4Addr) -> (Ipv4Addr, u64) {
+        let lease = self.lease(self.dhcpd());
+        assert_eq!(lease.0, address, "the dhcpd knows of no release");
+        lease
+    }
+
+    /// Both find back to NORMAL, and the lease is on both.
+    fn ends_well(&mut self, lease: (Ipv4Addr, u64)) {
+        self.expect("normal");
+        self.both_know(lease);
+    }
+
     /// The client gives its lease back to the Tandem.
     fn release(&mut self, address: Ipv4Addr) {
         let tandem = self.tandem;
@@ -124,17 +145,24 @@ impl Scene {
     }
 }
 
-/// One after the other: each mostly waits, and both beside each other would wait no less.
-fn each(name: &str, scenario: impl Fn(&mut Scene)) {
+/// Either way round, beside each other: most of it is waiting.
+fn each(name: &str, scenario: impl Fn(&mut Scene) + Sync) {
     if !lab::available(name) {
         return;
     }
-    for makes in MAKES {
+    let run = &|makes: [Make; 2]| {
         eprintln!("-- {name}: primary {:?}, secondary {:?}", makes[0], makes[1]);
         let mut scene = Scene::new(name, makes);
         scenario(&mut scene);
         scene.finish();
-    }
+    };
+    thread::scope(|scope| {
+        for makes in MAKES {
+            let thread = thread::Builder::new().name(format!("{makes:?}"));
+            let spawned = thread.spawn_scoped(scope, move || run(makes));
+            spawned.expect("a thread for each pair");
+        }
+    });
 }
 
 /// The Tandem says it into a wire that is cut, and gives the link up: what it said must not arrive when the
@@ -142,17 +170,13 @@ fn each(name: &str, scenario: impl Fn(&mut Scene)) {
 #[test]
 fn a_release_that_was_under_way_when_the_wire_was_cut_ends_no_later_lease() {
     each("late-wire", |scene| {
-        let (tandem, dhcpd) = (scene.tandem, scene.dhcpd());
-        let first = scene.lease(dhcpd);
-        scene.both_know(first);
-        scene.release(first.0);
+        let (address, _) = scene.lease_known_to_both();
+        scene.release(address);
         scene.pair.cut();
-        let second = scene.lease(dhcpd);
-        assert_eq!(second.0, first.0, "the dhcpd knows of no release");
-        scene.peer(tandem).expect_state(&["communications-interrupted"], PATIENCE);
+        let second = scene.lease_again(address);
+        scene.peer(scene.tandem).expect_state(&["communications-interrupted"], PATIENCE);
         scene.pair.restore();
-        scene.expect("normal");
-        scene.both_know(second);
+        scene.ends_well(second);
     });
 }
 
@@ -160,21 +184,17 @@ fn a_release_that_was_under_way_when_the_wire_was_cut_ends_no_later_lease() {
 #[test]
 fn a_release_before_a_conflict_ends_no_later_lease() {
     each("late-conflict", |scene| {
-        let dhcpd = scene.dhcpd();
-        let first = scene.lease(dhcpd);
-        scene.both_know(first);
+        let (address, _) = scene.lease_known_to_both();
         scene.pair.cut();
         scene.peer(scene.tandem).expect_state(&["communications-interrupted"], PATIENCE);
         for host in Host::BOTH {
             scene.peers[host as usize].partner_down(&scene.pair);
             scene.peer(host).expect_state(&["partner-down"], PATIENCE);
         }
-        scene.release(first.0);
-        let second = scene.lease(dhcpd);
-        assert_eq!(second.0, first.0);
+        scene.release(address);
+        let second = scene.lease_again(address);
         scene.pair.restore();
-        scene.expect("normal");
-        scene.both_know(second);
+        scene.ends_well(second);
     });
 }
 
@@ -183,19 +203,16 @@ fn a_release_before_a_conflict_ends_no_later_lease() {
 fn a_release_that_a_dhcpd_asks_for_ends_no_later_lease() {
     each("late-recovery", |scene| {
         let (tandem, dhcpd) = (scene.tandem, scene.dhcpd());
-        let first = scene.lease(dhcpd);
-        scene.both_know(first);
+        let (address, _) = scene.lease_known_to_both();
         scene.pair.cut();
-        scene.release(first.0);
-        let second = scene.lease(dhcpd);
-        assert_eq!(second.0, first.0);
+        scene.release(address);
+        let second = scene.lease_again(address);
         scene.peer(dhcpd).kill();
         scene.peer(tandem).expect_state(&["communications-interrupted"], PATIENCE);
         scene.peers[tandem as usize].partner_down(&scene.pair);
         scene.peer(tandem).expect_state(&["partner-down"], PATIENCE);
         scene.pair.restore();
         scene.peers[dhcpd as usize].start(&scene.pair);
-        scene.expect("normal");
-        scene.both_know(second);
+        scene.ends_well(second);
     });
 }

@@ -13,8 +13,14 @@ pub enum Protocol {
     Dhcpv6,
 }
 
-/// What a Tandem serves.
-const INTERFACE: &str = "\n[[interface]]\nname = \"eth0\"\n";
+/// What a Tandem serves, and a journal that is quickly made and quickly read: servers of a pair start often.
+const SERVER: &str = r#"
+[journal]
+segment-len = "4MiB"
+
+[[interface]]
+name = "eth0"
+"#;
 
 /// One relationship over the pair's network.
 #[derive(Clone, Copy, Debug)]
@@ -124,7 +130,7 @@ subnet 10.77.0.0 netmask 255.255.0.0 {{
     /// The configuration of a Tandem on `host`, but for its state directory.
     #[must_use]
     pub fn tandem(&self, host: Host) -> String {
-        INTERFACE.to_owned() + &self.beside(host)
+        SERVER.to_owned() + &self.beside(host)
     }
 
     /// The same of a relationship that is a server's second one, of the other protocol.

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 
 use crate::step::{execute, output, watch};
 use crate::toolchain::Toolchain;
 use crate::workspace::cargo;
-use crate::{Outcome, ebpf, packages, server, setup, tidy};
+use crate::{Outcome, ebpf, packages, server, setup, tidy, workspace};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -44,11 +45,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !session.quick {
         session.check("documentation", documentation);
         session.tests("documentation tests", cargo(["test", "--workspace", "--doc"]));
-        session.tests("loom", loom());
         session.tests("simulation", simulation());
-        match server::build() {
-            Ok(binary) => session.tests("lab and peers", lab(&binary)),
-            Err(error) => session.check("the server's build", || Err(error)),
+        let server = server::build();
+        // What waits for timers of protocols leaves half of the machine to the model checker, which comes to the same
+        // however long it takes.
+        session.tests_beside("loom", loom(), |session| match &server {
+            Ok(binary) => session.tests("lab, what waits", lab(binary, Part::Waits)),
+            Err(error) => session.check("the server's build", || bail!("{error:#}")),
+        });
+        if let Ok(binary) = &server {
+            session.tests("lab, what loads the machine", lab(binary, Part::Loads));
         }
     }
     session.finish()
@@ -84,24 +90,44 @@ impl Session {
 
     /// A command that runs tests and tells how they went.
     fn tests(&mut self, name: &str, mut command: Command) {
-        if self.privileged {
-            command.env("TANDEM_PRIVILEGED", "1");
-        }
-        if self.quick {
-            command.env("PROPTEST_CASES", "32");
-        }
+        self.prepare(&mut command);
         self.step(name, || {
             let mut tally = Tally::default();
             let succeeded = watch(&mut command, |line| tally.read(line)).unwrap_or_else(|error| {
                 eprintln!("error: {error:#}");
                 false
             });
-            // A build that broke, or a test that took its process with it, is counted by nobody.
-            if !succeeded && tally.failed == 0 {
-                tally.failed = 1;
-            }
-            tally
+            tally.ended(succeeded)
         });
+    }
+
+    /// The same while `meanwhile` makes other checks, which come first where both want the machine. What the command
+    /// has printed is shown at the end; the time is how much longer it took.
+    fn tests_beside(&mut self, name: &str, command: Command, meanwhile: impl FnOnce(&mut Self)) {
+        let mut command = yielding(&command);
+        self.prepare(&mut command);
+        eprintln!("==> {name}, beside what follows");
+        let beside = thread::spawn(move || command.output());
+        meanwhile(self);
+        self.step(&format!("{name}, after what it ran beside"), || {
+            let Ok(Ok(output)) = beside.join() else { return Tally::default().ended(false) };
+            let mut tally = Tally::default();
+            for printed in [&output.stderr, &output.stdout] {
+                let text = String::from_utf8_lossy(printed);
+                eprint!("{text}");
+                text.lines().for_each(|line| tally.read(line));
+            }
+            tally.ended(output.status.success())
+        });
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        if self.privileged {
+            command.env("TANDEM_PRIVILEGED", "1");
+        }
+        if self.quick {
+            command.env("PROPTEST_CASES", "32");
+        }
     }
 
     fn step(&mut self, name: &str, work: impl FnOnce() -> Tally) {
@@ -126,6 +152,11 @@ impl Session {
 }
 
 impl Tally {
+    /// Of a command that has ended. A build that broke, or a test that took its process with it, is counted by nobody.
+    fn ended(self, succeeded: bool) -> Self {
+        Self { failed: self.failed.max(usize::from(!succeeded)), ..self }
+    }
+
     /// Adds what a summary line of `cargo test` or `cargo nextest` tells.
     fn read(&mut self, line: &str) {
         let is_summary = line.starts_with("test result:") || line.trim().starts_with("Summary [");
@@ -179,30 +210,57 @@ fn simulation() -> Command {
     command
 }
 
-/// Real processes in namespaces of their own, and what takes long. Which may run beside each other nextest's
-/// profile says; without nextest it is one at a time, so that they do not starve each other.
-fn lab(server: &Path) -> Command {
-    // Without the simulation, which is a step of its own.
-    let mut command = tests(
-        "package(tandem-tests) - binary(simulation) - binary(exploration)",
-        &["--package", "tandem-tests", "--no-default-features", "--features", "load,codec"],
-    );
+/// Of the lab, what is run at once. Which tests those are nextest's profile says; without nextest all run one at a
+/// time, so that they do not starve each other.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Part {
+    /// What mostly waits for timers, beside each other.
+    Waits,
+    /// What loads the machine, or measures itself on it, by itself.
+    Loads,
+}
+
+/// Real processes in namespaces of their own, and what takes long, without the simulation, which is a step of its
+/// own.
+fn lab(server: &Path, part: Part) -> Command {
+    let (which, targets) = match part {
+        Part::Waits => ("- group(loads)", &["--lib"][..]),
+        Part::Loads => ("& group(loads)", &["--test", "*"][..]),
+    };
+    let filter =
+        format!("(package(tandem-tests) - binary(simulation) - binary(exploration)) {which}");
+    let package =
+        ["--package", "tandem-tests", "--no-default-features", "--features", "load,codec"];
+    let mut command = tests(&filter, &[&package[..], targets].concat());
     command.env("NEXTEST_PROFILE", "lab").env("RUST_TEST_THREADS", "1").env("TANDEM_BIN", server);
     command
 }
 
-/// Every interleaving of the lock-free parts; a build of its own, as atomics are loom's there.
+/// Every interleaving of the lock-free parts; a build of its own, as atomics are loom's there. That takes longer than
+/// the tests, so only the model checker is worth its optimisation, and nothing is kept for the next build.
 fn loom() -> Command {
     let mut command = cargo(["test", "--package", "dhcp-user", "--lib", "loom_"]);
-    command.args(["--target-dir", "target/loom"]).env("RUSTFLAGS", "--cfg loom");
+    command.args(["--config", "profile.test.opt-level=0"]);
+    command.args(["--config", "profile.test.package.loom.opt-level=1"]);
+    command.args(["--target-dir", "target/loom"]);
+    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_INCREMENTAL", "0");
     command
 }
 
-/// Nextest where it is installed: a process for each test, and a time limit. It builds the whole workspace and runs
-/// what `filter` names of it: a part of the workspace wants other features of what all of it uses, so that a step
-/// with a part of its own would build most dependencies, and us, anew. Without nextest cargo takes `arguments`.
+/// The same command with what others leave of the machine.
+fn yielding(command: &Command) -> Command {
+    let mut yielding = workspace::command("nice");
+    yielding.args(["-n", "19"]).arg(command.get_program()).args(command.get_args());
+    yielding.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    yielding
+}
+
+/// Nextest where it is installed and new enough: a process for each test, and a time limit. It builds the whole
+/// workspace and runs what `filter` names of it: a part of the workspace wants other features of what all of it uses,
+/// so that a step with a part of its own would build most dependencies, and us, anew. Without nextest cargo takes
+/// `arguments`.
 fn tests(filter: &str, arguments: &[&str]) -> Command {
-    if output(&mut cargo(["nextest", "--version"])).is_ok() {
+    if output(&mut cargo(["nextest", "show-config", "version"])).is_ok() {
         let mut command = cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]);
         command.args(["--workspace", "-E", filter]);
         return command;

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
 use dhcp_user::wire::MacAddr;
 use tandem_tests::lab::{Host, Namespace, Server, Settings};
 
-use crate::load::{End, Generator, Target};
+use crate::load::{self, End, Generator, Target};
 use crate::state::{self, Protocol};
 
 /// Ethernet address of the clients' end, where a router or a relay speaks for them.
@@ -122,6 +123,12 @@ impl Rig {
     pub(crate) fn generator(&self) -> Result<Generator> {
         let end = self.generator.inside(|| End::open(INTERFACE, &self.divert))?;
         Ok(Generator::new(end, target(self.protocol)))
+    }
+
+    /// Has the clients' end send `frame` so many times a second, or as many as their core manages beside
+    /// them, until it is over. How many.
+    pub(crate) fn flood(&self, frame: &[u8], rate: f64, is_over: &AtomicBool) -> Result<u64> {
+        self.generator.inside(|| load::flood(INTERFACE, &self.divert, frame, rate, is_over))
     }
 
     /// What is spoken.

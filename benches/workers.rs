@@ -45,7 +45,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
                 let mut clients = Clients::holding(Protocol::Dhcpv4, LEASES);
                 let mix = Mix::only(act);
                 let (access, arrival) = (ground.access, Arrival::Window(WINDOW));
-                let plan = Plan { mix, access, arrival, warm_up, measured, flood: None };
+                let plan = Plan { mix, access, arrival, warm_up, measured };
                 let before = Cores::now()?;
                 let outcome = generator.run(&plan, &mut clients)?.trusted()?;
                 spent[number][which] = before.until(&Cores::now()?);

@@ -151,7 +151,7 @@ fn take_turn(
     let mut run = |act, arrival, clients: &mut Clients| -> Result<Outcome> {
         let [warm_up, measured] = scale.times;
         let access = ground.access;
-        let plan = Plan { mix: Mix::only(act), access, arrival, warm_up, measured, flood: None };
+        let plan = Plan { mix: Mix::only(act), access, arrival, warm_up, measured };
         let outcome = generator.run(&plan, clients)?.trusted()?;
         if !outcome.is_clean() {
             // What it has not got to yet is not the next run's.

@@ -33,10 +33,8 @@ impl End {
     /// Opens queue 0 of `interface` in the calling thread's network namespace, in native mode, or in
     /// generic mode where its driver has none.
     pub(crate) fn open(interface: &str, object: &Path) -> Result<Self> {
-        let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
-        let index = name_to_index(&any, interface).context("the interface's number")?;
-        let mut program = Ebpf::load_file(object)
-            .with_context(|| format!("{} (`cargo xtask ebpf` builds it)", object.display()))?;
+        let index = interface_index(interface)?;
+        let mut program = load(object)?;
         let xdp: &mut Xdp =
             program.program_mut(dhcp_ebpf::DIVERT).context("the object's program")?.try_into()?;
         xdp.load()?;
@@ -130,6 +128,18 @@ impl End {
         // Whatever it says, the caller looks at the rings next.
         let _ = poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::IN)], Some(&timeout));
     }
+}
+
+/// The number of an interface in the calling thread's network namespace.
+pub(super) fn interface_index(interface: &str) -> Result<u32> {
+    let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
+    name_to_index(&any, interface).context("the interface's number")
+}
+
+/// The object of our own programs.
+pub(super) fn load(object: &Path) -> Result<Ebpf> {
+    Ebpf::load_file(object)
+        .with_context(|| format!("{} (`cargo xtask ebpf` builds it)", object.display()))
 }
 
 /// Has the calling thread run on this core alone.

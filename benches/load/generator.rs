@@ -12,39 +12,25 @@ use super::clients::{Clients, Lease};
 use super::end::{End, pin};
 use super::outcome::Outcome;
 use super::pace::Pace;
-use super::plan::{Access, Act, Arrival, Plan, Target};
+use super::plan::{Access, Act, Plan, Target};
 use super::run::{PATIENCE, Run, record};
 use super::template::{Fields, Stage};
 use super::under_way::{Exchange, UnderWay};
 use crate::state::Protocol;
 
 /// The core that it runs on.
-const GENERATOR_CORE: usize = 0;
+pub(super) const GENERATOR_CORE: usize = 0;
 
 /// Packets taken, and clients begun, at a time.
 const BATCH: usize = 64;
 /// A server that has not answered by then does not come up.
 const A_MINUTE: Duration = Duration::from_secs(60);
-/// Packets of a flood at a time: with more, the answers to others would wait for us, and be lost, while we
-/// send.
-const FLOODED: usize = 2 * BATCH;
 /// Packets that may be on their way out at a time.
 const FRAMES: usize = 4096;
 /// Whoever has not begun at the end of a run, and should have for so long, is overdue.
 const OVERDUE: Duration = Duration::from_millis(10);
 /// Nobody sleeps longer at a time.
 const NAP_NS: u64 = 1_000_000;
-
-/// The client that floods has nothing under way, and this number is the last that anybody else gets.
-const FLOODER_XID: u32 = u32::MAX;
-const FLOODER: Exchange = Exchange {
-    act: Act::Discover,
-    client: u32::MAX - 1,
-    is_requested: false,
-    lease: None,
-    begun_ns: 0,
-    intended_ns: 0,
-};
 
 /// The clients' host.
 pub(crate) struct Generator {
@@ -130,8 +116,6 @@ impl Generator {
         let mut pace = Pace::new(plan.arrival);
         let mut random = SmallRng::seed_from_u64(2);
         let shares = plan.mix.sum();
-        let mut flood = plan.flood.map(|rate| Pace::new(Arrival::Even(rate)));
-        let mut flooded = 0;
         let mut begun: Option<(Instant, u64)> = None;
         let patience_ns = PATIENCE.as_nanos() as u64;
         loop {
@@ -155,17 +139,8 @@ impl Generator {
             self.give_up(run, now_ns, now_ns.saturating_sub(patience_ns));
             self.end.reap(&mut self.frames);
             self.begin_due(run, &mut pace, now_ns, || plan.mix.act(random.random_range(0..shares)));
-            if let Some(flood) = &mut flood {
-                for _ in 0..FLOODED {
-                    if self.frames.len() <= BATCH || flood.due(now_ns, 0).is_none() {
-                        break;
-                    }
-                    self.ask(run, Stage::Discover, FLOODER_XID, &FLOODER);
-                    flooded += 1;
-                }
-            }
             self.end.send(&mut self.leaving);
-            if !self.take_answers(run, start) && flood.is_none() {
+            if !self.take_answers(run, start) {
                 let until_ns = pace.next_ns().map(|next| next.saturating_sub(now_ns));
                 let nap_ns = until_ns.unwrap_or(NAP_NS).min(NAP_NS);
                 if nap_ns > 0 {
@@ -173,7 +148,6 @@ impl Generator {
                 }
             }
         }
-        run.outcome.flooded = f64::from(flooded) / start.elapsed().as_secs_f64();
         // What is under way comes in, or is lost.
         let late = Instant::now();
         while self.under_way.len() > 0 && late.elapsed() < PATIENCE {

@@ -8,10 +8,12 @@
 //! - [`run`], [`outcome`]: what answers are worth, and what came of it
 //! - [`generator`]: the loop
 //! - [`end`]: the socket
+//! - [`flood`]: one client's frames beside all that, by the million
 
 mod answer;
 mod clients;
 mod end;
+mod flood;
 mod generator;
 mod outcome;
 mod pace;
@@ -23,6 +25,7 @@ mod under_way;
 
 pub(crate) use clients::Clients;
 pub(crate) use end::{End, pin};
+pub(crate) use flood::flood;
 pub(crate) use generator::Generator;
 pub(crate) use outcome::Outcome;
 pub(crate) use plan::{Access, Act, Arrival, Mix, Plan, Target};

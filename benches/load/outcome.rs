@@ -27,8 +27,6 @@ pub(crate) struct Outcome {
     pub(crate) left_out: u64,
     /// Not begun although it was time: we were too slow.
     pub(crate) overdue: u64,
-    /// DISCOVERs of the client that floods, a second.
-    pub(crate) flooded: f64,
     /// Whole acts, from the time at which they were meant to begin, in nanoseconds. One that is given
     /// up is in it with the time that it has waited, here and in the two that follow.
     pub(crate) latency: Histogram<u64>,
@@ -77,7 +75,6 @@ impl Outcome {
             refused: 0,
             left_out: 0,
             overdue: 0,
-            flooded: 0.0,
             latency: histogram(),
             offer: histogram(),
             ack: histogram(),

@@ -128,20 +128,11 @@ pub(crate) struct Plan {
     /// What comes of this is no part of rate and latency.
     pub(crate) warm_up: Duration,
     pub(crate) measured: Duration,
-    /// Beside all that, one client more sends so many DISCOVERs a second and reads no answer.
-    pub(crate) flood: Option<f64>,
 }
 
 impl Plan {
     /// One act alone, of clients on the server's link.
     pub(crate) fn only(act: Act, arrival: Arrival, [warm_up, measured]: [Duration; 2]) -> Self {
-        Self {
-            mix: Mix::only(act),
-            access: Access::Direct,
-            arrival,
-            warm_up,
-            measured,
-            flood: None,
-        }
+        Self { mix: Mix::only(act), access: Access::Direct, arrival, warm_up, measured }
     }
 }

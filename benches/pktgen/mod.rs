@@ -237,7 +237,6 @@ impl Arguments {
                 arrival: Arrival::Window(self.window),
                 warm_up: Duration::ZERO,
                 measured: LEASING,
-                flood: None,
             };
             generator.run(&plan, clients)?;
             let before = std::mem::replace(&mut holding, clients.count_holding());
@@ -303,7 +302,6 @@ impl Arguments {
                 arrival,
                 warm_up: Duration::from_secs_f64(self.warm_up),
                 measured: Duration::from_secs_f64(self.seconds),
-                flood: None,
             };
             Ok(Step { arrival, outcome: generator.run(&plan, &mut clients)? })
         });

@@ -1,10 +1,10 @@
-//! Gives every packet of a queue to one AF_XDP socket: what a load generator and a reflector stand
-//! on when the server is measured. The server does not carry it.
+//! What measurements load: a program that gives every packet of a queue to one AF_XDP socket, on which a
+//! load generator and a reflector stand, and one that floods. The server does not carry them.
 #![no_std]
 #![no_main]
 #![allow(unsafe_code, reason = "what the kernel and the linker find by name")]
 
-use aya_ebpf::bindings::xdp_action::{XDP_PASS, XDP_REDIRECT};
+use aya_ebpf::bindings::xdp_action::{XDP_PASS, XDP_REDIRECT, XDP_TX};
 use aya_ebpf::macros::{map, xdp};
 use aya_ebpf::maps::XskMap;
 use aya_ebpf::programs::XdpContext;
@@ -22,6 +22,12 @@ fn tandem_divert(ctx: XdpContext) -> u32 {
         Ok(_) => XDP_REDIRECT,
         Err(_) => XDP_PASS,
     }
+}
+
+/// Sends each frame that the kernel makes for it out of the interface that it is said to have come by.
+#[xdp]
+fn tandem_flood(_: XdpContext) -> u32 {
+    XDP_TX
 }
 
 /// See `main.rs`: the helpers are for programs under a license compatible with the GPL.

@@ -42,3 +42,7 @@ pub const PROGRAM: &str = "tandem_xdp";
 /// The name of the program that measurements load: it gives every packet of queue n to the socket at
 /// n of [`map::SOCKETS`]. It has an object of its own, so the server does not carry it.
 pub const DIVERT: &str = "tandem_divert";
+
+/// The name of the program in the same object that sends every frame on: run on frames that the kernel makes, it
+/// is a flood.
+pub const FLOOD: &str = "tandem_flood";

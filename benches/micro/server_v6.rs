@@ -62,8 +62,21 @@ impl ServerV6 {
         }
     }
 
+    /// Whether the request in `frame` gets a reply.
+    pub(crate) fn answers(&mut self, frame: &[u8]) -> bool {
+        self.answer(frame).is_some()
+    }
+
     /// The client's address in the reply to the request in `frame`, if there is one.
     pub(crate) fn gives(&mut self, frame: &[u8]) -> Option<IpAddr> {
+        let len = self.answer(frame)?;
+        let told = Datagram::parse(&self.reply[..len], HOP_COUNT_LIMIT).ok()?;
+        let given = told.message.ias().next()?.addresses().next()?.address();
+        Some(given.into())
+    }
+
+    /// Octets of the reply, if there is one.
+    fn answer(&mut self, frame: &[u8]) -> Option<usize> {
         let Self { service, table, limits, views, work, now, random, reply } = self;
         let frame = Frame::parse_v6(frame).ok()?;
         let arrival = Arrival {
@@ -75,8 +88,6 @@ impl ServerV6 {
         let world = World { now: *now, service, table, limits, views };
         let mut draw = || random.random();
         let answer = world.answer(&arrival, frame.payload, &mut draw, work, reply).ok()?;
-        let told = Datagram::parse(&reply[..answer.len], HOP_COUNT_LIMIT).ok()?;
-        let given = told.message.ias().next()?.addresses().next()?.address();
-        Some(given.into())
+        Some(answer.len)
     }
 }

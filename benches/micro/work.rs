@@ -115,7 +115,7 @@ pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
             // As nearly all requests come.
             let template = Template::new(stage, Access::Relays(16), target(Protocol::Dhcpv6));
             let mut server = ServerV6::new(LEASES);
-            decide(&template, times, |request| server.gives(request).is_some())?;
+            decide(&template, times, |request| server.answers(request))?;
         }
         Part::Table => {
             let table = Table::new(Layout::of(&state::config()?));

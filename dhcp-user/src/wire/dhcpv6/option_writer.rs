@@ -44,7 +44,13 @@ impl<'b> OptionWriter<'b> {
     /// # Errors
     /// `Full` if it does not fit.
     pub fn push(&mut self, code: u16, data: &[u8]) -> Result<(), Full> {
-        self.nest(code, data, |_| Ok(()))
+        let end = self.at + HEADER_LEN + data.len();
+        let place = self.octets.get_mut(self.at..end).ok_or(Full)?;
+        let (head, place) = place.split_at_mut(HEADER_LEN);
+        head.copy_from_slice(&header(code, data.len()));
+        place.copy_from_slice(data);
+        self.at = end;
+        Ok(())
     }
 
     /// Adds an option of one octet.
@@ -93,18 +99,13 @@ impl<'b> OptionWriter<'b> {
         inside: impl FnOnce(&mut Self) -> Result<(), Full>,
     ) -> Result<(), Full> {
         let start = self.at;
-        let written = self
-            .write(&code.to_be_bytes())
-            .and_then(|()| self.write(&[0; 2]))
-            .and_then(|()| self.write(head))
-            .and_then(|()| inside(self));
+        let written = self.push(code, head).and_then(|()| inside(self));
         if written.is_err() {
             self.at = start;
             return written;
         }
-        // No more than 65,535 octets are written in all.
-        let len = (self.at - start - HEADER_LEN) as u16;
-        self.octets[start + 2..start + HEADER_LEN].copy_from_slice(&len.to_be_bytes());
+        let len = self.at - start - HEADER_LEN;
+        self.octets[start..start + HEADER_LEN].copy_from_slice(&header(code, len));
         Ok(())
     }
 
@@ -186,6 +187,12 @@ impl<'b> OptionWriter<'b> {
         self.at = end;
         Ok(())
     }
+}
+
+/// Code and length of an option: no more than 65,535 octets are written in all.
+fn header(code: u16, len: usize) -> [u8; HEADER_LEN] {
+    let ([a, b], [c, d]) = (code.to_be_bytes(), (len as u16).to_be_bytes());
+    [a, b, c, d]
 }
 
 #[cfg(test)]

@@ -187,7 +187,7 @@ impl Hand {
         let offered = Message::parse(&advertise).expect("an Advertise");
         assert!(offered.accepts_reconfigure() && offered.authentication().is_none());
         let server = offered.server_id().expect("its name");
-        let reply = self.ask_of(MessageType::Request, None, Some(server.octets()));
+        let reply = self.ask_of(MessageType::Request, None, Some(server));
         let message = Message::parse(&reply).expect("a Reply");
         assert!(message.accepts_reconfigure());
         let key = message.authentication().and_then(|it| it.reconfigure_key()).expect("a key");

@@ -78,8 +78,7 @@ fn try_write(request: &Datagram<'_>, buffer: &mut [u8]) -> Result<usize, Full> {
     let xid = message.transaction_id();
     let mut writer = Writer::reply(buffer, &request.relays, MessageType::Advertise, xid)?;
     let options = writer.options();
-    let client = message.client_id();
-    options.push(code::CLIENT_ID, client.as_ref().map_or(&[], |client| client.octets()))?;
+    options.push(code::CLIENT_ID, message.client_id().unwrap_or_default())?;
     options.push(code::SERVER_ID, &DUID)?;
     let (times, lifetimes) = ([43_200, 69_120].map(Seconds), [54_000, 86_400].map(Seconds));
     options.ia(IaKind::Addresses, Iaid(IAID), times, |inside| {

@@ -20,7 +20,7 @@ pub fn dhcpv6(octets: &[u8]) {
         let _ = (relay.client_link_layer(), relay.has_source_port(), relay.supplied_options());
         describe(relay.options());
     }
-    let _ = (relays.link_address(), relays.innermost(), message.fqdn(), message.authentication());
+    let _ = (relays.via(), relays.innermost(), message.fqdn(), message.authentication());
     let _ = (message.user_class(), message.vendor_options().count(), message.status());
     for ia in message.ias() {
         assert!(ia.addresses().count() + ia.prefixes().count() <= octets.len());

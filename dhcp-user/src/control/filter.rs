@@ -144,7 +144,7 @@ impl ClientPattern {
             // The IAID is in front, which nobody writes.
             ItemKind::IaAddresses | ItemKind::IaPrefixes => {
                 let Some(duid) = data.get(4..) else { return false };
-                let hardware = Duid::new(duid).and_then(|duid| duid.hardware());
+                let hardware = Duid::hardware_in(duid);
                 self.is_hex_of(duid) || hardware.is_some_and(|it| self.is_hex_of(it.octets()))
             }
             ItemKind::HostName => self.text.as_bytes().eq_ignore_ascii_case(data),

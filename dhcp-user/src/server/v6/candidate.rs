@@ -66,7 +66,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn known(&self, key: &IaKey) -> Few<Candidate<'a>> {
         let mut known: Few<Candidate<'a>> = Few::new();
         for (id, seen) in self.table.of_client(self.network, key.key(), self.guard) {
-            let Some(resource) = self.table.resource(id) else { continue };
+            let Some(resource) = self.layout.resource(id) else { continue };
             let is_new = known.iter().all(|other| other.resource != resource);
             let Some(site) = self.permitted_site(resource).filter(|_| is_new) else { continue };
             let candidate = match self.computing(site) {
@@ -99,7 +99,7 @@ impl<'a> Exchange<'a> {
         if let Some(pool) = self.computing(site) {
             return self.computed(pool, resource, site, key);
         }
-        let id = self.table.find(resource)?;
+        let id = self.layout.find(resource)?;
         let seen = self.table.seen(id, self.guard)?;
         Some(self.candidate(resource, id, seen, site, key))
     }
@@ -109,7 +109,7 @@ impl<'a> Exchange<'a> {
     /// name, and the partner needs its own.
     pub(super) fn adopt(&self, resource: Resource, key: &IaKey) -> Option<Candidate<'a>> {
         let site = self.permitted_site(resource)?;
-        if self.computing(site).is_none() && self.table.find(resource).is_none() {
+        if self.computing(site).is_none() && self.layout.find(resource).is_none() {
             if !self.unspoken_of(resource, site).is_usable() {
                 return None;
             }
@@ -121,7 +121,7 @@ impl<'a> Exchange<'a> {
     /// Whether the partner may have given it to the client without our knowing.
     pub(super) fn may_be_partners(&self, resource: Resource, key: &IaKey) -> bool {
         let Some(site) = self.site(resource) else { return false };
-        let seen = self.table.find(resource).map(|id| (id, self.table.seen(id, self.guard)));
+        let seen = self.layout.find(resource).map(|id| (id, self.table.seen(id, self.guard)));
         let standing = match seen {
             Some((id, Some(seen))) => self.candidate(resource, id, seen, site, key).standing,
             _ => self.unspoken_of(resource, site),
@@ -194,7 +194,7 @@ impl<'a> Exchange<'a> {
             let is_down = |pool: &&Pool| {
                 let subnet = self.service.topology.subnet(pool.subnet);
                 self.view_of(subnet).is_taken_over(self.now)
-                    && self.table.layout().fixed_owner(pool.id.0).is_none()
+                    && self.layout.fixed_owner(pool.id.0).is_none()
             };
             let mut down = pools().filter(is_down);
             down.find_map(|pool| self.take_from(pool, own(pool).other(), key, output))
@@ -218,11 +218,12 @@ impl<'a> Exchange<'a> {
         }
         for _ in 0..CANDIDATES_PER_POOL {
             let (table, now, guard) = (self.table, self.now, self.guard);
-            let (id, seen) = if table.layout().is_sparse(pool.id) {
+            let (id, seen) = if self.layout.is_sparse(pool.id) {
                 table.take_random(pool.id, owner, now, output.draw, guard)?
             } else {
                 table.take_free(pool.id, owner, now, guard)?
             };
+            // Of a layout that is newer, too: it was taken.
             let resource = table.resource(id)?;
             let site = self.permitted_site(resource);
             let candidate = site.map(|site| self.candidate(resource, id, seen, site, key));
@@ -265,7 +266,7 @@ impl<'a> Exchange<'a> {
     ) -> Option<Candidate<'a>> {
         let hashed = self.hashed(pool)?;
         let is_its = (0..COUNTERS).any(|it| Resource::from(hashed.address(key, it)) == resource);
-        let binding = self.table.find(resource).and_then(|id| self.table.seen(id, self.guard));
+        let binding = self.layout.find(resource).and_then(|id| self.table.seen(id, self.guard));
         let is_set_aside = binding.and_then(Seen::binding).is_some_and(|binding| {
             binding.status == BindingStatus::Abandoned && binding.expires > self.now
         });
@@ -333,7 +334,7 @@ impl<'a> Exchange<'a> {
     ) -> Candidate<'a> {
         let client = seen.binding().and_then(|binding| binding.client.as_ref());
         let is_its = client.is_some_and(|client| client.key() == key.key());
-        let fixed = self.table.layout().fixed_owner(id);
+        let fixed = self.layout.fixed_owner(id);
         let standing = self.claim(resource, site, fixed, is_its).standing(seen.binding());
         Candidate { resource, site, standing, seat: Seat::Slot(id, seen), taken_from: None }
     }

@@ -10,14 +10,13 @@ use super::topology::{Site, Subnet};
 use super::{Arrival, Reply, Service, World};
 use super::{confirm, extend, give_back, information, offer};
 use crate::lease::{
-    Answers, ClientBuilder, Guard, Limits, NetworkId, Table, View, Views, WriterId,
+    Answers, ClientBuilder, Guard, Layout, Limits, NetworkId, Table, View, Views, WriterId,
 };
 use crate::server::network::Place;
 use crate::server::options::{Base, Layers};
 use crate::server::{Change, DropReason, Workspace};
 use crate::wire::Stamp;
 use crate::wire::dhcpv6::{Datagram, Ia, Message, MessageType};
-use crate::wire::option::v6::code;
 
 /// How often a decision is taken anew because another worker changed what it rested on.
 pub(super) const ATTEMPTS: usize = 16;
@@ -33,14 +32,16 @@ pub(super) struct Exchange<'a> {
     pub(super) now: Stamp,
     pub(super) service: &'a Service,
     pub(super) table: &'a Table,
+    /// As the table has it now.
+    pub(super) layout: &'a Layout,
     pub(super) limits: &'a Limits,
     pub(super) views: &'a Views,
     pub(super) arrival: &'a Arrival,
     /// Who journals what changes.
     pub(super) writer: WriterId,
     pub(super) guard: &'a Guard,
-    pub(super) datagram: Datagram<'a>,
-    pub(super) message: Message<'a>,
+    pub(super) datagram: &'a Datagram<'a>,
+    pub(super) message: &'a Message<'a>,
     /// The message's identity associations of kinds that are served, each once.
     pub(super) ias: Few<Ia<'a>>,
     pub(super) speaker: &'a Speaker<'a>,
@@ -85,17 +86,20 @@ pub(super) fn answer(
     changes.clear();
     let World { now, service, table, limits, views } = world;
     let hop_limit = service.settings.hop_limit;
-    let datagram = Datagram::parse(octets, hop_limit).map_err(|_| DropReason::Malformed)?;
+    let datagram = &Datagram::parse(octets, hop_limit).map_err(|_| DropReason::Malformed)?;
     if datagram.relays.iter().any(|relay| relay.kind() != MessageType::RelayForward) {
         return Err(DropReason::BadMessageType);
     }
-    let message = datagram.message;
-    let verdict = judge(&message, arrival, &datagram, service)?;
-    let place = service.topology.locate(arrival.interface, &datagram.relays)?;
+    let message = &datagram.message;
+    let verdict = judge(message, arrival, datagram, service)?;
+    let speaker = &Speaker::of(datagram, !service.classes.is_empty());
+    let is_near = speaker.via.is_none();
+    let unknown = if is_near { DropReason::UnknownNetwork } else { DropReason::UnknownRelay };
+    let place = service.topology.locate(arrival.interface, speaker.via).ok_or(unknown)?;
     let network = service.topology.network_id(place.network).ok_or(DropReason::UnknownNetwork)?;
 
     let guard = &table.pin();
-    let speaker = &Speaker::of(&datagram, !service.classes.is_empty());
+    let layout = &*table.layout();
     if let Some(keys) = service.keys.as_ref().filter(|_| is_return(message.kind())) {
         keys.hear(speaker.duid);
     }
@@ -105,6 +109,7 @@ pub(super) fn answer(
         now,
         service,
         table,
+        layout,
         limits,
         views,
         arrival,
@@ -117,7 +122,7 @@ pub(super) fn answer(
         place,
         network,
         members,
-        reservation: service.reservations.of(speaker.known(), place.network),
+        reservation: service.reservations.of(speaker, place.network),
     };
     let output = &mut Output { changes, most_changes: *most_changes, described, draw, reply };
     exchange.admit_to_link()?;
@@ -125,7 +130,7 @@ pub(super) fn answer(
         return super::reply::use_multicast(&exchange, output);
     }
     // Whom it does not answer it does not read to the end.
-    exchange.ias = associations(&message);
+    exchange.ias = associations(message);
     match message.kind() {
         MessageType::Solicit => offer::solicit(&exchange, output),
         MessageType::Request => offer::request(&exchange, output),
@@ -174,11 +179,9 @@ fn judge(
     use MessageType::{
         Confirm, Decline, InformationRequest, Rebind, Release, Renew, Request, Solicit,
     };
-    let options = message.options();
-    let has_client = options.has(code::CLIENT_ID);
     let named = message.server_id();
     let names_us = || match named {
-        Some(named) if named == service.duid => Ok(()),
+        Some(named) if named == service.duid.octets() => Ok(()),
         Some(_) => Err(DropReason::OtherServer),
         None => Err(DropReason::Incomplete),
     };
@@ -191,7 +194,7 @@ fn judge(
         InformationRequest => {}
         _ => return Err(DropReason::BadMessageType),
     }
-    if !has_client && message.kind() != InformationRequest {
+    if message.client_id().is_none() && message.kind() != InformationRequest {
         return Err(DropReason::Incomplete);
     }
     // A relay passes on what it heard as it likes.
@@ -297,6 +300,7 @@ mod tests {
     use super::super::testing::{Packet, Server, client, duid};
     use super::*;
     use crate::wire::dhcpv6::StatusCode;
+    use crate::wire::option::v6::code;
     use MessageType::{
         Advertise, Confirm, Decline, InformationRequest, Rebind, Reconfigure, Release, Renew,
         Request, Solicit,

@@ -1,7 +1,7 @@
 //! Renew and Rebind: more time for what an association has (RFC 8415 §18.3.4, §18.3.5).
 
 use super::Reply;
-use super::candidate::{Candidate, hints};
+use super::candidate::{Candidate, Hint, hints};
 use super::exchange::{ATTEMPTS, Exchange, Few, Output};
 use super::grant::Told;
 use super::reply::{Content, Outcome, reply};
@@ -14,15 +14,14 @@ use crate::wire::dhcpv6::{Ia, MessageType, StatusCode};
 pub(super) fn renew(exchange: &Exchange<'_>, output: &mut Output<'_>) -> Result<Reply, DropReason> {
     let (mut room, mut ias) = (Room::of(exchange, output)?, Few::new());
     for ia in exchange.ias.iter().copied() {
-        match extend(exchange, ia, &mut room, output)? {
-            Extended::Leases(extended) => ias.push(extended),
+        match extend(exchange, ia, &mut room, &mut ias, output)? {
             Extended::Unknown if room.take_refusal() => {
                 ias.push(Outcome::failed(ia, StatusCode::NO_BINDING));
             }
-            Extended::Unknown | Extended::Nothing => {}
+            Extended::Unknown | Extended::Leases | Extended::Nothing => {}
         }
     }
-    reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
+    reply(exchange, &Content { ias: &ias, ..Content::of(MessageType::Reply) }, output)
 }
 
 /// Other servers hear it, too: one that has nothing to say of any association says nothing.
@@ -32,9 +31,8 @@ pub(super) fn rebind(
 ) -> Result<Reply, DropReason> {
     let (mut room, mut ias) = (Room::of(exchange, output)?, Few::new());
     for ia in exchange.ias.iter().copied() {
-        match extend(exchange, ia, &mut room, output)? {
-            Extended::Leases(extended) => ias.push(extended),
-            Extended::Nothing => {}
+        match extend(exchange, ia, &mut room, &mut ias, output)? {
+            Extended::Leases | Extended::Nothing => {}
             // What is not of this link is no good to it, whoever gave it.
             Extended::Unknown => {
                 let gone: Vec<_> = off_link(exchange, &ia).collect();
@@ -47,13 +45,12 @@ pub(super) fn rebind(
     if ias.is_empty() {
         return Err(DropReason::UnknownClient);
     }
-    reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
+    reply(exchange, &Content { ias: &ias, ..Content::of(MessageType::Reply) }, output)
 }
 
 /// What became of an association that is to go on.
-#[expect(clippy::large_enum_variant, reason = "it is passed on at once; boxed it would take heap")]
-enum Extended<'a> {
-    Leases(Outcome<'a>),
+enum Extended {
+    Leases,
     /// It has nothing here.
     Unknown,
     /// Nothing can be said of it: the client keeps what it hears nothing of, and asks again (RFC 8415
@@ -61,14 +58,16 @@ enum Extended<'a> {
     Nothing,
 }
 
-/// More time for all that the association has.
+/// More time for all that the association has, which is added to `outcomes`.
 fn extend<'a>(
     exchange: &Exchange<'a>,
     ia: Ia<'a>,
     room: &mut Room,
+    outcomes: &mut Few<Outcome<'a>>,
     output: &mut Output<'_>,
-) -> Result<Extended<'a>, DropReason> {
+) -> Result<Extended, DropReason> {
     let (key, mut has_room) = (exchange.key_of(&ia), false);
+    let named: Few<Hint> = hints(&ia).collect();
     'attempts: for _ in 0..ATTEMPTS {
         let mut having: Few<Candidate<'a>> = exchange.known(&key);
         having.retain(|candidate| {
@@ -80,9 +79,10 @@ fn extend<'a>(
             may_have && exchange.admit_to(exchange.view(candidate.site)).is_ok()
         });
         // What is written down nowhere, and proves itself.
-        for hint in hints(&ia) {
-            let is_new = having.iter().all(|other| other.resource != hint.resource);
-            having.extend(exchange.held(hint.resource, &key).filter(|_| is_new));
+        for hint in &named {
+            if having.iter().all(|other| other.resource != hint.resource) {
+                having.extend(exchange.held(hint.resource, &key));
+            }
         }
         // Without a record, what the client says is believed if nobody else has it (RFC 8415 §18.3.4).
         if having.is_empty() && exchange.service.settings.adopt_unknown {
@@ -90,9 +90,9 @@ fn extend<'a>(
                 exchange.adopt(resource, &key).filter(|candidate| exchange.may_begin(candidate))
             };
             // One, as it would be given: whoever names many would have them all.
-            having.extend(hints(&ia).find_map(|hint| adopted(hint.resource)));
+            having.extend(named.iter().find_map(|hint| adopted(hint.resource)));
         }
-        let names = |resource| hints(&ia).any(|hint| hint.resource == resource);
+        let names = |resource| named.iter().any(|hint| hint.resource == resource);
         // The client had it last, and a newer one since: that is history.
         if having.iter().any(|candidate| candidate.standing == Standing::Held) {
             having.retain(|candidate| candidate.standing == Standing::Held);
@@ -100,7 +100,7 @@ fn extend<'a>(
             having.retain(|candidate| names(candidate.resource));
         }
         let had = |resource| having.iter().any(|candidate| candidate.resource == resource);
-        let others = || hints(&ia).map(|hint| hint.resource).filter(|it| !had(*it));
+        let others = || named.iter().map(|hint| hint.resource).filter(|it| !had(*it));
         // What the partner may have given is neither ended here, nor replaced by what the client let go.
         let partners: Vec<_> = others().filter(|it| exchange.may_be_partners(*it, &key)).collect();
         if !partners.is_empty() && !having.iter().any(|candidate| names(candidate.resource)) {
@@ -116,7 +116,7 @@ fn extend<'a>(
         }
         let mut leases: Few<Told<'a>> = Few::new();
         for candidate in &having {
-            let hint = hints(&ia).find(|hint| hint.resource == candidate.resource);
+            let hint = named.iter().copied().find(|hint| hint.resource == candidate.resource);
             let (told, term) = exchange.times(candidate, hint);
             match exchange.grant(candidate, &term, &key, output) {
                 Ok(Ok(())) => leases.push(told),
@@ -130,8 +130,9 @@ fn extend<'a>(
         }
         let is_extended = |resource| leases.iter().any(|told| told.resource == resource);
         let is_gone = |resource: &Resource| !is_extended(*resource) && !partners.contains(resource);
-        let gone = hints(&ia).map(|hint| hint.resource).filter(is_gone).collect();
-        return Ok(Extended::Leases(Outcome { ia, leases, gone, status: None }));
+        let gone = named.iter().map(|hint| hint.resource).filter(is_gone).collect();
+        outcomes.push(Outcome { ia, leases, gone, status: None });
+        return Ok(Extended::Leases);
     }
     Err(DropReason::Contended)
 }

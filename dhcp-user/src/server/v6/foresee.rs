@@ -15,7 +15,7 @@ pub(super) fn foresee(
 ) {
     let service = world.service;
     let Some(glimpse) = Glimpse::of(octets) else { return };
-    let Some(place) = service.topology.guess(interface, &glimpse) else { return };
+    let Some(place) = service.topology.locate(interface, glimpse.via) else { return };
     let Some(network) = service.topology.network_id(place.network) else { return };
     for (kind, iaid) in glimpse.ias.into_iter().flatten() {
         let key = IaKey::new(kind, iaid, glimpse.duid);

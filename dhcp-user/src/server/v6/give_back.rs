@@ -59,7 +59,7 @@ fn give_back<'a>(
         }
     }
     let status = Some(StatusCode::SUCCESS);
-    reply(exchange, &Content { ias, status, ..Content::of(MessageType::Reply) }, output)
+    reply(exchange, &Content { ias: &ias, status, ..Content::of(MessageType::Reply) }, output)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::lease::{Client, ClientBuilder, ClientKey, ItemKind};
 use crate::server::class::{Subject, is_match};
 use crate::server::reservation::Known;
 use crate::wire::HardwareAddress;
-use crate::wire::dhcpv6::{Counted, Datagram, Duid, Enterprise, IaKind, Iaid, VendorClass};
+use crate::wire::dhcpv6::{Counted, Datagram, Duid, Enterprise, IaKind, Iaid, VendorClass, Via};
 use crate::wire::option::v6::code;
 
 /// Octets of a client's own words, beyond which they are left out: a million clients are to fit.
@@ -18,12 +18,10 @@ const DESCRIBED_MAX: usize = 200;
 pub(super) struct Speaker<'a> {
     /// Client Identifier, whole; empty in an Information-request that has none.
     pub(super) duid: &'a [u8],
-    /// As the relay next to it sees it (RFC 6939); else what the DUID was made of.
-    hardware: Option<HardwareAddress>,
-    /// The link-address nearest to the client.
-    link_address: Option<Ipv6Addr>,
-    /// Interface-Id of the relay nearest to the client.
-    interface_id: Option<&'a [u8]>,
+    /// As the relay next to it sees it (RFC 6939).
+    seen: Option<HardwareAddress>,
+    /// Where its relays say that it is; `None` of one on our own link.
+    pub(super) via: Option<Via<'a>>,
     /// Remote-ID, its enterprise number in front.
     remote_id: Option<&'a [u8]>,
     /// Data of the first option 16.
@@ -46,18 +44,13 @@ impl<'a> Speaker<'a> {
     /// Who sent this.
     pub(super) fn of(datagram: &Datagram<'a>, has_classes: bool) -> Self {
         let (message, relays) = (&datagram.message, &datagram.relays);
-        let duid = message.options().get(code::CLIENT_ID).unwrap_or_default();
-        let seen = relays.iter().filter_map(|relay| relay.client_link_layer()).last();
-        let remote_id =
-            |relay: crate::wire::dhcpv6::Relay<'a>| relay.options().get(code::REMOTE_ID);
         // Kept with every lease, so only where something is decided by them.
         let class = |code| message.options().get(code).filter(|_| has_classes);
         Self {
-            duid,
-            hardware: seen.or_else(|| Duid::new(duid)?.hardware()),
-            link_address: relays.link_address(),
-            interface_id: relays.iter().filter_map(|relay| relay.interface_id()).last(),
-            remote_id: relays.iter().filter_map(remote_id).last(),
+            duid: message.client_id().unwrap_or_default(),
+            seen: relays.nearest(|relay| relay.client_link_layer()),
+            via: relays.via(),
+            remote_id: relays.nearest(|relay| relay.options().get(code::REMOTE_ID)),
             vendor_class: class(code::VENDOR_CLASS),
             user_class: class(code::USER_CLASS),
             fqdn: message.options().get(code::CLIENT_FQDN),
@@ -72,22 +65,24 @@ impl<'a> Speaker<'a> {
         }
         let duid = key.octets.get(4..)?;
         let mut this = Self { duid, ..Self::default() };
-        let mut hardware = None;
+        let mut via = Via::default();
         for (kind, octets) in client.items() {
             match kind {
-                ItemKind::Hardware => hardware = octets.split_first(),
-                ItemKind::LinkAddress => {
-                    this.link_address = octets.try_into().ok().map(Ipv6Addr::from_octets);
+                ItemKind::Hardware => {
+                    let hardware = octets.split_first();
+                    this.seen = hardware.and_then(|(kind, rest)| HardwareAddress::new(*kind, rest));
                 }
-                ItemKind::InterfaceId => this.interface_id = Some(octets),
+                ItemKind::LinkAddress => {
+                    via.link_address = octets.try_into().ok().map(Ipv6Addr::from_octets);
+                }
+                ItemKind::InterfaceId => via.interface_id = Some(octets),
                 ItemKind::RemoteId => this.remote_id = Some(octets),
                 ItemKind::VendorClass => this.vendor_class = Some(octets),
                 ItemKind::UserClass => this.user_class = Some(octets),
                 _ => {}
             }
         }
-        let seen = hardware.and_then(|(kind, octets)| HardwareAddress::new(*kind, octets));
-        this.hardware = seen.or_else(|| Duid::new(duid)?.hardware());
+        this.via = Some(via);
         Some(this)
     }
 
@@ -98,17 +93,17 @@ impl<'a> Speaker<'a> {
         if let Some(generation) = has_key {
             into.add(ItemKind::ReconfigureAccept, generation);
         }
-        if let Some(hardware) = self.hardware.filter(|it| Some(*it) != self.hardware_of_duid()) {
+        if let Some(hardware) = self.seen.filter(|it| Some(*it) != Duid::hardware_in(self.duid)) {
             let mut item = [0; 1 + HardwareAddress::MAX_LEN];
             item[0] = hardware.kind();
             item[1..=hardware.octets().len()].copy_from_slice(hardware.octets());
             into.add(ItemKind::Hardware, &item[..=hardware.octets().len()]);
         }
-        if let Some(link) = self.link_address {
+        if let Some(link) = self.link_address() {
             into.add(ItemKind::LinkAddress, &link.octets());
         }
         for (kind, octets) in [
-            (ItemKind::InterfaceId, self.interface_id),
+            (ItemKind::InterfaceId, self.interface_id()),
             (ItemKind::RemoteId, self.remote_id),
             (ItemKind::VendorClass, self.vendor_class),
             (ItemKind::UserClass, self.user_class),
@@ -128,9 +123,9 @@ impl<'a> Speaker<'a> {
     /// By what a reservation may know it. Interface-Id stands where DHCPv4 has the circuit ID.
     pub(super) fn known(&self) -> Known<'a> {
         Known {
-            hardware: self.hardware,
+            hardware: self.hardware(),
             identifier: Some(self.duid).filter(|duid| !duid.is_empty()),
-            circuit_id: self.interface_id,
+            circuit_id: self.interface_id(),
             remote_id: self.remote(),
         }
     }
@@ -140,8 +135,17 @@ impl<'a> Speaker<'a> {
         Some(Enterprise::parse(self.remote_id?).ok()?.data)
     }
 
-    fn hardware_of_duid(&self) -> Option<HardwareAddress> {
-        Duid::new(self.duid)?.hardware()
+    /// As a relay sees it; else what the DUID was made of.
+    fn hardware(&self) -> Option<HardwareAddress> {
+        self.seen.or_else(|| Duid::hardware_in(self.duid))
+    }
+
+    fn link_address(&self) -> Option<Ipv6Addr> {
+        self.via?.link_address
+    }
+
+    fn interface_id(&self) -> Option<&'a [u8]> {
+        self.via?.interface_id
     }
 }
 
@@ -159,23 +163,25 @@ impl Subject for Speaker<'_> {
                 any(pattern, self.user_class.and_then(|data| Counted::parse(data).ok()))
             }
             Test::HardwarePrefix(octets) => {
-                self.hardware.is_some_and(|hardware| hardware.octets().starts_with(octets))
+                self.hardware().is_some_and(|hardware| hardware.octets().starts_with(octets))
             }
-            Test::LinkAddress(prefix) => self.link_address.is_some_and(|it| prefix.contains(it)),
+            Test::LinkAddress(prefix) => self.link_address().is_some_and(|it| prefix.contains(it)),
             Test::RemoteId(pattern) => self.remote().is_some_and(|it| is_match(pattern, it)),
-            Test::InterfaceId(pattern) => self.interface_id.is_some_and(|it| is_match(pattern, it)),
+            Test::InterfaceId(pattern) => {
+                self.interface_id().is_some_and(|it| is_match(pattern, it))
+            }
             Test::Duid(pattern) => is_match(pattern, self.duid),
             Test::Relay(_) | Test::CircuitId(_) => false,
         }
     }
 
     fn subscriber(&self, per: LimitPer) -> Option<Vec<u8>> {
-        let link = self.link_address.map(|link| link.octets());
+        let link = self.link_address().map(|link| link.octets());
         match per {
             LimitPer::RemoteId => self.remote_id.map(<[u8]>::to_vec),
             // It means something to its own relay only (RFC 8415 §21.18).
             LimitPer::InterfaceId => {
-                Some([&link.unwrap_or_default()[..], self.interface_id?].concat())
+                Some([&link.unwrap_or_default()[..], self.interface_id()?].concat())
             }
             LimitPer::Duid => Some(self.duid.to_vec()),
             LimitPer::Relay => link.map(|link| link.to_vec()),

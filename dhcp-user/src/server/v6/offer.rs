@@ -32,7 +32,7 @@ pub(super) fn solicit(
         ias.push(provide(exchange, *ia, promise, &mut room, output)?);
     }
     let kind = if is_rapid { MessageType::Reply } else { MessageType::Advertise };
-    reply(exchange, &Content { ias, is_rapid, ..Content::of(kind) }, output)
+    reply(exchange, &Content { ias: &ias, is_rapid, ..Content::of(kind) }, output)
 }
 
 pub(super) fn request(
@@ -52,7 +52,7 @@ pub(super) fn request(
             provide(exchange, *ia, Promise::Grant, &mut room, output)?
         });
     }
-    reply(exchange, &Content { ias, ..Content::of(MessageType::Reply) }, output)
+    reply(exchange, &Content { ias: &ias, ..Content::of(MessageType::Reply) }, output)
 }
 
 /// What the association gets; a status if that is nothing.

@@ -19,9 +19,9 @@ use crate::wire::{Full, Ipv6Prefix, Seconds};
 
 /// What a message tells, beside what the request determines.
 #[derive(Debug)]
-pub(super) struct Content<'a> {
+pub(super) struct Content<'c, 'a> {
     pub(super) kind: MessageType,
-    pub(super) ias: Few<Outcome<'a>>,
+    pub(super) ias: &'c [Outcome<'a>],
     /// How it went with the message as a whole, where that is said.
     pub(super) status: Option<StatusCode>,
     /// Whether a Reply answers a Solicit.
@@ -76,10 +76,10 @@ impl<'a> Outcome<'a> {
     }
 }
 
-impl Content<'_> {
+impl Content<'_, '_> {
     /// A message of this type that says nothing yet.
     pub(super) fn of(kind: MessageType) -> Self {
-        Self { kind, ias: Few::new(), status: None, is_rapid: false }
+        Self { kind, ias: &[], status: None, is_rapid: false }
     }
 }
 
@@ -89,7 +89,7 @@ impl Content<'_> {
 /// `ReplyTooLong` if not even what it cannot do without has room.
 pub(super) fn reply<'a>(
     exchange: &Exchange<'a>,
-    content: &Content<'a>,
+    content: &Content<'_, 'a>,
     output: &mut Output<'_>,
 ) -> Result<Reply, DropReason> {
     let layers = match content.ias.iter().find_map(|it| it.leases.first()) {
@@ -157,7 +157,7 @@ pub(super) fn use_multicast(
 
 fn write(
     exchange: &Exchange<'_>,
-    content: &Content<'_>,
+    content: &Content<'_, '_>,
     layers: &Layers<'_>,
     output: &mut Output<'_>,
 ) -> Result<Reply, Full> {
@@ -175,7 +175,7 @@ fn write(
     // The same in all (RFC 8415 §18.3.2), so that the client renews all at once.
     let times = shortest.map_or([Seconds(0); 2], |shortest| times::shared(layers, shortest));
     let wants_exclude = exchange.message.requests(code::PREFIX_EXCLUDE);
-    for outcome in &content.ias {
+    for outcome in content.ias {
         association(outcome, times, wants_exclude, options)?;
     }
     configured(exchange, layers, options);
@@ -184,7 +184,7 @@ fn write(
 
 fn essential(
     exchange: &Exchange<'_>,
-    content: &Content<'_>,
+    content: &Content<'_, '_>,
     options: &mut OptionWriter<'_>,
 ) -> Result<(), Full> {
     if !exchange.speaker.duid.is_empty() {
@@ -259,11 +259,9 @@ fn lease(
 /// (RFC 8415 §18.3.9).
 fn configured(exchange: &Exchange<'_>, layers: &Layers<'_>, options: &mut OptionWriter<'_>) {
     let mut told: SmallVec<[u16; 16]> = SmallVec::new();
-    for code in exchange.message.requested() {
-        if is_own(code) || told.contains(&code) {
-            continue;
-        }
-        if let Some(data) = layers.option6(code).or_else(|| supplied(exchange, code)) {
+    for code in exchange.message.requested().filter(|code| !is_own(*code)) {
+        let found = layers.option6(code).or_else(|| supplied(exchange, code));
+        if let Some(data) = found.filter(|_| !told.contains(&code)) {
             told.push(code);
             // Nobody misses what does not fit as much as the whole message.
             let _ = options.push(code, data);
@@ -278,18 +276,16 @@ fn supplied<'a>(exchange: &Exchange<'a>, code: u16) -> Option<&'a [u8]> {
     if !exchange.service.settings.relay_supplied.contains(&code) {
         return None;
     }
-    let said = exchange.datagram.relays.iter().filter_map(|it| it.supplied_options()?.get(code));
-    said.last()
+    exchange.datagram.relays.nearest(|relay| relay.supplied_options()?.get(code))
 }
 
 /// For who names itself and asks for its name (RFC 4704 §6). What it lacks is the first of the domains in
 /// which its resolver would look for it.
 fn fqdn(exchange: &Exchange<'_>, layers: &Layers<'_>, options: &mut OptionWriter<'_>) {
-    if !exchange.message.requests(code::CLIENT_FQDN) {
-        return;
-    }
     let asked = exchange.message.options().get(code::CLIENT_FQDN).map(Fqdn::parse_v6);
-    if let Some(Ok(asked)) = asked {
+    if let Some(Ok(asked)) = asked
+        && exchange.message.requests(code::CLIENT_FQDN)
+    {
         let domain = layers.option6(code::DOMAIN_SEARCH).and_then(|it| Names::new(it).next()?.ok());
         let _ = options.push(code::CLIENT_FQDN, asked.answer(domain.as_ref()).octets());
     }

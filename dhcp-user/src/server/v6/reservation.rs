@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
+use super::identity::Speaker;
 use super::topology::Topology;
 use crate::config::model::{Reservation6, Scope};
 use crate::lease::Resource;
-use crate::server::reservation::{Clients, Known};
+use crate::server::reservation::Clients;
 use crate::wire::Ipv6Prefix;
 use crate::wire::dhcpv6::IaKind;
 
@@ -49,8 +50,12 @@ impl Reservations {
     }
 
     /// What is kept for this client on a network.
-    pub(super) fn of(&self, known: Known<'_>, network: usize) -> Option<&Reserved> {
-        let mut rows = self.clients.places(known).filter_map(|place| self.rows.get(place));
+    pub(super) fn of(&self, speaker: &Speaker<'_>, network: usize) -> Option<&Reserved> {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let mut rows =
+            self.clients.places(speaker.known()).filter_map(|place| self.rows.get(place));
         rows.find(|row| row.network.is_none_or(|its| its == network))
     }
 

@@ -9,12 +9,12 @@ use std::ops::Range;
 
 use crate::config::model::{Access, Allocator, Config, Network as Configured, Prefix, Scope};
 use crate::lease::{Layout, NetworkId, PoolId, Resource};
+use crate::server::InterfaceIndex;
 use crate::server::network::Place;
 use crate::server::options::Base;
 use crate::server::prefix::PrefixMap;
-use crate::server::{DropReason, InterfaceIndex};
 use crate::wire::Ipv6Prefix;
-use crate::wire::dhcpv6::{Glimpse, IaKind, Relays};
+use crate::wire::dhcpv6::{IaKind, Via};
 
 /// The configured networks, laid out for lookup. Indexes count in the configuration's order, those of
 /// subnets and pools through all networks.
@@ -175,47 +175,17 @@ impl Topology {
         });
     }
 
-    /// Which link a request is about.
-    pub(super) fn locate(
-        &self,
-        interface: InterfaceIndex,
-        relays: &Relays<'_>,
-    ) -> Result<Place, DropReason> {
-        if relays.is_empty() {
-            return self.own(interface).ok_or(DropReason::UnknownNetwork);
-        }
-        let id = relays.iter().filter_map(|relay| relay.interface_id()).last();
-        self.behind_relays(interface, id, relays.link_address()).ok_or(DropReason::UnknownRelay)
-    }
-
-    /// The same of what was only glanced at.
-    pub(super) fn guess(&self, interface: InterfaceIndex, glimpse: &Glimpse<'_>) -> Option<Place> {
-        if !glimpse.is_relayed {
-            return self.own(interface);
-        }
-        self.behind_relays(interface, glimpse.interface_id, glimpse.link_address)
-    }
-
-    /// The link that the interface itself is on.
-    fn own(&self, interface: InterfaceIndex) -> Option<Place> {
-        self.interfaces.get(usize::from(interface.0)).copied().flatten()
-    }
-
-    /// The link that relays speak of, by the Interface-Id and the link-address nearest to the client.
-    fn behind_relays(
-        &self,
-        interface: InterfaceIndex,
-        id: Option<&[u8]>,
-        link: Option<Ipv6Addr>,
-    ) -> Option<Place> {
-        if let Some(network) = id.and_then(|id| self.interface_ids.get(id)).copied() {
+    /// Which link a request is about: what its relays say, or the interface's own.
+    pub(super) fn locate(&self, interface: InterfaceIndex, via: Option<Via<'_>>) -> Option<Place> {
+        // A relay without an address of its own is on our own link (RFC 6221 §5.3.1).
+        let Via { link_address: link, interface_id } = via.unwrap_or_default();
+        if let Some(network) = interface_id.and_then(|id| self.interface_ids.get(id)).copied() {
             let subnet = link.and_then(|link| self.pointed_at(network, link));
             return Some(Place { network, subnet });
         }
         match link {
             Some(link) => self.place_of(link),
-            // A relay without an address of its own is on our own link (RFC 6221 §5.3.1).
-            None => self.own(interface),
+            None => self.interfaces.get(usize::from(interface.0)).copied().flatten(),
         }
     }
 
@@ -320,7 +290,8 @@ impl Pool {
     }
 
     fn spans(&self, address: Ipv6Addr) -> bool {
-        (self.first..=self.last).contains(&address)
+        // As numbers: addresses are compared word by word.
+        (self.first.to_bits()..=self.last.to_bits()).contains(&address.to_bits())
     }
 
     /// All of a pool of prefixes.

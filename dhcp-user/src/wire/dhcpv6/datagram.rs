@@ -88,11 +88,17 @@ impl<'a> Relays<'a> {
         self.iter().last()
     }
 
-    /// The link that the client is on: the link-address nearest to it that is one; a relay without an
-    /// address of its own leaves that to the next (RFC 8415 §13.1, RFC 6221 §5.3.1).
+    /// Where they say that the client is; `None` if there are none.
     #[must_use]
-    pub fn link_address(&self) -> Option<Ipv6Addr> {
-        self.iter().map(|relay| relay.link_address()).filter(|link| !link.is_unspecified()).last()
+    pub fn via(&self) -> Option<Via<'a>> {
+        let mut via = None;
+        for relay in self.iter() {
+            let Via { link_address, interface_id } = via.get_or_insert_default();
+            let link = Some(relay.link_address()).filter(|link| !link.is_unspecified());
+            *link_address = link.or(*link_address);
+            *interface_id = relay.interface_id().or(*interface_id);
+        }
+        via
     }
 
     /// What the relay nearest to the client that knows it says.
@@ -106,6 +112,16 @@ impl<'a> Relays<'a> {
     pub fn octets(&self) -> &'a [u8] {
         self.outermost.map_or(&[], |(relay, _)| relay.octets())
     }
+}
+
+/// Where relays say that a client is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Via<'a> {
+    /// The client's link: the link-address nearest to it that is one; a relay without an address of its
+    /// own leaves that to the next (RFC 8415 §13.1, RFC 6221 §5.3.1).
+    pub link_address: Option<Ipv6Addr>,
+    /// The Interface-Id nearest to the client.
+    pub interface_id: Option<&'a [u8]>,
 }
 
 #[cfg(test)]
@@ -154,9 +170,9 @@ mod tests {
             let octets = relayed(links);
             let relays = Datagram::parse(&octets, HOP_COUNT_LIMIT).unwrap().relays;
             let expected = nearest.map(|link| Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, link));
-            assert_eq!(relays.link_address(), expected, "{links:?}");
-            let port = relays.nearest(|relay| relay.interface_id().map(<[u8]>::to_vec));
-            assert_eq!(port, (!links.is_empty()).then(|| vec![0]));
+            let via = (!links.is_empty())
+                .then_some(Via { link_address: expected, interface_id: Some(&[0]) });
+            assert_eq!(relays.via(), via, "{links:?}");
         }
     }
 

@@ -81,7 +81,13 @@ impl Duid {
     /// now (RFC 8415 §11.2).
     #[must_use]
     pub fn hardware(&self) -> Option<HardwareAddress> {
-        let (kind, address) = match self.octets() {
+        Self::hardware_in(self.octets())
+    }
+
+    /// The same of a whole DUID where it lies.
+    #[must_use]
+    pub fn hardware_in(octets: &[u8]) -> Option<HardwareAddress> {
+        let (kind, address) = match octets {
             [0, 1, high, low, _, _, _, _, address @ ..] | [0, 3, high, low, address @ ..] => {
                 (u16::from_be_bytes([*high, *low]), address)
             }

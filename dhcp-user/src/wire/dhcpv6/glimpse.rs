@@ -1,22 +1,16 @@
 //! A datagram at first sight.
 
-use std::net::Ipv6Addr;
-
 use super::ia::ipv6_at;
 use super::options::each;
-use super::{IaKind, Iaid, MessageType, Relay};
+use super::{IaKind, Iaid, MessageType, Relay, Via};
 use crate::wire::option::v6::code;
 
 /// What a request says where nearly all of them say it, before it is read as a
 /// [`Datagram`](super::Datagram): good for guesses alone. What is wrong with it goes unseen.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Glimpse<'a> {
-    /// Whether it came through relays.
-    pub is_relayed: bool,
-    /// The link-address nearest to the client that is one.
-    pub link_address: Option<Ipv6Addr>,
-    /// The Interface-Id nearest to the client.
-    pub interface_id: Option<&'a [u8]>,
+    /// Where its relays say that it is.
+    pub via: Option<Via<'a>>,
     /// Client Identifier.
     pub duid: &'a [u8],
     /// Its first associations: nearly all have one or two.
@@ -30,15 +24,15 @@ impl<'a> Glimpse<'a> {
         let (mut glimpse, mut inner) = (Self::default(), octets);
         while *inner.first()? == MessageType::RelayForward as u8 {
             let options = inner.get(Relay::HEADER_LEN..)?;
+            let via = glimpse.via.get_or_insert_default();
             let link = ipv6_at(inner, 2);
             if !link.is_unspecified() {
-                glimpse.link_address = Some(link);
+                via.link_address = Some(link);
             }
-            glimpse.is_relayed = true;
             let mut message = None;
             for (code, data) in each(options) {
                 match code {
-                    code::INTERFACE_ID => glimpse.interface_id = Some(data),
+                    code::INTERFACE_ID => via.interface_id = Some(data),
                     code::RELAY_MESSAGE => message = Some(data),
                     _ => {}
                 }
@@ -67,6 +61,7 @@ mod tests {
     use super::super::{Datagram, HOP_COUNT_LIMIT, Writer};
     use super::*;
     use crate::wire::Seconds;
+    use std::net::Ipv6Addr;
 
     const LINKS: [Ipv6Addr; 3] = [
         Ipv6Addr::UNSPECIFIED,
@@ -104,10 +99,9 @@ mod tests {
             let octets = solicit(relays);
             let (seen, read) = (Glimpse::of(&octets), Datagram::parse(&octets, HOP_COUNT_LIMIT));
             let (seen, read) = (seen.unwrap(), read.unwrap());
-            assert_eq!(seen.is_relayed, relays > 0);
-            assert_eq!(seen.link_address, read.relays.link_address());
-            assert_eq!(seen.interface_id, read.relays.nearest(Relay::interface_id));
-            assert_eq!(Some(seen.duid), read.message.options().get(code::CLIENT_ID));
+            assert_eq!(seen.via, read.relays.via());
+            assert_eq!(seen.via.is_some(), relays > 0);
+            assert_eq!(Some(seen.duid), read.message.client_id());
             let ias = read.message.ias().take(2).map(|ia| Some((ia.kind(), ia.iaid())));
             assert!(seen.ias.into_iter().eq(ias));
         }

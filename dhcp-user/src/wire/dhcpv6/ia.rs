@@ -10,6 +10,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::net::Ipv6Addr;
 
+use super::options::each;
 use super::{Options, PrefixExclude, Status};
 use crate::wire::option::v6::code;
 use crate::wire::{Ipv6Prefix, Seconds, WireError};
@@ -47,7 +48,6 @@ impl IaKind {
 pub struct Ia<'a> {
     kind: IaKind,
     octets: &'a [u8],
-    options: Options<'a>,
 }
 
 impl<'a> Ia<'a> {
@@ -60,17 +60,25 @@ impl<'a> Ia<'a> {
     /// `Truncated` for one that is cut short, as for an option in it; `Value` for a prefix of more
     /// than 128 bits.
     pub fn parse(kind: IaKind, octets: &'a [u8]) -> Result<Self, WireError> {
+        Self::check(kind, octets)?;
+        Ok(Self::sound(kind, octets))
+    }
+
+    /// Whether [`Self::parse`] would read them.
+    pub(super) fn check(kind: IaKind, octets: &[u8]) -> Result<(), WireError> {
         WireError::at_least("IA", Self::HEAD_LEN, octets)?;
-        let options = Options::parse(&octets[Self::HEAD_LEN..])?;
-        for (code, data) in options.iter() {
-            match (code, kind) {
-                (code::IA_ADDRESS, IaKind::Addresses) => IaAddress::parse(data).map(|_| ())?,
-                (code::IA_PREFIX, IaKind::Prefixes) => IaPrefix::parse(data).map(|_| ())?,
-                (code::STATUS_CODE, _) => Status::parse(data).map(|_| ())?,
-                _ => {}
-            }
-        }
-        Ok(Self { kind, octets, options })
+        let check = |code, data: &[u8]| match (code, kind) {
+            (code::IA_ADDRESS, IaKind::Addresses) => IaAddress::check(data),
+            (code::IA_PREFIX, IaKind::Prefixes) => IaPrefix::check(data),
+            (code::STATUS_CODE, _) => Status::parse(data).map(|_| ()),
+            _ => Ok(()),
+        };
+        Options::parse_each(&octets[Self::HEAD_LEN..], check).map(|_| ())
+    }
+
+    /// Octets that were checked before.
+    pub(super) fn sound(kind: IaKind, octets: &'a [u8]) -> Self {
+        Self { kind, octets }
     }
 
     /// What it is for.
@@ -99,29 +107,39 @@ impl<'a> Ia<'a> {
 
     /// The addresses of an IA_NA, in order; an IA_PD has none.
     pub fn addresses(&self) -> impl Iterator<Item = IaAddress<'a>> + use<'a> {
-        let is_addresses = self.kind == IaKind::Addresses;
-        let all = self.options.all(code::IA_ADDRESS).filter(move |_| is_addresses);
-        // `parse` has seen all of them.
-        all.filter_map(|data| IaAddress::parse(data).ok())
+        self.leased(IaKind::Addresses, code::IA_ADDRESS)
     }
 
     /// The prefixes of an IA_PD, in order; an IA_NA has none.
     pub fn prefixes(&self) -> impl Iterator<Item = IaPrefix<'a>> + use<'a> {
-        let is_prefixes = self.kind == IaKind::Prefixes;
-        let all = self.options.all(code::IA_PREFIX).filter(move |_| is_prefixes);
-        all.filter_map(|data| IaPrefix::parse(data).ok())
+        self.leased(IaKind::Prefixes, code::IA_PREFIX)
     }
 
     /// How it went with this IA.
     #[must_use]
     pub fn status(&self) -> Option<Status<'a>> {
-        status(self.options)
+        status(self.options())
     }
 
     /// All options in it.
     #[must_use]
     pub fn options(&self) -> Options<'a> {
-        self.options
+        Options::sound(self.option_octets())
+    }
+
+    /// What an IA of this kind leases, which stands in it by this code.
+    fn leased<H: Head>(
+        &self,
+        kind: IaKind,
+        code: u16,
+    ) -> impl Iterator<Item = Leased<'a, H>> + use<'a, H> {
+        let octets = if self.kind == kind { self.option_octets() } else { &[] };
+        // `check` has seen all of them.
+        each(octets).filter(move |(found, _)| *found == code).map(|(_, data)| Leased::sound(data))
+    }
+
+    fn option_octets(&self) -> &'a [u8] {
+        &self.octets[Self::HEAD_LEN..]
     }
 }
 
@@ -174,7 +192,6 @@ impl Head for PrefixHead {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Leased<'a, H> {
     octets: &'a [u8],
-    options: Options<'a>,
     head: PhantomData<H>,
 }
 
@@ -194,11 +211,24 @@ impl<'a, H: Head> Leased<'a, H> {
     /// `Truncated` for one that is cut short, as for an option in it; `Value` for a prefix of more
     /// than 128 bits.
     pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
+        Self::check(octets)?;
+        Ok(Self::sound(octets))
+    }
+
+    /// Whether [`Self::parse`] would read them.
+    fn check(octets: &[u8]) -> Result<(), WireError> {
         WireError::at_least(H::NAME, H::LEN, octets)?;
         H::check(octets)?;
-        let options = Options::parse(&octets[H::LEN..])?;
-        options.all(code::STATUS_CODE).try_for_each(|data| Status::parse(data).map(|_| ()))?;
-        Ok(Self { octets, options, head: PhantomData })
+        let check = |code, data: &[u8]| match code {
+            code::STATUS_CODE => Status::parse(data).map(|_| ()),
+            _ => Ok(()),
+        };
+        Options::parse_each(&octets[H::LEN..], check).map(|_| ())
+    }
+
+    /// Octets that were checked before.
+    fn sound(octets: &'a [u8]) -> Self {
+        Self { octets, head: PhantomData }
     }
 
     /// preferred-lifetime.
@@ -216,13 +246,13 @@ impl<'a, H: Head> Leased<'a, H> {
     /// How it went with this one.
     #[must_use]
     pub fn status(&self) -> Option<Status<'a>> {
-        status(self.options)
+        status(self.options())
     }
 
     /// All options in it.
     #[must_use]
     pub fn options(&self) -> Options<'a> {
-        self.options
+        Options::sound(&self.octets[H::LEN..])
     }
 }
 
@@ -246,7 +276,7 @@ impl IaPrefix<'_> {
     /// The part of it that is not the client's (RFC 6603); `None`, too, for one that is no part.
     #[must_use]
     pub fn exclude(&self) -> Option<Ipv6Prefix> {
-        PrefixExclude::read(self.prefix(), self.options.get(code::PREFIX_EXCLUDE)?)
+        PrefixExclude::read(self.prefix(), self.options().get(code::PREFIX_EXCLUDE)?)
     }
 }
 

@@ -16,6 +16,10 @@ pub struct Message<'a> {
     kind: MessageType,
     octets: &'a [u8],
     options: Options<'a>,
+    /// The data of what is asked for again and again, found once.
+    client_id: Option<&'a [u8]>,
+    server_id: Option<&'a [u8]>,
+    option_request: Option<&'a [u8]>,
 }
 
 impl<'a> Message<'a> {
@@ -32,9 +36,20 @@ impl<'a> Message<'a> {
         let kind = MessageType::from_number(octets[0])
             .filter(|kind| !kind.is_relayed())
             .ok_or(WireError::Value { field: "message type", value: octets[0].into() })?;
-        let options = Options::parse(&octets[Self::HEADER_LEN..])?;
-        options.iter().try_for_each(|(code, data)| check(code, data))?;
-        Ok(Self { kind, octets, options })
+        let [mut client_id, mut server_id, mut option_request] = [None; 3];
+        let options = Options::parse_each(&octets[Self::HEADER_LEN..], |code, data| {
+            let place = match code {
+                code::CLIENT_ID => Some(&mut client_id),
+                code::SERVER_ID => Some(&mut server_id),
+                code::OPTION_REQUEST => Some(&mut option_request),
+                _ => None,
+            };
+            if let Some(place) = place {
+                place.get_or_insert(data);
+            }
+            check(code, data)
+        })?;
+        Ok(Self { kind, octets, options, client_id, server_id, option_request })
     }
 
     /// msg-type.
@@ -50,23 +65,23 @@ impl<'a> Message<'a> {
         u32::from_be_bytes([0, a, b, c])
     }
 
-    /// Client identifier.
+    /// Client identifier: a whole DUID.
     #[must_use]
-    pub fn client_id(&self) -> Option<Duid> {
-        Duid::new(self.options.get(code::CLIENT_ID)?)
+    pub fn client_id(&self) -> Option<&'a [u8]> {
+        self.client_id
     }
 
-    /// Server identifier.
+    /// Server identifier: a whole DUID.
     #[must_use]
-    pub fn server_id(&self) -> Option<Duid> {
-        Duid::new(self.options.get(code::SERVER_ID)?)
+    pub fn server_id(&self) -> Option<&'a [u8]> {
+        self.server_id
     }
 
     /// IA_NAs and IA_PDs, in order.
     pub fn ias(&self) -> impl Iterator<Item = Ia<'a>> + use<'a> {
         self.options.iter().filter_map(|(code, data)| {
             // `parse` has seen all of them.
-            Ia::parse(IaKind::from_code(code)?, data).ok()
+            Some(Ia::sound(IaKind::from_code(code)?, data))
         })
     }
 
@@ -78,7 +93,7 @@ impl<'a> Message<'a> {
 
     /// Codes that the client wants, in its order.
     pub fn requested(&self) -> impl Iterator<Item = u16> + use<'a> {
-        let data = self.options.get(code::OPTION_REQUEST).unwrap_or_default();
+        let data = self.option_request.unwrap_or_default();
         let (codes, _) = data.as_chunks::<2>();
         codes.iter().map(|code| u16::from_be_bytes(*code))
     }
@@ -179,8 +194,8 @@ fn check(code: u16, data: &[u8]) -> Result<(), WireError> {
     };
     match code {
         code::CLIENT_ID | code::SERVER_ID => Duid::check(data),
-        code::IA_NA => Ia::parse(IaKind::Addresses, data).map(|_| ()),
-        code::IA_PD => Ia::parse(IaKind::Prefixes, data).map(|_| ()),
+        code::IA_NA => Ia::check(IaKind::Addresses, data),
+        code::IA_PD => Ia::check(IaKind::Prefixes, data),
         code::OPTION_REQUEST if !data.len().is_multiple_of(2) => {
             Err(WireError::Length { field: "option request", value: data.len() })
         }
@@ -225,7 +240,7 @@ mod tests {
         ]);
         let message = Message::parse(&octets).unwrap();
         assert_eq!((message.kind(), message.transaction_id()), (MessageType::Solicit, 0xaa_bbcc));
-        assert_eq!(message.client_id().unwrap().to_string(), "00:03:00:01:02:00:00:00:00:01");
+        assert_eq!(message.client_id(), Some(&[0, 3, 0, 1, 2, 0, 0, 0, 0, 1][..]));
         assert_eq!((message.server_id(), message.elapsed_hundredths()), (None, Some(256)));
         let ias: Vec<_> = message.ias().map(|ia| (ia.kind(), ia.iaid())).collect();
         assert_eq!(ias, [(IaKind::Addresses, Iaid(7)), (IaKind::Prefixes, Iaid(7))]);
@@ -276,7 +291,7 @@ mod tests {
             option(61_440, &[0; 300]),
         ]);
         let message = Message::parse(&octets).unwrap();
-        assert_eq!(message.client_id().map(|duid| duid.octets().len()), Some(130));
+        assert_eq!(message.client_id().map(<[u8]>::len), Some(130));
         assert!(message.user_class().is_none() && message.fqdn().is_none());
         assert_eq!((message.vendor_classes().count(), message.vendor_options().count()), (0, 0));
         assert_eq!((message.ias().count(), message.has_ia()), (0, true));

@@ -30,7 +30,7 @@ use std::net::Ipv6Addr;
 
 pub use authentication::{Authentication, RECONFIGURE_KEY_LEN, ReconfigureKey};
 pub use class::{Enterprise, UserClass, VendorClass, VendorOptions};
-pub use datagram::{Datagram, Relays};
+pub use datagram::{Datagram, Relays, Via};
 pub use duid::{Duid, ParseDuidError};
 pub use exclude::PrefixExclude;
 pub use glimpse::Glimpse;

@@ -21,14 +21,31 @@ impl<'a> Options<'a> {
     /// # Errors
     /// `Truncated` for one that does not.
     pub fn parse(octets: &'a [u8]) -> Result<Self, WireError> {
+        Self::parse_each(octets, |_, _| Ok(()))
+    }
+
+    /// The same, and has `check` look at each option on the way.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and what `check` has to say, whichever comes first.
+    pub(super) fn parse_each(
+        octets: &'a [u8],
+        mut check: impl FnMut(u16, &'a [u8]) -> Result<(), WireError>,
+    ) -> Result<Self, WireError> {
         let (mut rest, mut codes) = (octets, 0);
         while !rest.is_empty() {
-            let (code, data, after) = split(rest)?;
-            debug_assert!(data.len() + after.len() + HEADER_LEN == rest.len());
+            let Some((code, data, after)) = split(rest) else { return Err(cut(rest)) };
+            check(code, data)?;
             codes |= bit(code);
             rest = after;
         }
         Ok(Self { octets, codes })
+    }
+
+    /// Options of which every length has been seen.
+    pub(super) fn sound(octets: &'a [u8]) -> Self {
+        let codes = each(octets).fold(0, |codes, (code, _)| codes | bit(code));
+        Self { octets, codes }
     }
 
     /// Every option in order: its code and its data.
@@ -84,7 +101,7 @@ impl<'a> Options<'a> {
 pub(super) fn each(octets: &[u8]) -> impl Iterator<Item = (u16, &[u8])> + Clone {
     let mut rest = octets;
     std::iter::from_fn(move || {
-        let (code, data, after) = split(rest).ok()?;
+        let (code, data, after) = split(rest)?;
         rest = after;
         Some((code, data))
     })
@@ -95,13 +112,19 @@ fn bit(code: u16) -> u64 {
     1 << (code % 64)
 }
 
-/// The first option's code and data, and what follows it.
-fn split(octets: &[u8]) -> Result<(u16, &[u8], &[u8]), WireError> {
-    WireError::at_least("option", HEADER_LEN, octets)?;
-    let code = u16::from_be_bytes([octets[0], octets[1]]);
-    let end = HEADER_LEN + usize::from(u16::from_be_bytes([octets[2], octets[3]]));
-    WireError::at_least("option", end, octets)?;
-    Ok((code, &octets[HEADER_LEN..end], &octets[end..]))
+/// The first option's code and data, and what follows it; `None` if it is cut short.
+fn split(octets: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let ([a, b, c, d], rest) = octets.split_first_chunk::<HEADER_LEN>()?;
+    let (data, after) = rest.split_at_checked(u16::from_be_bytes([*c, *d]).into())?;
+    Some((u16::from_be_bytes([*a, *b]), data, after))
+}
+
+/// What is wrong with options of which the first is cut short.
+#[cold]
+fn cut(octets: &[u8]) -> WireError {
+    let len = |head: &[u8; HEADER_LEN]| usize::from(u16::from_be_bytes([head[2], head[3]]));
+    let needed = HEADER_LEN + octets.first_chunk().map_or(0, len);
+    WireError::Truncated { field: "option", needed, had: octets.len() }
 }
 
 /// Pieces of data, each behind its length of two octets, as several options have them.
@@ -162,6 +185,26 @@ mod tests {
             let is_whole = [0, 5, 9].contains(&end);
             assert_eq!(Options::parse(&OCTETS[..end]).is_ok(), is_whole, "{end} octets");
         }
+        for (had, needed) in [(1, 4), (4, 5)] {
+            let cut = Err(WireError::Truncated { field: "option", needed, had });
+            assert_eq!(Options::parse(&OCTETS[..had]), cut);
+        }
+    }
+
+    #[test]
+    fn what_is_read_without_checks_is_the_same() {
+        assert_eq!(Options::sound(&OCTETS), Options::parse(&OCTETS).unwrap());
+    }
+
+    #[test]
+    fn each_option_is_looked_at_and_what_is_wrong_with_one_is_said() {
+        let refused = WireError::Value { field: "code", value: 14 };
+        let mut seen = Vec::new();
+        let read = Options::parse_each(&OCTETS, |code, data| {
+            seen.push((code, data.len()));
+            if code == 14 { Err(refused) } else { Ok(()) }
+        });
+        assert_eq!((read, seen), (Err(refused), vec![(7, 1), (14, 0)]));
     }
 
     #[test]

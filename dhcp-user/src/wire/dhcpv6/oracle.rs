@@ -12,8 +12,8 @@ use dhcproto::{Decodable, Decoder, Encodable};
 use proptest::prelude::*;
 
 use super::{
-    Datagram, Duid, HOP_COUNT_LIMIT, Ia, IaKind, Iaid, Message, MessageType, OptionWriter,
-    StatusCode, Writer,
+    Datagram, HOP_COUNT_LIMIT, Ia, IaKind, Iaid, Message, MessageType, OptionWriter, StatusCode,
+    Writer,
 };
 use crate::wire::option::v6::code;
 use crate::wire::option::{self, Code as _};
@@ -275,8 +275,8 @@ proptest! {
 
         let read = Message::parse(&octets).unwrap();
         prop_assert_eq!((read.kind(), read.transaction_id()), (message.kind, message.transaction_id));
-        prop_assert_eq!(read.client_id().map(|duid| duid.octets().to_vec()), Some(message.client));
-        let server = read.server_id().map(|duid| duid.octets().to_vec());
+        prop_assert_eq!(read.client_id().map(<[u8]>::to_vec), Some(message.client));
+        let server = read.server_id().map(<[u8]>::to_vec);
         prop_assert_eq!(server, message.server);
         let ias: Vec<_> = read.ias().collect();
         prop_assert_eq!(ias.len(), message.addresses.len() + message.prefixes.len());
@@ -357,7 +357,7 @@ proptest! {
             let leaf = read.to_vec().unwrap();
             let message = Message::parse(&leaf).unwrap();
             prop_assert_eq!(message.transaction_id(), transaction_id);
-            prop_assert_eq!(message.client_id(), Duid::new(&[7; 26]));
+            prop_assert_eq!(message.client_id(), Some(&[7; 26][..]));
         }
     }
 

@@ -1,7 +1,8 @@
 //! Clients by number, the leases that they hold, and a state directory that says so: in DHCPv4 here, in
-//! DHCPv6 in [`v6`].
+//! DHCPv6 in [`v6`], of a server that has run for a while in [`worn`].
 
 pub(crate) mod v6;
+mod worn;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -19,6 +20,7 @@ use dhcp_user::wire::{Seconds, Stamp};
 
 pub(crate) use dhcp_user::config::model::Protocol;
 
+pub(crate) use self::worn::write_worn;
 use crate::rig::SERVER_CORE;
 
 /// The server's own address.

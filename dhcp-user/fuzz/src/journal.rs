@@ -187,6 +187,9 @@ impl Disk for Memory {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn File>> {
+        if !self.files().contains_key(name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         Ok(Box::new(Written { files: self.clone(), name: name.to_owned() }))
     }
 

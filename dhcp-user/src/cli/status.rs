@@ -201,6 +201,9 @@ impl Report<'_> {
             write!(f, "; NOT DURABLE by configuration")?;
         }
         write!(f, "; {} octets in {} segments", journal.segment_octets, journal.segments)?;
+        if journal.kept_octets > 0 {
+            write!(f, ", {} kept", journal.kept_octets)?;
+        }
         match journal.snapshot_age_s {
             Some(age) => {
                 let age = humantime::format_duration(Duration::from_secs(age));

@@ -267,6 +267,7 @@ impl Instance {
             durable: config.journal.durable,
             segments: usage.segments,
             segment_octets: usage.segment_octets,
+            kept_octets: usage.kept_octets,
             snapshot_octets: usage.snapshot_octets,
             // A clock that was set back makes the snapshot brand new.
             snapshot_age_s: usage.snapshot_at.map(|at| at.elapsed().map_or(0, |age| age.as_secs())),

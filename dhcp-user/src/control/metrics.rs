@@ -265,6 +265,8 @@ impl Writer<'_, '_> {
         self.gauge("journal_healthy", "1 while grants can be made durable", healthy)?;
         self.gauge("journal_segments", "Segments behind the newest snapshot", journal.segments)?;
         self.gauge("journal_octets", "Octets of those segments", journal.segment_octets)?;
+        let kept = journal.kept_octets;
+        self.gauge("journal_kept_octets", "Octets of segments kept to be written over", kept)?;
         match journal.snapshot_age_s {
             Some(age) => self.gauge("snapshot_age_seconds", "Age of the newest snapshot", age),
             None => Ok(()),

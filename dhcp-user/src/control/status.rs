@@ -173,6 +173,8 @@ pub struct Journal {
     pub segments: u64,
     /// Octets of those segments.
     pub segment_octets: u64,
+    /// Octets of older segments, which are kept to be written over.
+    pub kept_octets: u64,
     /// Octets of the newest snapshot.
     pub snapshot_octets: u64,
     /// Seconds since the newest snapshot; nothing if there is none.

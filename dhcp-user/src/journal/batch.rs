@@ -8,7 +8,7 @@
 //! Numbers are little-endian. `length` counts the octets of the records, `count` the records. The
 //! CRC32C covers the segment's salt, the header before it and the records. A batch begins on a block
 //! of 4096 octets and its zeros fill its last one, so that a write never touches a block that holds
-//! durable octets. Batch numbers grow by one across segments.
+//! durable octets of its segment. Batch numbers grow by one across segments.
 
 use super::record::MAX_RECORD_LEN;
 

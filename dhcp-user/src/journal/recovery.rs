@@ -60,8 +60,9 @@ pub struct Recovered {
     pub from_segments: u64,
     /// The newest note of each name.
     pub notes: BTreeMap<String, Vec<u8>>,
-    /// Where a write was cut short when an earlier run ended, for the log. It was never
-    /// acknowledged; it is left where it is until a snapshot retires its segment.
+    /// Where a write was cut short when an earlier run ended, for the log, as far as it can be told from
+    /// what was there before. It was never acknowledged; it is left where it is until a snapshot retires
+    /// its segment.
     pub torn: Vec<Torn>,
 }
 
@@ -233,7 +234,7 @@ impl Recovery {
         }
     }
 
-    /// Opens the journal behind what was found, in a new segment: nothing is overwritten.
+    /// Opens the journal behind what was found, in a new segment: nothing of that is overwritten.
     fn go_on(
         &self,
         names: &Names,
@@ -251,12 +252,19 @@ impl Recovery {
             self.disk.remove(&name).map_err(|error| self.io("remove", &name, error))?;
         }
         let number = numbers[..found.unused.start].last().map_or(last.segment, |number| number + 1);
+        let retired = names.segments_before(last.segment);
+        if !retired.is_empty() {
+            // That the snapshot can be read is not to say that its name would outlive a power failure; what it makes
+            // superfluous is written over from now on.
+            let flushed = self.disk.sync_dir();
+            flushed.map_err(|error| OpenError::io("flush", self.disk.path(), error))?;
+        }
         let segment_len = self.segment_len();
         let spares = Arc::new(Spares::new(
             Arc::clone(&self.disk),
             segment_len,
             number,
-            names.segments_before(last.segment),
+            retired,
             (self.settings.snapshot_after / segment_len + 1) as usize,
         ));
         let mut segment =

@@ -86,16 +86,14 @@ impl Segment {
         Self::make(disk, (number, len), Room::New, |unfinished| disk.create(unfinished))
     }
 
-    /// The same in the room of segment `old`, which nobody needs any more. After an error that is gone.
+    /// The same in the room of segment `old`, which must be superfluous even after a power failure.
     pub(super) fn reuse(disk: &dyn Disk, old: u64, number: u64, len: u64) -> io::Result<Self> {
-        let made = Self::make(disk, (number, len), Room::Used, |unfinished| {
+        Self::make(disk, (number, len), Room::Used, |unfinished| {
+            // First, as this fails where there is none, or no more files can be open.
+            let file = disk.open(&name(old))?;
             disk.rename(&name(old), unfinished)?;
-            disk.open(unfinished)
-        });
-        if made.is_err() {
-            let _ = disk.remove(&name(old));
-        }
-        made
+            Ok(file)
+        })
     }
 
     fn make(

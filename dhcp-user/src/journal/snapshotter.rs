@@ -51,7 +51,7 @@ pub enum Tended {
     Idle,
     /// A snapshot is being written: come again soon.
     Working,
-    /// A snapshot is finished, and what it makes superfluous is gone.
+    /// A snapshot is finished, and what it makes superfluous is gone, or kept to be written over.
     Written {
         /// Bindings in it.
         bindings: u64,

@@ -96,8 +96,16 @@ impl Spares {
         self.remove(&retired)
     }
 
+    /// What cannot be removed stays, and is found by the next [`retire`](Self::retire).
     fn remove(&self, numbers: &[u64]) -> io::Result<()> {
-        numbers.iter().try_for_each(|number| self.disk.remove(&segment::name(*number)))
+        let mut outcome = Ok(());
+        for number in numbers {
+            let removed = self.disk.remove(&segment::name(*number));
+            if !is_missing(&removed) {
+                outcome = outcome.and(removed);
+            }
+        }
+        outcome
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Next> {
@@ -107,14 +115,21 @@ impl Spares {
 
 impl Next {
     fn make(&mut self, disk: &dyn Disk, len: u64) -> io::Result<Segment> {
-        let number = self.number;
-        // One that somebody removed, or that the disk has no good word for, is not worth more than a try.
-        let used = self.retired.pop().and_then(|old| Segment::reuse(disk, old, number, len).ok());
-        let made = match used {
-            Some(made) => made,
-            None => Segment::create(disk, number, len)?,
-        };
+        let made = loop {
+            let Some(old) = self.retired.pop() else {
+                break Segment::create(disk, self.number, len);
+            };
+            let made = Segment::reuse(disk, old, self.number, len);
+            if !is_missing(&made) {
+                break made;
+            }
+        }?;
         self.number += 1;
         Ok(made)
     }
+}
+
+/// Whether there is no such file: somebody removed it by hand.
+fn is_missing<T>(outcome: &io::Result<T>) -> bool {
+    outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

@@ -16,6 +16,8 @@ pub struct Usage {
     pub segments: u64,
     /// Octets of those segments.
     pub segment_octets: u64,
+    /// Octets of older segments, which are kept to be written over.
+    pub kept_octets: u64,
     /// Octets of the newest snapshot.
     pub snapshot_octets: u64,
     /// When the newest snapshot was finished; `None` if there is none.
@@ -46,9 +48,13 @@ impl Usage {
             }
         }
         // A snapshot is named after the first segment that follows it.
-        for (_, octets) in segments.into_iter().filter(|&(number, _)| number >= newest) {
-            usage.segments += 1;
-            usage.segment_octets += octets;
+        for (number, octets) in segments {
+            if number >= newest {
+                usage.segments += 1;
+                usage.segment_octets += octets;
+            } else {
+                usage.kept_octets += octets;
+            }
         }
         Ok(usage)
     }
@@ -59,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_behind_the_newest_snapshot_are_counted_and_others_left_out() {
+    fn segments_behind_the_newest_snapshot_are_counted_and_those_before_it_apart() {
         let dir = tempfile::tempdir().unwrap();
         let journal = directory(dir.path());
         fs::create_dir(&journal).unwrap();
@@ -74,7 +80,7 @@ mod tests {
             fs::write(journal.join(name), vec![0; len]).unwrap();
         }
         let usage = Usage::of(dir.path()).unwrap();
-        assert_eq!((usage.segments, usage.segment_octets), (2, 23));
+        assert_eq!((usage.segments, usage.segment_octets, usage.kept_octets), (2, 23, 100));
         assert_eq!(usage.snapshot_octets, 9);
         assert!(usage.snapshot_at.is_some());
     }

@@ -32,7 +32,7 @@ pub(super) struct Exchange<'a> {
     pub(super) now: Stamp,
     pub(super) service: &'a Service,
     pub(super) table: &'a Table,
-    /// As the table has it now.
+    /// As the table had it when the request came.
     pub(super) layout: &'a Layout,
     pub(super) limits: &'a Limits,
     pub(super) views: &'a Views,

@@ -20,7 +20,7 @@ pub(super) struct Speaker<'a> {
     pub(super) duid: &'a [u8],
     /// As the relay next to it sees it (RFC 6939).
     seen: Option<HardwareAddress>,
-    /// Where its relays say that it is; `None` of one on our own link.
+    /// Where its relays say that it is; `None` of a request from our own link, never of a client that is stored.
     pub(super) via: Option<Via<'a>>,
     /// Remote-ID, its enterprise number in front.
     remote_id: Option<&'a [u8]>,

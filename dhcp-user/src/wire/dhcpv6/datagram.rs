@@ -93,10 +93,8 @@ impl<'a> Relays<'a> {
     pub fn via(&self) -> Option<Via<'a>> {
         let mut via = None;
         for relay in self.iter() {
-            let Via { link_address, interface_id } = via.get_or_insert_default();
-            let link = Some(relay.link_address()).filter(|link| !link.is_unspecified());
-            *link_address = link.or(*link_address);
-            *interface_id = relay.interface_id().or(*interface_id);
+            let via: &mut Via<'a> = via.get_or_insert_default();
+            via.pass(relay.link_address(), relay.interface_id());
         }
         via
     }
@@ -122,6 +120,15 @@ pub struct Via<'a> {
     pub link_address: Option<Ipv6Addr>,
     /// The Interface-Id nearest to the client.
     pub interface_id: Option<&'a [u8]>,
+}
+
+impl<'a> Via<'a> {
+    /// Adds what a relay says that is nearer to the client.
+    pub(super) fn pass(&mut self, link_address: Ipv6Addr, interface_id: Option<&'a [u8]>) {
+        self.link_address =
+            Some(link_address).filter(|link| !link.is_unspecified()).or(self.link_address);
+        self.interface_id = interface_id.or(self.interface_id);
+    }
 }
 
 #[cfg(test)]

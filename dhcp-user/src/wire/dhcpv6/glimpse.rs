@@ -24,19 +24,15 @@ impl<'a> Glimpse<'a> {
         let (mut glimpse, mut inner) = (Self::default(), octets);
         while *inner.first()? == MessageType::RelayForward as u8 {
             let options = inner.get(Relay::HEADER_LEN..)?;
-            let via = glimpse.via.get_or_insert_default();
-            let link = ipv6_at(inner, 2);
-            if !link.is_unspecified() {
-                via.link_address = Some(link);
-            }
-            let mut message = None;
+            let (mut interface_id, mut message) = (None, None);
             for (code, data) in each(options) {
                 match code {
-                    code::INTERFACE_ID => via.interface_id = Some(data),
+                    code::INTERFACE_ID => interface_id = interface_id.or(Some(data)),
                     code::RELAY_MESSAGE => message = Some(data),
                     _ => {}
                 }
             }
+            glimpse.via.get_or_insert_default().pass(ipv6_at(inner, 2), interface_id);
             inner = message?;
         }
         let mut ias = glimpse.ias.iter_mut();

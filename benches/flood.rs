@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use dhcp_ebpf::Verdict;
 use tandem_tests::lab::{Server, Settings};
 
@@ -61,18 +61,20 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         let capacity = run(Act::Discover, window)?.rate;
         let exchanges = run(Act::Exchange, window)?.rate;
         let others = Arrival::Random(exchanges * OTHERS);
-        let (is_over, before) = (AtomicBool::new(false), dropped(&server));
-        let (outcome, flooded_for) = thread::scope(|scope| {
-            let start = Instant::now();
+        let is_over = AtomicBool::new(false);
+        let (outcome, flood) = thread::scope(|scope| {
             let flood = scope.spawn(|| rig.flood(&frame, capacity * TIMES, &is_over));
-            let outcome = run(Act::Exchange, others);
-            is_over.store(true, Relaxed);
+            let over = Over(&is_over);
+            let (before, start) = (dropped(&server)?, Instant::now());
+            let outcome = run(Act::Exchange, others)?;
+            // Before it is over: its last frames have the core for themselves.
+            let dropped = (dropped(&server)? - before) as f64 / start.elapsed().as_secs_f64();
+            drop(over);
             flood.join().expect("a flood ends well")?;
-            anyhow::Ok((outcome?, start.elapsed()))
+            anyhow::Ok((outcome, dropped))
         })?;
         let asked = outcome.begun + outcome.left_out + outcome.overdue;
         served.push(100.0 * (1.0 - outcome.failed() as f64 / asked.max(1) as f64));
-        let flood = (dropped(&server) - before) as f64 / flooded_for.as_secs_f64();
         flooded.push(flood / capacity);
         capacities.push(capacity);
         late.push(outcome.latency_us(0.99));
@@ -102,7 +104,16 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
 }
 
 /// Packets that the guard has dropped, as the server's program counts them.
-fn dropped(server: &Server) -> u64 {
+fn dropped(server: &Server) -> Result<u64> {
     let verdict = Verdict::ClientFlood.name();
-    server.status()["packets"]["verdicts"][verdict].as_u64().unwrap_or_default()
+    server.status()["packets"]["verdicts"][verdict].as_u64().context("what the guard dropped")
+}
+
+/// Says that it is over when it goes, however that comes.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }

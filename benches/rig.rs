@@ -126,8 +126,8 @@ impl Rig {
     }
 
     /// Has the clients' end send `frame` so many times a second, or as many as their core manages beside
-    /// them, until it is over. How many.
-    pub(crate) fn flood(&self, frame: &[u8], rate: f64, is_over: &AtomicBool) -> Result<u64> {
+    /// them, until it is over.
+    pub(crate) fn flood(&self, frame: &[u8], rate: f64, is_over: &AtomicBool) -> Result<()> {
         self.generator.inside(|| load::flood(INTERFACE, &self.divert, frame, rate, is_over))
     }
 

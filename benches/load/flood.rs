@@ -22,7 +22,7 @@ const NAP: Duration = Duration::from_millis(1);
 
 /// Sends `frame` from `interface` of the calling thread's network namespace, so many times a second or as
 /// many as the core manages, until it is over; `object` has the program. On both ends an XDP program runs in
-/// native mode. How many were sent.
+/// native mode.
 ///
 /// It is the generator's core: a ring of 256 packets is the wire, and from two cores the flood would fill it
 /// before others' packets.
@@ -35,7 +35,7 @@ pub(crate) fn flood(
     frame: &[u8],
     rate: f64,
     is_over: &AtomicBool,
-) -> Result<u64> {
+) -> Result<()> {
     pin(GENERATOR_CORE);
     let came_by = came_by(interface_index(interface)?, frame);
     let mut object = load(object)?;
@@ -61,7 +61,7 @@ pub(crate) fn flood(
         program.test_run(options).context("frames that the kernel makes (Linux 5.18)")?;
         sent += u64::from(repeat);
     }
-    Ok(sent)
+    Ok(())
 }
 
 /// The kernel's `struct xdp_md` of a frame that came by the first queue of an interface, and goes back by it.

@@ -23,11 +23,9 @@ pub(crate) fn write_worn(directory: &Path, protocol: Protocol, count: u32) -> Re
         recovery.load(&Nothing, 1).context("a journal without leases")?;
     }
     write(directory, protocol, count)?;
-    let files = fs::read_dir(directory.join("journal"))?;
-    let mut segments = files
-        .map(|entry| Ok(entry?.path()))
-        .filter(|path| path.as_ref().is_ok_and(|path| is_segment(path)))
-        .collect::<Result<Vec<_>>>()?;
+    let files = fs::read_dir(directory.join("journal"))?.map(|entry| Ok(entry?.path()));
+    let mut segments = files.collect::<Result<Vec<_>>>()?;
+    segments.retain(|path| is_segment(path));
     segments.sort();
     segments.pop();
     let zeros = vec![0; PIECE];

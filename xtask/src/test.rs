@@ -32,6 +32,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         tally: Tally::default(),
         report: Vec::new(),
     };
+    if !has_nextest() {
+        eprintln!(
+            "note: no nextest, or an older one than .config/nextest.toml wants: no time limits, nothing beside"
+        );
+    }
     if !session.privileged {
         eprintln!("note: not root, or no XDP object: tests that need them say what they skip");
     }
@@ -225,7 +230,8 @@ enum Part {
 fn lab(server: &Path, part: Part) -> Command {
     let (which, targets) = match part {
         Part::Waits => ("- group(loads)", &["--lib"][..]),
-        Part::Loads => ("& group(loads)", &["--test", "*"][..]),
+        // Without those that want features that it has not.
+        Part::Loads => ("& group(loads)", &["--tests"][..]),
     };
     let filter =
         format!("(package(tandem-tests) - binary(simulation) - binary(exploration)) {which}");
@@ -260,7 +266,7 @@ fn yielding(command: &Command) -> Command {
 /// so that a step with a part of its own would build most dependencies, and us, anew. Without nextest cargo takes
 /// `arguments`.
 fn tests(filter: &str, arguments: &[&str]) -> Command {
-    if output(&mut cargo(["nextest", "show-config", "version"])).is_ok() {
+    if has_nextest() {
         let mut command = cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]);
         command.args(["--workspace", "-E", filter]);
         return command;
@@ -268,6 +274,11 @@ fn tests(filter: &str, arguments: &[&str]) -> Command {
     let mut command = cargo(["test", "--no-fail-fast"]);
     command.args(arguments);
     command
+}
+
+/// Whether nextest is there, and as new as its configuration wants it.
+fn has_nextest() -> bool {
+    output(&mut cargo(["nextest", "show-config", "version"])).is_ok()
 }
 
 #[cfg(test)]

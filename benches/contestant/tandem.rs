@@ -52,7 +52,7 @@ impl Contestant for Tandem {
 
     fn note(&self) -> &'static str {
         if self.is_durable {
-            "each ACK is on disk before it leaves"
+            "each ACK is on disk before it leaves, in segments used again, as after the first 512 MiB"
         } else {
             "`journal.durable = false`: for comparison with Kea only"
         }

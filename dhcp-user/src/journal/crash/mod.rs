@@ -266,7 +266,7 @@ fn a_start_after_a_kill_rests_on_no_name_that_a_power_failure_takes_back() {
             let disk = killed.killed();
             disk.fail_power_after(changes);
             drop(Server::start(&disk));
-            for seed in 0..3 {
+            for seed in 0..8 {
                 let what =
                     format!("killed at change {cut}, cut at {changes} of the start, seed {seed}");
                 let crashed = disk.crashed(&mut Chance(seed));

@@ -83,8 +83,8 @@ impl Spares {
             let numbers = names.iter().filter_map(|name| segment::number(name));
             let mut retired: Vec<_> = numbers.filter(|number| *number < before).collect();
             retired.sort_unstable();
-            let kept = retired.len().saturating_sub(self.kept);
-            next.retired = retired.split_off(kept);
+            let surplus = retired.len().saturating_sub(self.kept);
+            next.retired = retired.split_off(surplus);
             retired
         };
         self.remove(&too_many)

@@ -36,10 +36,8 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let [warm_up, measured] = [300, milliseconds].map(Duration::from_millis);
     let rig = Rig::new(Protocol::Dhcpv4, arguments.divert.clone());
     let mut generator = rig.generator()?;
-    let mut frame = vec![0; 1514];
     let template = Template::new(Stage::Discover, Access::Relays(16), target(Protocol::Dhcpv4));
-    let len = template.fill(&mut frame, template.fields(FLOODER));
-    frame.truncate(len);
+    let frame = template.frame(FLOODER);
     let (mut served, mut flooded, mut late) = (Vec::new(), Vec::new(), Vec::new());
     let (mut capacities, mut why) = (Vec::new(), [0; 4]);
     for _ in 0..repetitions {

@@ -131,7 +131,7 @@ impl End {
 }
 
 /// The number of an interface in the calling thread's network namespace.
-pub(super) fn interface_index(interface: &str) -> Result<u32> {
+pub(crate) fn interface_index(interface: &str) -> Result<u32> {
     let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
     name_to_index(&any, interface).context("the interface's number")
 }

@@ -24,7 +24,7 @@ mod template;
 mod under_way;
 
 pub(crate) use clients::Clients;
-pub(crate) use end::{End, pin};
+pub(crate) use end::{End, interface_index, pin};
 pub(crate) use flood::flood;
 pub(crate) use generator::Generator;
 pub(crate) use outcome::Outcome;

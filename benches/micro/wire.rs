@@ -16,21 +16,18 @@ use crate::state;
 pub(super) fn benchmarks(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("wire/v4");
     group.throughput(Throughput::Elements(1));
-    let mut frame = vec![0; 1514];
-    let discover = Template::new(Stage::Discover, Access::Direct, TARGET);
-    let len = discover.fill(&mut frame, discover.fields(0));
-    let octets = &frame[..len];
+    let frame = &Template::new(Stage::Discover, Access::Direct, TARGET).frame(0)[..];
     group.bench_function("parse frame", |b| {
-        b.iter(|| Frame::parse(black_box(octets)).map(|frame| frame.payload.len()));
+        b.iter(|| Frame::parse(black_box(frame)).map(|frame| frame.payload.len()));
     });
     let mut scratch = Scratch::new();
     group.bench_function("parse message", |b| {
         b.iter(|| {
-            Message::parse(black_box(&octets[HEADERS_LEN_V4..]), &mut scratch)
+            Message::parse(black_box(&frame[HEADERS_LEN_V4..]), &mut scratch)
                 .map(|message| message.message_type())
         });
     });
-    let request = Message::parse(&octets[HEADERS_LEN_V4..], &mut scratch).expect("our own message");
+    let request = Message::parse(&frame[HEADERS_LEN_V4..], &mut scratch).expect("our own message");
     let mut reply = vec![0; 1514];
     group.bench_function("encode reply", |b| {
         b.iter(|| write_reply(black_box(&request), &mut reply[HEADERS_LEN_V4..]));

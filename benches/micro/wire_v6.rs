@@ -43,11 +43,7 @@ pub(super) fn benchmarks(criterion: &mut Criterion) {
 
 /// A client's first message, in its frame.
 pub(super) fn solicit() -> Vec<u8> {
-    let mut frame = vec![0; 1514];
-    let template = Template::new(Stage::Discover, Access::Relays(16), target(Protocol::Dhcpv6));
-    let len = template.fill(&mut frame, template.fields(0));
-    frame.truncate(len);
-    frame
+    Template::new(Stage::Discover, Access::Relays(16), target(Protocol::Dhcpv6)).frame(0)
 }
 
 /// What is in it.

@@ -62,23 +62,20 @@ pub(crate) enum Part {
 /// Does it.
 pub(crate) fn work(directory: &Path, part: Part, times: u32) -> Result<()> {
     let template = |stage| Template::new(stage, Access::Direct, TARGET);
-    let mut frame = vec![0; 1514];
     match part {
         Part::Parse => {
-            let template = template(Stage::Discover);
-            let len = template.fill(&mut frame, template.fields(0));
+            let frame = &template(Stage::Discover).frame(0)[..];
             let mut scratch = Scratch::new();
             for _ in 0..times {
-                let parsed = Frame::parse(black_box(&frame[..len]));
+                let parsed = Frame::parse(black_box(frame));
                 let payload = parsed.map_or(&[][..], |frame| frame.payload);
                 black_box(Message::parse(payload, &mut scratch).is_ok());
             }
         }
         Part::Encode => {
-            let template = template(Stage::Discover);
-            let len = template.fill(&mut frame, template.fields(0));
+            let frame = template(Stage::Discover).frame(0);
             let mut scratch = Scratch::new();
-            let request = Message::parse(&frame[HEADERS_LEN_V4..len], &mut scratch);
+            let request = Message::parse(&frame[HEADERS_LEN_V4..], &mut scratch);
             let request = request.ok().context("our own message")?;
             let mut reply = vec![0; 1514];
             for _ in 0..times {
@@ -158,12 +155,8 @@ fn client(number: u32) -> u32 {
 
 /// Has requests of as many clients answered in turn.
 fn decide(template: &Template, times: u32, mut answers: impl FnMut(&[u8]) -> bool) -> Result<()> {
-    let mut frame = vec![0; 1514];
-    let mut made = |number| {
-        let len = template.fill(&mut frame, template.fields(client(number)));
-        frame[..len].to_vec()
-    };
-    let requests: Vec<Vec<u8>> = (0..REQUESTS).map(&mut made).collect();
+    let made = |number| template.frame(client(number));
+    let requests: Vec<Vec<u8>> = (0..REQUESTS).map(made).collect();
     for request in requests.iter().cycle().take(times as usize) {
         ensure!(answers(request), "what is counted is answered");
     }

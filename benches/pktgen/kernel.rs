@@ -37,9 +37,7 @@ pub(super) fn flood(load: &Arguments, target: &Target) -> Result<()> {
          AF_XDP and needs none"
     );
     let interface = load.interface.as_deref().context("an interface")?;
-    let mut octets = vec![0; 1514];
-    let template = Template::new(Stage::Discover, Access::Direct, *target);
-    let len = template.fill(&mut octets, template.fields(0));
+    let len = Template::new(Stage::Discover, Access::Direct, *target).frame(0).len();
     write(THREAD, "rem_device_all")?;
     write(THREAD, &format!("add_device {interface}"))?;
     let settings = [

@@ -11,12 +11,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
 use dhcp_user::wire::{Ipv6Prefix, MacAddr};
-use rustix::net::netdevice::name_to_index;
-use rustix::net::{AddressFamily, SocketType, socket};
 
 use crate::contestant::{self, Ground, Who, emptied};
 use crate::load::{
     Access, Act, Arrival, Clients, End, Generator, Mix, Outcome, Plan, Pool, Target,
+    interface_index,
 };
 use crate::rig::{Rig, target};
 use crate::state::{self, ADDRESSES, Protocol, v6};
@@ -203,8 +202,7 @@ impl Arguments {
         let protocol = if address.is_ipv4() { Protocol::Dhcpv4 } else { Protocol::Dhcpv6 };
         let relay = self.first_relay.unwrap_or(target(protocol).relay);
         ensure!(relay.is_ipv4() == address.is_ipv4(), "relay and server are of two protocols");
-        let any = socket(AddressFamily::INET, SocketType::DGRAM, None)?;
-        name_to_index(&any, interface).context("the interface")?;
+        interface_index(interface)?;
         let own = fs::read_to_string(format!("/sys/class/net/{interface}/address"))?;
         Ok(Target {
             address,

@@ -142,6 +142,14 @@ impl Template {
         Fields { client, xid: client, address, prefix }
     }
 
+    /// The request of the client with this number in a frame of its own.
+    pub(crate) fn frame(&self, client: u32) -> Vec<u8> {
+        let mut frame = vec![0; 1514];
+        let len = self.fill(&mut frame, self.fields(client));
+        frame.truncate(len);
+        frame
+    }
+
     /// Writes the request with these fields to `frame`, and says how long it is.
     pub(crate) fn fill(&self, frame: &mut [u8], fields: Fields) -> usize {
         let Draft { octets: template, places, headers } = &self.draft;

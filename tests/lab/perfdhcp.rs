@@ -11,6 +11,9 @@ use super::process::Process;
 /// How long one that was told to end may take for its report.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// More exchanges than any run comes to.
+const UNLIMITED: u32 = 100_000_000;
+
 /// A run of perfdhcp, from a relay's address or, of DHCPv6, an interface.
 #[derive(Clone, Copy, Debug)]
 pub struct Perfdhcp<'a> {
@@ -49,24 +52,30 @@ impl Perfdhcp<'_> {
     /// Its own default.
     pub const HARDWARE: [u8; 3] = [0x00, 0x0c, 0x01];
 
-    /// Runs it for so many seconds, each client being given a lease once at the most.
+    /// Runs it until it has sent so many requests for a lease, each client being given one once at the most.
+    ///
+    /// Its own pace depends on the machine, so that it is told how many and not how long.
     ///
     /// # Panics
-    /// If its report cannot be read.
+    /// If its report cannot be read, or it ended before it had asked so often.
     #[must_use]
-    pub fn run(&self, seconds: u32) -> (Report, String) {
+    pub fn run(&self, requests: u32) -> (Report, String) {
         // perfdhcp leaves its socket's buffer at the host's default, some 300 answers, and counts as the
         // server's what it overflows with.
         let _room = LargeBuffers::begin();
         let mut command = self.started_by(self.namespace.command("perfdhcp"));
         // A client asks again after some four seconds (RFC 2131 §4.1): an answer within three is in
         // time. `-W` counts microseconds.
-        command.args(["-u", "-p", &seconds.to_string(), "-d", "3", "-W", "3000000"]);
+        command.args(["-u", "-d", "3", "-W", "3000000"]);
+        // The first limit is of DISCOVERs (Solicits), the second of the requests that follow.
+        command.args(["-n", &UNLIMITED.to_string(), "-n", &requests.to_string()]);
         command.args(self.server());
         let output = command.output().expect("perfdhcp runs");
         let text = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
-        (Report::read(&text), text)
+        let report = Report::read(&text);
+        assert!(report.sent >= 2 * u64::from(requests), "perfdhcp ended early:\n{text}");
+        (report, text)
     }
 
     /// Starts it; what it prints goes to the file `log`.

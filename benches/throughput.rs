@@ -115,6 +115,6 @@ pub(crate) fn fresh(
     let directory = emptied(&arguments.directory, name)?;
     let binary: PathBuf = fs::canonicalize(&arguments.server)?;
     let settings = Settings { directory, configuration: state::configuration(protocol), binary };
-    state::write_worn(&settings.state_dir(), protocol, leases)?;
+    state::write_worn(&settings, protocol, leases)?;
     Ok(settings)
 }

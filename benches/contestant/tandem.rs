@@ -68,7 +68,7 @@ impl Contestant for Tandem {
             ),
             binary: ground.binary.clone(),
         };
-        state::write_worn(&settings.state_dir(), ground.rig.protocol(), ground.leases)?;
+        state::write_worn(&settings, ground.rig.protocol(), ground.leases)?;
         Ok(Box::new(Server::launch(ground.host(), settings)))
     }
 }

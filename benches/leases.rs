@@ -8,11 +8,12 @@ use anyhow::Result;
 use crate::Arguments;
 use crate::contestant::{self, Ground, Who, emptied};
 use crate::figure::{Figure, Point, ratios};
-use crate::load::{Access, Act, Arrival, Clients, Generator, Plan};
+use crate::load::{Access, Act, Clients, Generator, Plan};
 use crate::rig::Rig;
+use crate::search::closed_loop;
 use crate::state::Protocol;
 
-/// Requests under way.
+/// Requests under way at the most.
 const WINDOW: usize = 1024;
 /// What is to be left of the rate with 10 thousand leases where there are 10 million.
 const LEFT: f64 = 0.8;
@@ -86,16 +87,19 @@ fn one(
 ) -> Result<(f64, f64)> {
     let contestant = who.contestant();
     let (_server, took) = contestant::start(&*contestant, ground, generator)?;
-    let plan = Plan::only(Act::Renew, Arrival::Window(WINDOW), times);
-    let outcome =
-        generator.run(&plan, &mut Clients::holding(Protocol::Dhcpv4, ground.leases))?.trusted()?;
-    let (rate, start) = (outcome.rate, took.as_secs_f64());
+    let mut clients = Clients::holding(Protocol::Dhcpv4, ground.leases);
+    let renewals = closed_loop(WINDOW, |arrival| {
+        let outcome = generator.run(&Plan::only(Act::Renew, arrival, times), &mut clients)?;
+        if !outcome.is_clean() {
+            // What it has not got to yet is not the next run's.
+            contestant::await_answer(&*contestant, ground, generator)?;
+        }
+        Ok(outcome)
+    })?;
+    let (rate, start) = (renewals.outcome.rate, took.as_secs_f64());
     let (name, x) = (contestant.name(), f64::from(ground.leases));
     for (plot, y) in [("restart-by-leases", start), ("cost-by-leases", 1e6 / rate)] {
         Point { plot, series: &name, group: ground.leases.to_string(), at: [x, y] }.say();
-    }
-    if outcome.lost > 0 {
-        eprintln!("note: {name}, {} leases: {} renewals lost", ground.leases, outcome.lost);
     }
     Ok((rate, start))
 }

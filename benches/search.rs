@@ -1,4 +1,4 @@
-//! The highest rate at which nobody is lost.
+//! The highest rate at which nobody is lost, and the widest closed loop.
 
 use anyhow::{Result, bail, ensure};
 
@@ -6,12 +6,21 @@ use crate::load::{Arrival, Outcome};
 
 /// Where the search begins, as a share of the rate that a closed loop sustains.
 const ABOVE: f64 = 1.5;
-/// Exchanges under way in a closed loop, as many as all of which are answered.
-const WINDOWS: [usize; 4] = [256, 32, 4, 1];
+/// Exchanges under way in a closed loop: all are answered, or it is one of fewer.
+const WINDOWS: [usize; 5] = [1024, 256, 32, 4, 1];
+/// The widest of these that the search begins with.
+const SEARCHED: usize = 256;
 /// More than this nobody finds: the generator has its own limit.
 const DOUBLINGS: u32 = 4;
-/// Tries of one rate: other work on the machine may cost a packet that the server did not lose.
+/// Tries of one rate on the way to the highest: other work on the machine may cost a packet that the server
+/// did not lose.
 const TRIES: usize = 2;
+/// Runs at the rate that was found, one after the other, in none of which anybody is lost.
+const CONFIRMED: usize = 3;
+/// What is left of a rate that was not confirmed.
+const LESS: f64 = 0.97;
+/// How often it is lowered until it is.
+const LOWERED: usize = 40;
 /// With more than this share lost there is nothing to try again.
 const HOPELESS: f64 = 0.005;
 /// So much of the rate that was asked for is done, and no less but for this many: those who are on their
@@ -23,7 +32,8 @@ const ON_THEIR_WAY: f64 = 2.0;
 /// What the search found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Highest {
-    /// Acts a second, as they were begun, answered and counted, and not as they were asked for.
+    /// Acts a second, as they were begun, answered and counted, and not as they were asked for; of the runs
+    /// that confirm it, the slowest.
     pub(crate) rate: f64,
     /// Whether the server lost nothing above it either, but we could not ask for more.
     pub(crate) is_ours: bool,
@@ -40,9 +50,19 @@ enum Verdict {
     Lossy,
 }
 
-/// The highest rate at which all was well: somewhat more than a closed loop sustains is doubled until it
-/// is too much, and the range below that halved so many times. A closed loop waits for its window, so
-/// that a server with a slow disk sustains more than it shows there.
+/// A closed loop all of whose acts end well.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    /// Acts under way.
+    pub(crate) window: usize,
+    /// Nobody is lost in it.
+    pub(crate) outcome: Outcome,
+}
+
+/// The highest rate at which all was well in three runs: somewhat more than a closed loop sustains is doubled
+/// until it is too much, and the range below that halved so many times; what is found so is lowered until it
+/// is confirmed. A closed loop waits for its window, so that a server with a slow disk sustains more than it
+/// shows there.
 ///
 /// # Errors
 /// If somebody is lost at whatever rate; or if a run cannot be carried out.
@@ -50,24 +70,48 @@ pub(crate) fn highest_loss_free(
     steps: u32,
     mut run: impl FnMut(Arrival) -> Result<Outcome>,
 ) -> Result<Highest> {
-    let (mut good, mut bad) = (0.0, sustained(&mut run)? * ABOVE);
+    let sustained = closed_loop(SEARCHED, &mut run)?.outcome.rate;
+    let (mut good, mut bad) = (0.0, sustained * ABOVE);
     let mut found = Highest { rate: 0.0, is_ours: false };
     for _ in 0..DOUBLINGS {
-        if !found.takes(try_at(bad, &mut run)?) {
+        if !found.takes(try_at(bad, TRIES, &mut run)?) {
             break;
         }
         (good, bad) = (bad, bad * 2.0);
     }
     for _ in 0..steps {
         let rate = f64::midpoint(good, bad);
-        if found.takes(try_at(rate, &mut run)?) {
+        if found.takes(try_at(rate, TRIES, &mut run)?) {
             good = rate;
         } else {
             bad = rate;
         }
     }
     ensure!(found.rate > 0.0, "there are losses at {bad:.0} a second, too");
-    Ok(found)
+    for _ in 0..LOWERED {
+        if let Some(rate) = confirmed(found.rate, &mut run)? {
+            return Ok(Highest { rate, ..found });
+        }
+        found = Highest { rate: found.rate * LESS, is_ours: false };
+    }
+    bail!("there are losses at {:.0} a second, too, now and then", found.rate)
+}
+
+/// The widest closed loop, of `widest` at the most, all of whose acts end well.
+///
+/// # Errors
+/// If somebody is lost however few are under way; or if a run cannot be carried out.
+pub(crate) fn closed_loop(
+    widest: usize,
+    mut run: impl FnMut(Arrival) -> Result<Outcome>,
+) -> Result<Closed> {
+    for window in WINDOWS.into_iter().filter(|window| *window <= widest) {
+        let outcome = run(Arrival::Window(window))?.trusted()?;
+        if outcome.is_clean() {
+            return Ok(Closed { window, outcome });
+        }
+    }
+    bail!("some are lost even one after the other")
 }
 
 impl Highest {
@@ -82,20 +126,25 @@ impl Highest {
     }
 }
 
-/// What a closed loop sustains whose window is not too wide for the server.
-fn sustained(run: &mut impl FnMut(Arrival) -> Result<Outcome>) -> Result<f64> {
-    for window in WINDOWS {
-        let outcome = run(Arrival::Window(window))?.trusted()?;
-        if outcome.is_clean() {
-            return Ok(outcome.rate);
+/// The lowest rate of as many runs at this one as confirm it, if all of them do.
+fn confirmed(rate: f64, run: &mut impl FnMut(Arrival) -> Result<Outcome>) -> Result<Option<f64>> {
+    let mut lowest = rate;
+    for _ in 0..CONFIRMED {
+        match try_at(rate, 1, run)? {
+            Verdict::LossFree(done) => lowest = lowest.min(done),
+            _ => return Ok(None),
         }
     }
-    bail!("some are lost even one after the other")
+    Ok(Some(lowest))
 }
 
-fn try_at(rate: f64, run: &mut impl FnMut(Arrival) -> Result<Outcome>) -> Result<Verdict> {
+fn try_at(
+    rate: f64,
+    tries: usize,
+    run: &mut impl FnMut(Arrival) -> Result<Outcome>,
+) -> Result<Verdict> {
     let mut verdict = Verdict::Lossy;
-    for _ in 0..TRIES {
+    for _ in 0..tries {
         let outcome = run(Arrival::Even(rate))?.trusted()?;
         if outcome.is_clean() && keeps_up(&outcome, rate) {
             return Ok(Verdict::LossFree(outcome.rate));
@@ -122,7 +171,7 @@ mod tests {
     const SECONDS: f64 = 2.0;
 
     /// What is found of a server that a closed loop sustains this rate of, by what comes of an open one.
-    fn found(sustained: f64, open: impl Fn(f64, &mut Outcome)) -> Result<Highest> {
+    fn found(sustained: f64, mut open: impl FnMut(f64, &mut Outcome)) -> Result<Highest> {
         highest_loss_free(8, |arrival| {
             let mut outcome = Outcome::new();
             outcome.seconds = SECONDS;
@@ -172,6 +221,28 @@ mod tests {
         let Highest { rate, is_ours } = found(600.0, queueing).unwrap();
         assert!((770.0..=777.0).contains(&rate), "{rate}");
         assert!(!is_ours);
+    }
+
+    #[test]
+    fn a_rate_at_which_some_are_lost_in_one_run_of_three_is_not_loss_free() {
+        let mut runs = 0;
+        let now_and_then = |rate: f64, outcome: &mut Outcome| {
+            runs += 1;
+            outcome.lost = u64::from(rate > 777.0 || rate > 500.0 && runs % 3 == 0);
+        };
+        let rate = found(600.0, now_and_then).unwrap().rate;
+        assert!((500.0 * LESS..=500.0).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn a_closed_loop_is_as_wide_as_all_are_answered() {
+        let narrow = |arrival| {
+            let mut outcome = Outcome::new();
+            outcome.lost = u64::from(!matches!(arrival, Arrival::Window(..=4)));
+            Ok(outcome)
+        };
+        assert_eq!(closed_loop(256, narrow).unwrap().window, 4);
+        assert_eq!(closed_loop(1, narrow).unwrap().window, 1);
     }
 
     #[test]

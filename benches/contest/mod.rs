@@ -4,6 +4,7 @@
 mod flush;
 mod words;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::contestant::{self, Ground, Who, emptied};
 use crate::figure::{Figure, Point, ratios};
 use crate::load::{Access, Act, Arrival, Clients, Generator, Mix, Outcome, Plan};
 use crate::rig::Rig;
-use crate::search::{Highest, highest_loss_free};
+use crate::search::{Closed, Highest, closed_loop, highest_loss_free};
 use crate::state::Protocol;
 
 /// In the order in which they take turns.
@@ -39,12 +40,14 @@ const CONTESTANTS_V6: [Who; 3] = [Who::Tandem, Who::Kea, Who::TandemUnflushed];
 const CLIENTS: u32 = 20_000;
 /// Behind so many relays, which add option 82.
 const RELAYS: u32 = 16;
-/// Renewals, or exchanges of new clients, under way.
+/// Renewals, or exchanges of new clients, under way at the most.
 const WINDOW: usize = 256;
 /// Shares of the highest rate at which times are taken.
 const SHARES: [f64; 6] = [0.1, 0.25, 0.5, 0.75, 0.9, 1.0];
-/// The share at which the 99th percentile is held against the disk's.
-const HALF: f64 = 0.5;
+/// The one of them at which the 99th percentile is held against the disk's,
+const HALF: usize = 2;
+/// and the highest rate itself.
+const WHOLE: usize = 5;
 
 /// Tandem's rate over Kea's, in either protocol.
 const OVER_KEA: f64 = 20.0;
@@ -70,11 +73,11 @@ struct Showing {
 /// What was found in one repetition.
 struct Turn {
     highest: Highest,
-    /// At half of that.
-    half: Outcome,
-    /// In closed loops; of who does whole exchanges.
-    renewals: Option<Outcome>,
-    newcomers: Option<Outcome>,
+    /// At each of [`SHARES`] of that.
+    times: [Outcome; SHARES.len()],
+    /// In closed loops; of who does whole exchanges, and loses nobody.
+    renewals: Option<Closed>,
+    newcomers: Option<Closed>,
 }
 
 /// Measures all of them and prints the figures.
@@ -159,33 +162,35 @@ fn take_turn(
         }
         Ok(outcome)
     };
-    let mut clients = Clients::holding(protocol, CLIENTS);
     let exchange = contestant.exchange();
     let is_server = exchange == Act::Exchange;
-    let window = Arrival::Window(WINDOW);
-    let renewals = if is_server { Some(run(Act::Renew, window, &mut clients)?) } else { None };
+    let mut closed = |act, clients: &mut Clients| {
+        let closed = closed_loop(WINDOW, |arrival| run(act, arrival, clients));
+        closed.inspect_err(|error| eprintln!("note: {who:?}, {act:?}: {error:#}")).ok()
+    };
+    let mut clients = Clients::holding(protocol, CLIENTS);
+    let renewals = if is_server { closed(Act::Renew, &mut clients) } else { None };
+    let mut strangers = Clients::strangers(protocol, CLIENTS);
+    let newcomers = if is_server { closed(Act::Exchange, &mut strangers) } else { None };
     let highest = highest_loss_free(scale.steps, |arrival| run(exchange, arrival, &mut clients))?;
-    let mut at_share = |share: f64| {
-        let outcome = run(exchange, Arrival::Even(highest.rate * share), &mut clients)?;
-        say_point(words, &contestant.name(), share, &outcome);
-        anyhow::Ok(outcome)
-    };
-    for share in SHARES.into_iter().filter(|share| *share != HALF) {
-        at_share(share)?;
+    let mut times = Vec::new();
+    for share in SHARES {
+        times.push(run(exchange, Arrival::Even(highest.rate * share), &mut clients)?);
     }
-    let half = at_share(HALF)?;
-    let newcomers = if is_server {
-        Some(run(Act::Exchange, window, &mut Clients::strangers(protocol, CLIENTS))?)
-    } else {
-        None
-    };
-    Ok(Turn { highest, half, renewals, newcomers })
+    let times = times.try_into().expect("one for each share");
+    let turn = Turn { highest, times, renewals, newcomers };
+    turn.say_points(words, &contestant.name());
+    Ok(turn)
 }
 
-fn say_point(words: &Words, series: &str, share: f64, outcome: &Outcome) {
-    for (plot, quantile) in words.plots.into_iter().zip([0.5, 0.99]) {
-        let at = [outcome.offered(), outcome.latency_us(quantile)];
-        Point { plot, series, at, group: share.to_string() }.say();
+impl Turn {
+    fn say_points(&self, words: &Words, series: &str) {
+        for (share, outcome) in SHARES.iter().zip(&self.times) {
+            for (plot, quantile) in words.plots.into_iter().zip([0.5, 0.99]) {
+                let at = [outcome.offered(), outcome.latency_us(quantile)];
+                Point { plot, series, at, group: share.to_string() }.say();
+            }
+        }
     }
 }
 
@@ -199,9 +204,23 @@ impl Showing {
         self.each(|turn| Some(turn.highest.rate))
     }
 
-    /// Of all repetitions together.
-    fn lost(&self, of: impl Fn(&Turn) -> Option<&Outcome>) -> u64 {
-        self.turns.iter().flatten().filter_map(of).map(|outcome| outcome.lost).sum()
+    /// At this one of [`SHARES`], of all repetitions together.
+    fn lost(&self, share: usize) -> u64 {
+        self.turns.iter().flatten().map(|turn| turn.times[share].lost).sum()
+    }
+
+    /// Rates of closed loops, and how many were under way in them.
+    fn closed(&self, of: impl Fn(&Turn) -> Option<&Closed>) -> (Vec<Option<f64>>, String) {
+        let rates = self.each(|turn| of(turn).map(|closed| closed.outcome.rate));
+        let windows: BTreeSet<_> =
+            self.turns.iter().flatten().filter_map(&of).map(|closed| closed.window).collect();
+        let windows: Vec<_> = windows.iter().map(usize::to_string).collect();
+        let under_way = if windows.is_empty() {
+            "some lost however few were under way".to_owned()
+        } else {
+            format!("{} under way, none lost", windows.join(" or "))
+        };
+        (rates, under_way)
     }
 
     fn say(&self) {
@@ -222,11 +241,15 @@ impl Showing {
             0 => String::new(),
             ours => format!("; in {ours} of {} runs the generator's limit", self.turns.len()),
         };
+        let again = self.lost(WHOLE);
         Figure::new(format!("{what}, highest loss-free rate: {name}"), unit, self.highest())
-            .note(format!("{}{of}{ours}", contestant.note()))
+            .note(format!(
+                "{}{of}{ours}; {again} lost when it was run once more",
+                contestant.note()
+            ))
             .say();
-        let p99 = self.each(|turn| Some(turn.half.latency_us(0.99)));
-        let lost = self.lost(|turn| Some(&turn.half));
+        let p99 = self.each(|turn| Some(turn.times[HALF].latency_us(0.99)));
+        let lost = self.lost(HALF);
         let note = format!(
             "at half the highest rate, from when the first packet was meant to leave; {lost} given up, \
              which count as long as they were waited for"
@@ -235,16 +258,14 @@ impl Showing {
         if !is_server {
             return;
         }
-        let rates = self.each(|turn| turn.renewals.as_ref().map(|outcome| outcome.rate));
-        let lost = self.lost(|turn| turn.renewals.as_ref());
         let Words { exchange, renewal, renewals, .. } = self.words;
+        let (rates, under_way) = self.closed(|turn| turn.renewals.as_ref());
         Figure::new(format!("{renewal}: {name}"), "packets/s", rates)
-            .note(format!("{renewals}, {WINDOW} under way, {lost} lost"))
+            .note(format!("{renewals}, {under_way}"))
             .say();
-        let rates = self.each(|turn| turn.newcomers.as_ref().map(|outcome| outcome.rate));
-        let lost = self.lost(|turn| turn.newcomers.as_ref());
+        let (rates, under_way) = self.closed(|turn| turn.newcomers.as_ref());
         Figure::new(format!("{exchange} of new clients: {name}"), "exchanges/s", rates)
-            .note(format!("each gets another address, {WINDOW} under way, {lost} lost"))
+            .note(format!("each gets another address, {under_way}"))
             .say();
     }
 }
@@ -269,7 +290,7 @@ fn say_ratios(words: &Words, showings: &[Showing], flushes: &[Option<f64>]) {
             .say();
     }
     if let Some(tandem) = find(Who::Tandem) {
-        let ack_us = |turn: &Turn| Some(turn.half.ack.value_at_quantile(0.99) as f64 / 1e3);
+        let ack_us = |turn: &Turn| Some(turn.times[HALF].ack.value_at_quantile(0.99) as f64 / 1e3);
         Figure::new(
             format!("durable {grant}, p99 at half the highest rate / fdatasync's p99"),
             "×",

@@ -17,7 +17,7 @@ use super::duo;
 use crate::Arguments;
 use crate::contestant::{GROUP_COMMIT, Running, emptied, multi_threading};
 use crate::figure::{Figure, ratios};
-use crate::load::{Access, Act, Arrival, Clients, End, Generator, Plan, Target};
+use crate::load::{Access, Act, Arrival, Clients, End, Generator, Outcome, Plan, Target};
 use crate::search::highest_loss_free;
 use crate::state::NEWCOMER;
 
@@ -56,27 +56,30 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     };
     let mut generator = Generator::new(end, target);
     let makes = [Make::Tandem, Make::Kea, Make::Dhcpd];
-    let mut found: [[Vec<Option<f64>>; 2]; 3] = Default::default();
+    let mut found: [Vec<Option<(f64, Outcome)>>; 3] = Default::default();
     for _ in 0..repetitions {
-        for (make, [rates, late]) in makes.into_iter().zip(&mut found) {
+        for (make, found) in makes.into_iter().zip(&mut found) {
             let one = one(arguments, &pair, &mut generator, make, steps, times);
             let one = one.inspect_err(|error| {
                 eprintln!("note: a pair of {} is not measured: {error:#}", make.name());
             });
-            let (rate, p99) = one.ok().unzip();
-            rates.push(rate);
-            late.push(p99);
+            found.push(one.ok());
         }
     }
-    for (make, [rates, late]) in makes.into_iter().zip(&found) {
+    let rates = found.each_ref().map(|found| {
+        found.iter().map(|one| one.as_ref().map(|(rate, _)| *rate)).collect::<Vec<_>>()
+    });
+    for ((make, found), rates) in makes.into_iter().zip(&found).zip(&rates) {
         let name = format!("a pair, DORA, highest loss-free rate: {}", make.name());
-        Figure::new(name, "exchanges/s", rates.clone()).note(make.note()).say();
+        Figure::new(name, "exchanges/s", rates.iter().copied()).note(make.note()).say();
         let name = format!("a pair, DORA, p99 at half of it: {}", make.name());
-        Figure::new(name, "µs", late.clone())
-            .note("whoever is given up counts as long as it was waited for")
+        let late = found.iter().map(|one| one.as_ref().map(|(_, half)| half.latency_us(0.99)));
+        let lost: u64 = found.iter().flatten().map(|(_, half)| half.lost).sum();
+        Figure::new(name, "µs", late)
+            .note(format!("{lost} given up, which count as long as they were waited for"))
             .say();
     }
-    let [tandem, kea, dhcpd] = found.map(|[rates, _]| rates);
+    let [tandem, kea, dhcpd] = rates;
     for (other, name, note) in [
         (kea, "Kea's", "Kea flushes on neither server; Tandem on the one that answers"),
         (dhcpd, "dhcpd's", "both flush"),
@@ -87,7 +90,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// The highest rate, and microseconds at half of it.
+/// The highest rate, and what came of half of it.
 fn one(
     arguments: &Arguments,
     pair: &Pair,
@@ -95,7 +98,7 @@ fn one(
     make: Make,
     steps: u32,
     times: [Duration; 2],
-) -> Result<(f64, f64)> {
+) -> Result<(f64, Outcome)> {
     let room = LargeBuffers::begin();
     let servers = make.start(arguments, pair)?;
     let first = await_answer(generator);
@@ -112,8 +115,8 @@ fn one(
         Ok(outcome)
     };
     let highest = highest_loss_free(steps, &mut run)?.rate;
-    let p99 = run(Arrival::Even(highest / 2.0))?.latency_us(0.99);
-    Ok((highest, p99))
+    let half = run(Arrival::Even(highest / 2.0))?;
+    Ok((highest, half))
 }
 
 /// Waits until one of them answers a client that has nothing.
@@ -139,7 +142,7 @@ impl Make {
                 "multi-threaded, own listeners: one answers, once the other knows; neither flushes"
             }
             Self::Dhcpd => {
-                "each server half of the clients, durable, 28 ACKs a flush; the partner is told afterwards"
+                "each server half of the clients, durable, up to 28 ACKs a flush; the partner is told afterwards"
             }
         }
     }

@@ -57,8 +57,7 @@ struct Times {
 /// What tells whose it is.
 #[derive(Clone, Copy, Debug)]
 enum Whose<'a> {
-    /// By chaddr.
-    V4(&'a [u8]),
+    V4(v4::Whose<'a>),
     V6(v6::Whose<'a>),
 }
 
@@ -74,10 +73,10 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Whether it is for this client, through the relay and the port that it is behind.
+    /// Whether it is for this client, and where it came through a relay says the port that it is behind.
     pub(super) fn is_for(&self, client: u32) -> bool {
         match self.whose {
-            Whose::V4(chaddr) => chaddr == crate::state::mac(client),
+            Whose::V4(whose) => whose.is(client),
             Whose::V6(whose) => whose.is(client),
         }
     }

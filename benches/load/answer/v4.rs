@@ -4,14 +4,32 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use dhcp_user::wire::option::code;
 
-use super::{Answer, Kind, Times, Whose, word};
-use crate::load::template::HEADERS_LEN_V4 as HEADERS_LEN;
+use super::{Answer, Kind, Times, word};
+use crate::load::template::{HEADERS_LEN_V4 as HEADERS_LEN, relay_information};
+use crate::state::mac;
 
 /// Octets in front of the options.
 const FIXED_LEN: usize = 240;
 
 const BOOTREQUEST: u8 = 1;
 const BOOTREPLY: u8 = 2;
+
+/// What tells whose an answer is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whose<'a> {
+    chaddr: &'a [u8],
+    giaddr: &'a [u8],
+    relay_information: Option<&'a [u8]>,
+}
+
+impl Whose<'_> {
+    /// A relay must get back what it said (RFC 3046 §2.2).
+    pub(super) fn is(&self, client: u32) -> bool {
+        let (is_direct, mac) = (self.giaddr == [0; 4], mac(client));
+        let said = relay_information(client.to_be_bytes(), mac);
+        self.chaddr == mac && (is_direct || self.relay_information == Some(&said))
+    }
+}
 
 /// `None` for what is no DHCP message over untagged IPv4.
 pub(super) fn read(frame: &[u8]) -> Option<Answer<'_>> {
@@ -20,6 +38,7 @@ pub(super) fn read(frame: &[u8]) -> Option<Answer<'_>> {
         return None;
     }
     let (mut kind, mut server, mut times) = (0, &[][..], Times::default());
+    let mut relay_information = None;
     for (code, data) in Options(&message[FIXED_LEN..]) {
         match code {
             code::MESSAGE_TYPE => kind = *data.first()?,
@@ -27,6 +46,7 @@ pub(super) fn read(frame: &[u8]) -> Option<Answer<'_>> {
             code::LEASE_TIME => times.lease = word(data)?,
             code::RENEWAL_TIME => times.t1 = word(data)?,
             code::REBINDING_TIME => times.t2 = word(data)?,
+            code::RELAY_AGENT_INFORMATION => relay_information = Some(data),
             _ => {}
         }
     }
@@ -43,7 +63,11 @@ pub(super) fn read(frame: &[u8]) -> Option<Answer<'_>> {
         given: [Some(IpAddr::V4(Ipv4Addr::from_bits(word(&message[16..])?)).into()), None],
         server,
         times: [Some(times), None],
-        whose: Whose::V4(&message[28..34]),
+        whose: super::Whose::V4(Whose {
+            chaddr: &message[28..34],
+            giaddr: &message[24..28],
+            relay_information,
+        }),
     })
 }
 
@@ -89,6 +113,24 @@ mod tests {
         let answer = read(&frame).unwrap();
         assert_eq!((answer.kind, answer.server), (Kind::Grant, &[10, 0, 0, 1][..]));
         assert!(answer.has_sane_times());
+    }
+
+    #[test]
+    fn a_relay_gets_back_what_it_said_of_the_client() {
+        let said = |client: u32| relay_information(client.to_be_bytes(), mac(client));
+        let (of, other) = (said(7), said(8));
+        let with = |giaddr: u8, options: &[u8]| {
+            let mut frame = frame(options);
+            frame[HEADERS_LEN + 27] = giaddr;
+            frame[HEADERS_LEN + 28..][..6].copy_from_slice(&mac(7));
+            let answer = read(&frame).unwrap();
+            [7, 8].map(|client| answer.is_for(client))
+        };
+        let option = |octets: [u8; 14]| [&[82, 14][..], &octets].concat();
+        assert_eq!(with(1, &option(of)), [true, false]);
+        assert_eq!(with(1, &option(other)), [false, false]);
+        assert_eq!(with(1, &[]), [false, false]);
+        assert_eq!(with(0, &[]), [true, false]);
     }
 
     #[test]

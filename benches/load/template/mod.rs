@@ -11,6 +11,7 @@ use super::pool::nth_after;
 use crate::state::{self, Protocol, STRANGERS};
 
 pub(crate) use v4::HEADERS_LEN as HEADERS_LEN_V4;
+pub(super) use v4::relay_information;
 pub(crate) use v6::HEADERS_LEN as HEADERS_LEN_V6;
 
 /// Which message of a client's.

@@ -79,6 +79,7 @@ fn write(stage: Stage, is_relayed: bool, server: [u8; 4], buffer: &mut [u8]) -> 
     const FITS: &str = "a short option fits";
     let hardware =
         HardwareAddress::new(HardwareAddress::ETHERNET, &[0; 6]).expect("an Ethernet address fits");
+    let information = relay_information([0; 4], [0; 6]);
     let mut writer = Writer::request(buffer, 0, &hardware);
     let kind = match stage {
         Stage::Discover | Stage::Rapid => MessageType::Discover,
@@ -100,14 +101,21 @@ fn write(stage: Stage, is_relayed: bool, server: [u8; 4], buffer: &mut [u8]) -> 
         writer.push(code::MAX_MESSAGE_SIZE, &1500_u16.to_be_bytes()).expect(FITS);
         writer.push(code::PARAMETER_REQUEST_LIST, &wanted).expect(FITS);
     }
-    let mut agent = [0; 14];
-    agent[..2].copy_from_slice(&[sub_option::CIRCUIT_ID, 4]);
-    agent[6..8].copy_from_slice(&[sub_option::REMOTE_ID, 6]);
     if is_relayed {
         writer.hops(1);
-        writer.relay_information(&agent).expect(FITS);
+        writer.relay_information(&information).expect(FITS);
     }
     writer.finish()
+}
+
+/// What a relay says of a client: the port that it is behind, and its hardware address.
+pub(in crate::load) fn relay_information(port: [u8; 4], hardware: [u8; 6]) -> [u8; 14] {
+    let mut octets = [0; 14];
+    octets[..2].copy_from_slice(&[sub_option::CIRCUIT_ID, 4]);
+    octets[2..6].copy_from_slice(&port);
+    octets[6..8].copy_from_slice(&[sub_option::REMOTE_ID, 6]);
+    octets[8..].copy_from_slice(&hardware);
+    octets
 }
 
 /// Where the client's fields are among the options of a whole frame.

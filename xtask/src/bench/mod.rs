@@ -76,6 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let results =
         json!({ "machine": machine, "quick": quick, "figures": figures, "points": points });
     fs::write(directory.join("results.json"), serde_json::to_string_pretty(&results)?)?;
+    publish::remove_plots(&directory)?;
     execute(measurements::command(Build::Fast, &directory).arg("plot"))?;
     eprintln!("    written to target/bench: results.md, results.json, plots");
     if arguments.publish {

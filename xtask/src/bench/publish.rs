@@ -27,6 +27,7 @@ pub(super) fn publish(directory: &Path, machine: &Value, figures: &[&Value]) -> 
     let root = workspace::root();
     let folder = root.join(FOLDER);
     fs::create_dir_all(&folder)?;
+    remove_plots(&folder)?;
     let mut plots = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -56,6 +57,17 @@ pub(super) fn publish(directory: &Path, machine: &Value, figures: &[&Value]) -> 
     let readme = root.join("README.md");
     let text = fs::read_to_string(&readme)?;
     fs::write(&readme, replaced(&text, &section).context("README has no place for figures")?)?;
+    Ok(())
+}
+
+/// Removes the plots of an earlier run: one that has no points now is drawn by nobody.
+pub(super) fn remove_plots(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "svg") {
+            fs::remove_file(path)?;
+        }
+    }
     Ok(())
 }
 

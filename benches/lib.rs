@@ -3,6 +3,7 @@
 
 mod allocation;
 mod allocations;
+mod alone;
 mod contest;
 mod contestant;
 mod cores;
@@ -30,6 +31,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
 
+use self::alone::Alone;
 use self::state::Protocol;
 
 #[derive(Parser)]
@@ -140,6 +142,11 @@ impl Arguments {
 pub fn run(allocations: Option<fn() -> usize>) -> Result<()> {
     let arguments = Arguments::parse();
     precedence::take();
+    let _alone = match arguments.subject {
+        // Parts of others, which run them, and what nothing else disturbs.
+        Subject::Work { .. } | Subject::Loading | Subject::Index { .. } | Subject::Plot => None,
+        _ => Some(Alone::in_directory(&arguments.directory)?),
+    };
     match &arguments.subject {
         Subject::Pktgen(load) => pktgen::run(&arguments, load),
         Subject::Throughput => throughput::measure(&arguments),

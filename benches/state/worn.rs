@@ -18,7 +18,7 @@ const PIECE: usize = 1 << 20;
 /// many segments as a server keeps to use them again, each of which was written to its end.
 ///
 /// Those segments are written once, into a directory beside the server's, and given to one server after the other:
-/// no two that were started so may run at once.
+/// no two that were started so may run at once, as [`Alone`](crate::alone::Alone) sees to.
 pub(crate) fn write_worn(settings: &Settings, protocol: Protocol, count: u32) -> Result<()> {
     let state = settings.state_dir();
     let journal = config()?.journal;

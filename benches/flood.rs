@@ -20,6 +20,8 @@ const CLIENTS: u32 = 100_000;
 const WINDOW: usize = 1024;
 /// The flood of DISCOVERs, by as many as the server answers in a second.
 const TIMES: f64 = 10.0;
+/// As many times more are made, as some of them pass the guard and its start takes a while.
+const MORE: f64 = 1.2;
 /// What the others ask, by the whole exchanges that it sustains.
 const OTHERS: f64 = 0.1;
 /// So many packets a second are one client's.
@@ -61,7 +63,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         let others = Arrival::Random(exchanges * OTHERS);
         let is_over = AtomicBool::new(false);
         let (outcome, flood) = thread::scope(|scope| {
-            let flood = scope.spawn(|| rig.flood(&frame, capacity * TIMES, &is_over));
+            let flood = scope.spawn(|| rig.flood(&frame, capacity * TIMES * MORE, &is_over));
             let over = Over(&is_over);
             let (before, start) = (dropped(&server)?, Instant::now());
             let outcome = run(Act::Exchange, others)?;

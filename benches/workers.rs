@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::Arguments;
 use crate::contestant::{self, Ground, Who, emptied};
 use crate::cores::Cores;
-use crate::figure::Figure;
+use crate::figure::{Figure, ratios};
 use crate::load::{Access, Act, Arrival, Clients, Mix, Plan};
 use crate::rig::Rig;
 use crate::state::Protocol;
@@ -26,7 +26,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let [warm_up, measured] = [300, milliseconds].map(Duration::from_millis);
     let rig = Rig::with_queues(Protocol::Dhcpv4, arguments.divert.clone(), QUEUES);
     let mut generator = rig.generator()?;
-    let mut found: [[Vec<f64>; 2]; 2] = Default::default();
+    let mut found: [[Vec<Option<f64>>; 2]; 2] = Default::default();
     let mut lost = [[0; 2]; 2];
     let mut spent: [[String; 2]; 2] = Default::default();
     for _ in 0..repetitions {
@@ -49,7 +49,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
                 let before = Cores::now()?;
                 let outcome = generator.run(&plan, &mut clients)?.trusted()?;
                 spent[number][which] = before.until(&Cores::now()?);
-                found[number][which].push(outcome.rate);
+                found[number][which].push(Some(outcome.rate));
                 lost[number][which] += outcome.lost;
             }
         }
@@ -59,10 +59,10 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
             let name = format!("{what}, one relay, two queues, {words}");
             let spent = std::mem::take(&mut spent[number][which]);
             let lost = lost[number][which];
-            let note = format!("{lost} lost; clients hold a lease; {spent}");
+            let note = format!("{lost} lost; clients hold a lease; in the last run {spent}");
             Figure::new(name, "acts/s", found[number][which].iter().copied()).note(note).say();
         }
-        let ratio = found[1][which].iter().zip(&found[0][which]).map(|(two, one)| two / one);
+        let ratio = ratios(&found[1][which], &found[0][which]);
         Figure::new(format!("{what}, one relay, two workers / one"), "×", ratio)
             .note("the generator has core 0, beside the second worker")
             .say();

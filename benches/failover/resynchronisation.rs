@@ -48,7 +48,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     }
     let took = vec![dhcpd(arguments, &pair, dhcpd_leases)?];
     Figure::new(format!("resynchronisation of {dhcpd_leases} leases, dhcpd"), "s", took.clone())
-        .note("some ten seconds are waits of its own")
+        .note("taken once; its own waits are in it")
         .say();
     say_each("resynchronisation, dhcpd", &took, dhcpd_leases);
     Ok(())

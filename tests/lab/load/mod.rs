@@ -24,8 +24,12 @@ use super::namespace::Namespace;
 /// How long a client of a pair that has given its lease back stays away: times are whole seconds, and within one
 /// the server that has yet to hear of it cannot tell what came first.
 const REST: Duration = Duration::from_secs(2);
-/// How long an exchange waits for its next answer before the client gives it up.
+/// How long an exchange waits for its next answer before the client gives it up, where servers fail by the
+/// test's will: clients who waited for them would keep the load from going on.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// The same where none may: what has not come by then is lost and not late, however slow the disk. A real
+/// client asks again after some four seconds (RFC 2131 §4.1), and waits longer each time.
+const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Out of a hundred things that clients do next.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +81,8 @@ pub struct Load {
     /// Between two beginnings.
     pause: Duration,
     begun: Instant,
+    /// Whether clients wait for [`LONG_PATIENCE`], and a run until nothing is under way.
+    is_patient: bool,
 }
 
 #[derive(Debug)]
@@ -124,6 +130,7 @@ impl Load {
             next_xid: 1,
             pause: Duration::ZERO,
             begun: Instant::now(),
+            is_patient: false,
         }
     }
 
@@ -133,8 +140,15 @@ impl Load {
         Self { pause: Duration::from_secs(1) / rate, ..self }
     }
 
-    /// Keeps `window` exchanges, fewer than there are clients, under way until `enough` says so; what is under way then is given
-    /// up, as by clients whose server died.
+    /// The same of clients whose server answers all of them: they wait for it, and a run ends every exchange
+    /// that it began, so that its [`Tally::lost`] are all that got no answer.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { is_patient: true, ..self }
+    }
+
+    /// Keeps `window` exchanges, fewer than there are clients, under way until `enough` says so; what is under way
+    /// then is given up, as by clients whose server died, unless they are [`patient`](Self::patient).
     ///
     /// # Errors
     /// The first address that was acknowledged to two clients.
@@ -145,8 +159,15 @@ impl Load {
         mut enough: impl FnMut(&Tally) -> bool,
     ) -> Result<Tally, String> {
         let mut tally = Tally::default();
-        while !enough(&tally) {
-            while self.under_way.len() < window
+        let patience = if self.is_patient { LONG_PATIENCE } else { PATIENCE };
+        let mut is_over = false;
+        loop {
+            is_over = is_over || enough(&tally);
+            if is_over && (!self.is_patient || self.under_way.is_empty()) {
+                break;
+            }
+            while !is_over
+                && self.under_way.len() < window
                 && self.begun.elapsed() >= self.pause
                 && self.begin(mix, &mut tally)
             {
@@ -154,7 +175,7 @@ impl Load {
             }
             self.receive(&mut tally)?;
             let now = Instant::now();
-            let late = |exchange: &Exchange| now - exchange.asked >= PATIENCE;
+            let late = |exchange: &Exchange| now - exchange.asked >= patience;
             for (_, exchange) in self.under_way.extract_if(|_, exchange| late(exchange)) {
                 self.busy.remove(&exchange.client);
                 self.unheard.insert(exchange.client);

@@ -11,6 +11,7 @@ mod census;
 mod client;
 mod client6;
 mod dhcpd;
+mod flood;
 mod frame;
 #[cfg(feature = "load")]
 mod hand;
@@ -47,6 +48,7 @@ pub use census::Census;
 pub use client::{Client, Event, Kind};
 pub use client6::{Client6, Event6, Kind6};
 pub use dhcpd::{Dhcpd, LeaseRecord};
+pub use flood::flood;
 pub use frame::Headers;
 #[cfg(feature = "load")]
 pub use hand::Hand;

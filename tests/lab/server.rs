@@ -112,6 +112,16 @@ impl Server {
         serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
     }
 
+    /// How many packets its XDP programs have judged so.
+    ///
+    /// # Panics
+    /// If the server does not answer, or counts no such verdict.
+    #[must_use]
+    pub fn verdict(&self, name: &str) -> u64 {
+        let counts = self.status()["packets"]["verdicts"].take();
+        counts[name].as_u64().unwrap_or_else(|| panic!("no verdict {name} in {counts}"))
+    }
+
     /// All leases that it lists.
     ///
     /// # Panics

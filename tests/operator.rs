@@ -162,13 +162,20 @@ fn packets_that_came_while_the_server_hung_are_counted_as_lost() {
     assert_eq!(lost(&rig.server), 0);
     let mut hand = Hand::new(&rig.host, "eth0", 2);
     let discover = hand.message(30, MessageType::Discover);
-    rig.server.process().signal("STOP");
-    // One client is one worker's: its ring has room for 2,048.
-    for _ in 0..5_000 {
-        hand.send(&discover);
-    }
-    rig.server.process().signal("CONT");
-    lab::until("the losses show", PATIENCE, || lost(&rig.server) >= 2_000);
+    // One client is one worker's: its ring has room for 2,048. How many come as far as that says the XDP program: a
+    // veth loses some on a slow machine, and it may be so many that the ring is not filled the first time.
+    lab::until("packets are lost", PATIENCE, || {
+        rig.server.process().signal("STOP");
+        for _ in 0..5_000 {
+            hand.send(&discover);
+        }
+        rig.server.process().signal("CONT");
+        lost(&rig.server) > 0
+    });
+    lab::until("whatever no worker was handed is counted", PATIENCE, || {
+        let handed = rig.server.status()["packets"]["received"]["xdp"].as_u64();
+        handed.map(|handed| handed + lost(&rig.server)) >= Some(rig.server.verdict("taken"))
+    });
 }
 
 #[test]

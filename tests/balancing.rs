@@ -32,7 +32,7 @@ fn each_client_has_one_server(makes: [Make; 2], split: u32) {
     let relay = pair.site.host("relay", "10.77.0.9");
     let census = Census::new(&relay, [10, 77, 0, 9].into(), &Host::BOTH.map(Host::address));
 
-    let answers = census.take(CLIENTS, 0);
+    let answers = census.take(CLIENTS, 0, 1);
     let wrong: Vec<_> = answers.iter().enumerate().filter(|(_, by)| by.len() != 1).collect();
     assert!(
         wrong.is_empty(),
@@ -45,12 +45,12 @@ fn each_client_has_one_server(makes: [Make; 2], split: u32) {
     assert!(primarys.abs_diff(expected) < 500, "{primarys} are the primary's, of {expected}");
 
     // Who has asked long enough is anybody's.
-    let answers = census.take(200, 10);
+    let answers = census.take(200, 10, 2);
     assert!(answers.iter().all(|by| by.len() == 2), "both answer who has waited");
 
     peers[1].kill();
     peers[0].expect_state(&["communications-interrupted"], PATIENCE);
-    let answers = census.take(CLIENTS, 0);
+    let answers = census.take(CLIENTS, 0, 1);
     let left = answers.iter().filter(|by| *by != &[Host::A.address()]).count();
     assert_eq!(left, 0, "the survivor answers everybody");
 }

@@ -58,7 +58,7 @@ impl Lab {
 
     /// Whether every client gets an offer.
     fn serves(&self) -> bool {
-        self.census.take(CLIENTS, 10).iter().all(|offers| !offers.is_empty())
+        self.census.take(CLIENTS, 10, 1).iter().all(|offers| !offers.is_empty())
     }
 
     pub(crate) fn must_serve(&self, when: &str) {

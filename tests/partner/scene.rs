@@ -10,7 +10,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) const NAME: &str = "lab";
 /// Clients that are looked after.
 const CLIENTS: u32 = 8;
-const RECEIVE_TIMER: u32 = 3;
+/// A partner by hand says nothing by itself, and is not to be given up while a busy machine looks after clients.
+const RECEIVE_TIMER: u32 = 8;
 /// Of the server; another than a primary made by hand has.
 pub(crate) const MCLT: u32 = 2;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use tandem_tests::lab::{self, Load, Mix, Namespace, Process, Server, Settings, Site};
+use tandem_tests::lab::{self, Load, Mix, Namespace, Process, Server, Settings, Site, Tally};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const MIX: Mix = Mix { renewals: 45, releases: 15 };
@@ -52,10 +52,15 @@ impl Rig {
 
     /// Runs the load for a while in which nothing may be acknowledged but what was under way.
     fn assert_silent(&mut self) {
-        let start = Instant::now();
-        let over = |_: &_| start.elapsed() > Duration::from_millis(500);
-        let tally = self.load.run(MIX, 32, over).expect("no address twice");
+        let tally = self.serve_for(Duration::from_millis(500), 32);
         assert_eq!(tally.acknowledged, 0, "acknowledged on a disk that keeps nothing");
+    }
+
+    /// Runs the load for so long, with so many exchanges under way.
+    fn serve_for(&mut self, lasts: Duration, window: usize) -> Tally {
+        let start = Instant::now();
+        let over = |_: &_| start.elapsed() > lasts;
+        self.load.run(MIX, window, over).expect("no address twice")
     }
 
     fn check(&self, server: &Server) {
@@ -142,9 +147,7 @@ fn a_full_disk_stops_acknowledging_until_there_is_room_again() {
     fill(&filler);
     // What is preallocated still serves; past that nothing does.
     lab::until("the journal is full", Duration::from_secs(60), || {
-        let start = Instant::now();
-        let over = |_: &_| start.elapsed() > Duration::from_millis(200);
-        rig.load.run(MIX, 256, over).expect("no address twice");
+        rig.serve_for(Duration::from_millis(200), 256);
         server.status()["journal"]["health"] == "full"
     });
     rig.assert_silent();
@@ -175,10 +178,8 @@ fn a_failed_flush_is_final_until_a_restart() {
     let tracer = Process::start(&mut strace, &rig.site.directory().join("strace.log"));
     lab::until("the fault is in place", PATIENCE, || tracer.output().contains("attached"));
 
-    let start = Instant::now();
-    let over = |_: &_| start.elapsed() > Duration::from_millis(500);
-    rig.load.run(MIX, 32, over).expect("no address twice");
     lab::until("the journal has failed", PATIENCE, || {
+        rig.serve_for(Duration::from_millis(200), 32);
         server.status()["journal"]["health"] == "failed"
     });
     drop(tracer);

@@ -7,18 +7,26 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
-use tandem_tests::lab::{self, Load, Mix, Namespace, Process, Server, Settings, Site, Tally};
+use dhcproto::v4::DhcpOption;
+use tandem_tests::lab::{self, Hand, Load, Mix, Namespace, Process, Server, Settings, Site, Tally};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const MIX: Mix = Mix { renewals: 45, releases: 15 };
 /// The journal's block (`journal` in the crate's documentation).
 const BLOCK: u64 = 4_096;
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+/// Octets of a batch before its records.
+const BATCH_HEADER: usize = 32;
+/// Leases of a first run: their batches are several, as no flush can be shared by more than are under way at a time,
+/// and all in the first segment, which has room for a batch of each.
+const FEW: u64 = 100;
 
 /// A site with a server's settings and a host that makes load.
 struct Rig {
     site: Site,
     load: Load,
-    _host: Namespace,
+    host: Namespace,
 }
 
 impl Rig {
@@ -29,7 +37,7 @@ impl Rig {
         let site = Site::new(name);
         let host = site.host("load", "10.77.0.9");
         let load = Load::new(&host, [10, 77, 0, 9].into(), &[Site::ADDRESS], 2_000, lab::seed());
-        Some(Self { site, load, _host: host })
+        Some(Self { site, load, host })
     }
 
     fn settings(&self) -> Settings {
@@ -87,22 +95,29 @@ impl Rig {
 fn a_torn_tail_is_cut_reported_and_costs_nothing_acknowledged() {
     let Some(mut rig) = Rig::new("torn") else { return };
     let server = rig.start();
-    rig.acknowledge(300);
+    rig.acknowledge(FEW);
+    // Whatever shares its flush: a batch with this one record is larger than a sector.
+    Hand::new(&rig.host, "eth0", 1).lease(1, |message| {
+        message.opts_mut().insert(DhcpOption::ClientIdentifier(vec![0; 200]));
+        message.opts_mut().insert(DhcpOption::Hostname("x".repeat(250)));
+    });
     server.kill();
-    // What a power cut leaves of a write that was never acknowledged: the first half of a batch.
+    // What a power cut leaves of a write that was never acknowledged: the first part of a batch.
     let segment = rig.segment();
     let end = end_of_data(&segment);
     let file = OpenOptions::new().read(true).write(true).open(&segment).expect("the segment");
     let batches = (BLOCK..end).step_by(BLOCK as usize).map(|at| {
-        let mut sector = vec![0; 512];
+        let mut sector = vec![0; SECTOR];
         file.read_exact_at(&mut sector, at).expect("the segment's octets");
         sector
     });
-    // Its length stands at octet 4; one of more than two sectors is really cut.
-    let cut =
-        |sector: &Vec<u8>| u32::from_le_bytes([sector[4], sector[5], sector[6], sector[7]]) > 1_024;
-    let half = batches.filter(cut).last().expect("a batch of more than two sectors");
-    file.write_all_at(&half, end).expect("half a batch");
+    // How many octets of records it has stands at octet 4.
+    let is_cut = |sector: &Vec<u8>| {
+        let records = u32::from_le_bytes([sector[4], sector[5], sector[6], sector[7]]);
+        sector.starts_with(b"TdmB") && BATCH_HEADER + records as usize > SECTOR
+    };
+    let part = batches.filter(is_cut).last().expect("a batch of more than a sector");
+    file.write_all_at(&part, end).expect("part of a batch");
     drop(file);
 
     let mut server = rig.start();
@@ -117,7 +132,7 @@ fn a_torn_tail_is_cut_reported_and_costs_nothing_acknowledged() {
 fn a_flipped_bit_before_the_tail_stops_the_start_and_changes_nothing() {
     let Some(mut rig) = Rig::new("flipped") else { return };
     let server = rig.start();
-    rig.acknowledge(300);
+    rig.acknowledge(FEW);
     server.kill();
     let segment = rig.segment();
     let at = BLOCK + 100;

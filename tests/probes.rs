@@ -8,7 +8,15 @@ use dhcproto::v4::{DhcpOption, MessageType};
 use tandem_tests::lab::{self, Client, Hand, Kind, Namespace, Server, Settings, Site};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Of the client that is served meanwhile, whose own first lease need not wait.
+const RESERVED: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 10);
 const SQUATTED: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 77);
+/// How long the squatter may take for its answer, and each test takes for the address that nobody has: far longer
+/// than a busy machine needs for the one.
+const WAIT_MS: u32 = 3_000;
+/// How long a client waits for its probe while another is served, which takes a command and a flush: the longest
+/// that may be configured.
+const LONG_WAIT_MS: u32 = 10_000;
 
 #[test]
 fn an_address_that_answers_a_ping_is_set_aside_in_native_xdp() {
@@ -36,7 +44,7 @@ fn set_aside(dataplane: &str, method: &str) {
         return;
     }
     let site = Site::new(&format!("{dataplane}-{method}"));
-    let server = serve(&site, dataplane, method, 400);
+    let server = serve(&site, dataplane, method, WAIT_MS);
     let squatter = Namespace::new("squatter");
     site.plug(&squatter, "eth0");
     squatter.ip(&["addr", "add", &format!("{SQUATTED}/16"), "dev", "eth0"]);
@@ -71,17 +79,18 @@ fn hold_up_nobody(dataplane: &str) {
         return;
     }
     let site = Site::new(&format!("{dataplane}-beside"));
-    let server = serve(&site, dataplane, "arp", 2_000);
+    let server = serve(&site, dataplane, "arp", LONG_WAIT_MS);
     let host = Namespace::new("host");
     site.plug(&host, "eth0");
     let mut hand = Hand::new(&host, "eth0", 1);
     let held = hand.lease(1, |_| {}).yiaddr();
+    assert_eq!(held, RESERVED, "an address that is offered without a probe");
 
     let newcomer = hand.message(2, MessageType::Discover);
     hand.send(&newcomer);
     // The server is asking the wire by the time it counts the probe.
     lab::until("the newcomer's probe", PATIENCE, || {
-        server.status()["packets"]["waited"]["probes-sent"] == 2
+        server.status()["packets"]["waited"]["probes-sent"] == 1
     });
     let mut renewal = hand.message(1, MessageType::Request);
     renewal.opts_mut().insert(DhcpOption::RequestedIpAddress(held));
@@ -107,6 +116,11 @@ fn serve(site: &Site, dataplane: &str, method: &str, wait_ms: u32) -> Server {
         [[subnet4]]
         subnet = "10.77.0.0/16"
         pools = ["10.77.1.1-10.77.1.250"]
+
+        [[reservation4]]
+        hw-address = "02:00:00:01:00:01"
+        address = "{RESERVED}"
+        probe = "none"
         "#
     );
     Server::start(&site.server, Settings::new(site, configuration))

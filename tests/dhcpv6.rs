@@ -147,37 +147,49 @@ fn a_lease_outlives_the_server_that_was_killed_and_its_client_keeps_it() {
     server.stop();
 }
 
-/// No drop, and nothing given twice: addresses, prefixes and both, direct and through a relay.
 #[test]
-fn perfdhcp_of_dhcpv6_loses_none_and_finds_nothing_twice() {
-    if !lab::available("perfdhcp -6") {
+fn perfdhcp_of_addresses_loses_none_and_finds_none_twice() {
+    perfdhcp("addresses", &["-e", "address-only"]);
+}
+
+#[test]
+fn perfdhcp_of_prefixes_loses_none_and_finds_none_twice() {
+    perfdhcp("prefixes", &["-e", "prefix-only"]);
+}
+
+#[test]
+fn perfdhcp_of_addresses_and_prefixes_loses_none_and_finds_none_twice() {
+    perfdhcp("both", &["-e", "address-and-prefix"]);
+}
+
+#[test]
+fn perfdhcp_through_a_relay_loses_none_and_finds_none_twice() {
+    perfdhcp("relayed", &["-e", "address-and-prefix", "-A", "1"]);
+}
+
+/// No drop, and nothing given twice.
+fn perfdhcp(name: &str, arguments: &[&str]) {
+    if !lab::available(&format!("perfdhcp -6, {name}")) {
         return;
     }
-    for (name, arguments) in [
-        ("addresses", &["-e", "address-only"][..]),
-        ("prefixes", &["-e", "prefix-only"]),
-        ("both", &["-e", "address-and-prefix"]),
-        ("relayed", &["-e", "address-and-prefix", "-A", "1"]),
-    ] {
-        let site = site(&format!("perfdhcp-{name}"));
-        let host = site.host("perfdhcp", "10.77.0.9");
-        host.add_ipv6(RELAY, "eth0");
-        let server = Server::start(&site.server, settings(&site, "auto", "1h"));
-        let server_address = SERVER.to_string();
-        let run = Perfdhcp {
-            namespace: &host,
-            protocol: &[&["-6"], arguments].concat(),
-            relay: "eth0",
-            server: if arguments.contains(&"-A") { &server_address } else { "" },
-            rate: RATE,
-            clients: 1_000_000,
-        };
-        let (report, text) = run.run(REQUESTS);
-        let said = format!("{name}: {text}\n{}", server.status()["packets"]);
-        assert_eq!((report.drops, report.not_unique), (0, 0), "{said}");
-        assert_eq!(report.received, report.sent, "{said}");
-        server.stop();
-    }
+    let site = site(&format!("perfdhcp-{name}"));
+    let host = site.host("perfdhcp", "10.77.0.9");
+    host.add_ipv6(RELAY, "eth0");
+    let server = Server::start(&site.server, settings(&site, "auto", "1h"));
+    let server_address = SERVER.to_string();
+    let run = Perfdhcp {
+        namespace: &host,
+        protocol: &[&["-6"], arguments].concat(),
+        relay: "eth0",
+        server: if arguments.contains(&"-A") { &server_address } else { "" },
+        rate: RATE,
+        clients: 1_000_000,
+    };
+    let (report, text) = run.run(REQUESTS);
+    let said = format!("{text}\n{}", server.status()["packets"]);
+    assert_eq!((report.drops, report.not_unique), (0, 0), "{said}");
+    assert_eq!(report.received, report.sent, "{said}");
+    server.stop();
 }
 
 /// perfdhcp plays one relay; three around each other are made by hand here.

@@ -33,7 +33,10 @@ fn two_dhcpd_find_miss_and_find_each_other() {
     for server in &mut servers {
         server.expect_state(&["normal"], PATIENCE);
     }
-    let overheard = wire.overheard().expect("failover messages");
-    assert!(overheard.iter().any(|it| it.kind == 5) && overheard.len() > 500);
-    assert!(servers[0].count("backup") > 200, "{}", servers[0].output());
+    // To share the pool out takes its time after that.
+    lab::until("half the pool is the secondary's", PATIENCE, || servers[0].count("backup") > 200);
+    lab::until("all of that on the wire", PATIENCE, || {
+        let overheard = wire.overheard().expect("failover messages");
+        overheard.iter().any(|it| it.kind == 5) && overheard.len() > 500
+    });
 }

@@ -25,7 +25,8 @@ fn main() -> io::Result<()> {
 
 /// Not under `CARGO_TARGET_DIR`: all target folders of one checkout embed one object.
 fn left_by_xtask() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bpf/tandem-xdp")
+    let own = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it for build scripts");
+    Path::new(&own).join("../target/bpf/tandem-xdp")
 }
 
 /// Asks cargo to look again when the object changes or appears. A watched file that does not exist

@@ -4,12 +4,19 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use anyhow::{Context as _, Result};
 
-/// The top folder of this checkout.
+/// The top folder of this checkout: the one that `cargo xtask` was called in, and not the one that this program
+/// was built in, whose target folder may have been copied.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let built_in = || env!("CARGO_MANIFEST_DIR").into();
+        let own = env::var_os("CARGO_MANIFEST_DIR").map_or_else(built_in, PathBuf::from);
+        own.parent().expect("xtask is a folder of the workspace").to_owned()
+    });
+    &ROOT
 }
 
 /// Where the XDP object is left, and where `dhcp-user`'s build script looks for it.

@@ -82,6 +82,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if arguments.publish {
         publish::publish(&directory, &machine, &figures)?;
     }
+    let failed = figures.iter().filter(|figure| figure["failed"] == true).count();
+    ensure!(failed == 0, "{failed} measurements could not be taken: the table says which");
     Ok(())
 }
 

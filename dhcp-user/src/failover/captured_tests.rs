@@ -3,18 +3,14 @@
 //! we said.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::Ipv4Addr;
 
 use super::testing::{Side, settings, table};
 use super::{Alarm, Command, Event, Greeting, Lost, Role, Said, Tls};
 use crate::lease::BindingStatus;
 use crate::wire::Stamp;
+use crate::wire::failover::round_trip_tests::CAPTURE;
 use crate::wire::failover::{Acknowledgement, Dialect, Message, Packet, State, Update};
-
-/// One line a message that two dhcpd exchanged: time, sender, name of the type, octets in hex.
-const CAPTURE: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fixtures/isc-failover-v4.messages.txt");
 
 /// A message as it was captured.
 struct Line {
@@ -26,9 +22,8 @@ struct Line {
 /// Each connection's messages, in order. A second CONNECT on a connection of its own, which B closed
 /// without a word, is left out.
 fn connections() -> Vec<Vec<Line>> {
-    let capture = fs::read_to_string(CAPTURE).expect("the shared fixtures are beside the project");
     let mut connections: Vec<Vec<Line>> = Vec::new();
-    for line in capture.lines().filter(|line| !line.starts_with('#')) {
+    for line in CAPTURE.lines().filter(|line| !line.starts_with('#')) {
         let [at, from, kind, hex] = line.split(' ').collect::<Vec<_>>()[..] else {
             panic!("{line}")
         };

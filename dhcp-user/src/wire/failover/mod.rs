@@ -15,7 +15,7 @@ mod option;
 mod parse;
 mod reject;
 #[cfg(test)]
-mod round_trip_tests;
+pub(crate) mod round_trip_tests;
 mod state;
 mod update;
 

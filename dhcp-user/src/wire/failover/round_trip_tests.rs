@@ -1,7 +1,6 @@
 //! What is written reads the same, and what ISC dhcpd wrote is written the same.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::Ipv4Addr;
 
 use proptest::prelude::*;
@@ -10,8 +9,7 @@ use super::*;
 use crate::wire::{Seconds, Stamp};
 
 /// One line a message that two dhcpd exchanged: time, sender, name of the type, octets in hex.
-const CAPTURE: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fixtures/isc-failover-v4.messages.txt");
+pub(crate) const CAPTURE: &str = include_str!("../../../fixtures/isc-failover-v4.messages.txt");
 
 fn octets(hex: &str) -> Vec<u8> {
     let digits: Vec<_> = hex.chars().filter_map(|digit| digit.to_digit(16)).collect();
@@ -45,8 +43,7 @@ fn name(message: &Message) -> &'static str {
 
 #[test]
 fn all_that_two_dhcpd_said_is_read_and_written_again_octet_for_octet() {
-    let capture = fs::read_to_string(CAPTURE).expect("the shared fixtures are beside the project");
-    let lines: Vec<_> = capture.lines().filter(|line| !line.starts_with('#')).collect();
+    let lines: Vec<_> = CAPTURE.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(lines.len(), 343);
     let mut seen = BTreeSet::new();
     for line in lines {

@@ -24,7 +24,7 @@ use super::probe::{Prober, Where};
 use super::wake::Bell;
 use super::xsk::Packet;
 use crate::journal::{Appender, Health, Sequence, SharedHealth};
-use crate::lease::{Follower, Guard, Limits, SharedViews, Tables};
+use crate::lease::{CACHE_LINE, Follower, Guard, Limits, SharedViews, Tables};
 use crate::server::{Probe, ProbeOutcome, Services, Worlds};
 use crate::wire::Stamp;
 use crate::wire::frame::VlanTags;
@@ -38,8 +38,6 @@ const SLEEP_NS: u64 = 1_000_000_000;
 const RETRY_NS: u64 = 1_000_000;
 /// A batch of fewer packets has too little to wait for.
 const WORTH_FORESIGHT: usize = 4;
-/// Octets that come from memory together.
-const CACHE_LINE: usize = 64;
 /// How long a worker that is stopped waits for the disk.
 const LAST_WAIT_NS: u64 = 5_000_000_000;
 

@@ -62,7 +62,7 @@ pub use binding::{Binding, Told, WriterId};
 pub use client::{BadClient, Client, ClientBuilder, ClientKey, ItemKind};
 pub use counts::PoolCounts;
 pub use expiry::Sweep;
-pub use foresight::Foresight;
+pub use foresight::{CACHE_LINE, Foresight};
 pub use index::{Fold, Index};
 pub use layout::{Layout, NetworkId, Owner, PoolId, Range};
 pub use limit::{Counting, Limits, Reserved};

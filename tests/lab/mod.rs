@@ -20,6 +20,7 @@ mod lease;
 mod ledger;
 #[cfg(feature = "load")]
 mod load;
+mod losses;
 mod namespace;
 mod networkd;
 mod pair;
@@ -57,6 +58,7 @@ pub use lease::Lease;
 pub use ledger::{Fault, Grant, Ledger, Mac};
 #[cfg(feature = "load")]
 pub use load::{Load, Mix, Tally, mac};
+pub use losses::lost_on_the_way;
 pub use namespace::Namespace;
 pub use networkd::Networkd;
 pub use pair::{Host, Pair};

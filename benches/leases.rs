@@ -20,7 +20,7 @@ const LEFT: f64 = 0.8;
 
 /// Whom, and with how many leases at the most: others need minutes and most of the memory to read more.
 const CONTESTANTS: [(Who, u32); 3] =
-    [(Who::Tandem, 10_000_000), (Who::Kea, 1_000_000), (Who::Dhcpd, 1_000_000)];
+    [(Who::Tandem, 10_000_000), (Who::Kea, 1_000_000), (Who::Dhcpd, 100_000)];
 const COUNTS: [u32; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// As many addresses are free as there are leases, up to this many.
 const SPARE: u32 = 100_000;
@@ -89,12 +89,8 @@ fn one(
     let (_server, took) = contestant::start(&*contestant, ground, generator)?;
     let mut clients = Clients::holding(Protocol::Dhcpv4, ground.leases);
     let renewals = closed_loop(WINDOW, |arrival| {
-        let outcome = generator.run(&Plan::only(Act::Renew, arrival, times), &mut clients)?;
-        if !outcome.is_clean() {
-            // What it has not got to yet is not the next run's.
-            contestant::await_answer(&*contestant, ground, generator)?;
-        }
-        Ok(outcome)
+        let plan = Plan { access: ground.access, ..Plan::only(Act::Renew, arrival, times) };
+        generator.run_and_settle(&plan, &mut clients)
     })?;
     let (rate, start) = (renewals.outcome.rate, took.as_secs_f64());
     let (name, x) = (contestant.name(), f64::from(ground.leases));

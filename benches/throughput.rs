@@ -11,8 +11,8 @@ use tandem_tests::lab::Settings;
 
 use crate::Arguments;
 use crate::contestant::{Reflector, emptied};
-use crate::figure::Figure;
-use crate::load::{Act, Arrival, Clients, Outcome, Plan};
+use crate::figure::{Figure, ratios};
+use crate::load::{Act, Arrival, Clients, Outcome, Plan, rates};
 use crate::rig::Rig;
 use crate::state::{self, Protocol};
 
@@ -82,16 +82,15 @@ impl Words {
 }
 
 fn say(name: &str, outcomes: &[Outcome], limit: Option<(&[Outcome], f64)>, driver: &str) {
-    let each = |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).collect::<Vec<_>>();
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
     let note = format!("{lost} lost; {driver}, {WINDOW} under way");
-    Figure::new(name, "packets/s", each(&|outcome| outcome.rate)).note(note).say();
+    Figure::new(name, "packets/s", rates(outcomes)).note(note).say();
     for quantile in [0.5, 0.99] {
-        let of = |outcome: &Outcome| outcome.latency.value_at_quantile(quantile) as f64 / 1e3;
-        Figure::new(format!("{name}, round trip p{}", quantile * 100.0), "µs", each(&of)).say();
+        let late = outcomes.iter().map(|outcome| outcome.latency_us(quantile));
+        Figure::new(format!("{name}, round trip p{}", quantile * 100.0), "µs", late).say();
     }
     if let Some((limit, least)) = limit {
-        let shares = outcomes.iter().zip(limit).map(|(outcome, limit)| outcome.rate / limit.rate);
+        let shares = ratios(&rates(outcomes), &rates(limit));
         Figure::new(format!("{name} / reflector"), "×", shares).at_least(least).say();
     }
 }

@@ -42,12 +42,12 @@ const CLIENTS: u32 = 20_000;
 const RELAYS: u32 = 16;
 /// Renewals, or exchanges of new clients, under way at the most.
 const WINDOW: usize = 256;
-/// Shares of the highest rate at which times are taken.
-const SHARES: [f64; 6] = [0.1, 0.25, 0.5, 0.75, 0.9, 1.0];
-/// The one of them at which the 99th percentile is held against the disk's,
-const HALF: usize = 2;
-/// and the highest rate itself.
-const WHOLE: usize = 5;
+/// The share of the highest rate at which the 99th percentile is held against the disk's.
+const HALF: f64 = 0.5;
+/// The highest rate itself, run once more.
+const WHOLE: f64 = 1.0;
+/// At which shares times are taken.
+const SHARES: [f64; 6] = [0.1, 0.25, HALF, 0.75, 0.9, WHOLE];
 
 /// Tandem's rate over Kea's, in either protocol.
 const OVER_KEA: f64 = 20.0;
@@ -155,12 +155,7 @@ fn take_turn(
         let [warm_up, measured] = scale.times;
         let access = ground.access;
         let plan = Plan { mix: Mix::only(act), access, arrival, warm_up, measured };
-        let outcome = generator.run(&plan, clients)?.trusted()?;
-        if !outcome.is_clean() {
-            // What it has not got to yet is not the next run's.
-            contestant::await_answer(&*contestant, ground, generator)?;
-        }
-        Ok(outcome)
+        generator.run_and_settle(&plan, clients)
     };
     let exchange = contestant.exchange();
     let is_server = exchange == Act::Exchange;
@@ -184,6 +179,12 @@ fn take_turn(
 }
 
 impl Turn {
+    /// What came of one of [`SHARES`].
+    fn at(&self, share: f64) -> &Outcome {
+        let mut each = SHARES.iter().zip(&self.times);
+        each.find(|(of, _)| **of == share).expect("one of the shares").1
+    }
+
     fn say_points(&self, words: &Words, series: &str) {
         for (share, outcome) in SHARES.iter().zip(&self.times) {
             for (plot, quantile) in words.plots.into_iter().zip([0.5, 0.99]) {
@@ -205,8 +206,8 @@ impl Showing {
     }
 
     /// At this one of [`SHARES`], of all repetitions together.
-    fn lost(&self, share: usize) -> u64 {
-        self.turns.iter().flatten().map(|turn| turn.times[share].lost).sum()
+    fn lost(&self, share: f64) -> u64 {
+        self.turns.iter().flatten().map(|turn| turn.at(share).lost).sum()
     }
 
     /// Rates of closed loops, and how many were under way in them.
@@ -248,7 +249,7 @@ impl Showing {
                 contestant.note()
             ))
             .say();
-        let p99 = self.each(|turn| Some(turn.times[HALF].latency_us(0.99)));
+        let p99 = self.each(|turn| Some(turn.at(HALF).latency_us(0.99)));
         let lost = self.lost(HALF);
         let note = format!(
             "at half the highest rate, from when the first packet was meant to leave; {lost} given up, \
@@ -290,7 +291,7 @@ fn say_ratios(words: &Words, showings: &[Showing], flushes: &[Option<f64>]) {
             .say();
     }
     if let Some(tandem) = find(Who::Tandem) {
-        let ack_us = |turn: &Turn| Some(turn.times[HALF].ack.value_at_quantile(0.99) as f64 / 1e3);
+        let ack_us = |turn: &Turn| Some(turn.at(HALF).ack.value_at_quantile(0.99) as f64 / 1e3);
         Figure::new(
             format!("durable {grant}, p99 at half the highest rate / fdatasync's p99"),
             "×",

@@ -16,7 +16,7 @@ use std::io::{BufWriter, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
@@ -210,26 +210,9 @@ pub(crate) fn start(
 ) -> Result<(Box<dyn Running>, Duration)> {
     let _room = LargeBuffers::begin();
     let server = contestant.start(ground)?;
-    let took = await_answer(contestant, ground, generator);
+    let took = generator.await_answer(contestant.exchange(), ground.access);
     let took = took.with_context(|| format!("{}\n{}", contestant.name(), server.log()))?;
     Ok((server, took))
-}
-
-/// Waits until a client that has nothing is answered: until the server is there, or is through with
-/// what was before.
-///
-/// # Errors
-/// If that takes a minute.
-pub(crate) fn await_answer(
-    contestant: &dyn Contestant,
-    ground: &Ground<'_>,
-    generator: &mut Generator,
-) -> Result<Duration> {
-    let act = match contestant.exchange() {
-        Act::Reflect => Act::Reflect,
-        _ => Act::Discover,
-    };
-    generator.first_answer(act, ground.access, state::NEWCOMER, Instant::now())
 }
 
 /// A program's name with its version, which it says after this flag, and what more there is to say.

@@ -11,8 +11,8 @@ use tandem_tests::lab::{Host, Server};
 
 use super::duo::{self, Disk};
 use crate::Arguments;
-use crate::figure::Figure;
-use crate::load::{Act, Arrival, Clients, Outcome, Plan};
+use crate::figure::{Figure, ratios};
+use crate::load::{Act, Arrival, Clients, Outcome, Plan, rates};
 use crate::rig::{Rig, SERVER_CORE};
 use crate::state::Protocol;
 
@@ -64,7 +64,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     }
     say("without a partner", &alone);
     say("with a partner", &attached);
-    let shares = attached.iter().zip(&alone).map(|(with, without)| with.rate / without.rate);
+    let shares = ratios(&rates(&attached), &rates(&alone));
     Figure::new("REQUEST to durable ACK, with a partner / without", "×", shares)
         .at_least(LIMIT)
         .note("the partner and what it costs are on this machine too")
@@ -101,9 +101,8 @@ fn watched(server: &Server, run: impl FnOnce() -> Result<Outcome>) -> Result<(Ou
 fn say(which: &str, outcomes: &[Outcome]) {
     let lost: u64 = outcomes.iter().map(|outcome| outcome.lost).sum();
     let name = format!("REQUEST to durable ACK, {which}");
-    let rates = outcomes.iter().map(|outcome| outcome.rate);
     let note = format!("{lost} lost; {WINDOW} under way");
-    Figure::new(&name, "packets/s", rates).note(note).say();
-    let late = |outcome: &Outcome| outcome.latency.value_at_quantile(0.99) as f64 / 1e3;
-    Figure::new(format!("{name}, round trip p99"), "µs", outcomes.iter().map(late)).say();
+    Figure::new(&name, "packets/s", rates(outcomes)).note(note).say();
+    let late = outcomes.iter().map(|outcome| outcome.latency_us(0.99));
+    Figure::new(format!("{name}, round trip p99"), "µs", late).say();
 }

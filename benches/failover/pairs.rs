@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use dhcp_user::wire::MacAddr;
@@ -19,7 +19,6 @@ use crate::contestant::{GROUP_COMMIT, Running, emptied, multi_threading};
 use crate::figure::{Figure, ratios};
 use crate::load::{Access, Act, Arrival, Clients, End, Generator, Outcome, Plan, Target};
 use crate::search::highest_loss_free;
-use crate::state::NEWCOMER;
 
 /// On the servers' link: whoever is to answer them hears them all.
 const CLIENTS: u32 = 10_000;
@@ -101,27 +100,16 @@ fn one(
 ) -> Result<(f64, Outcome)> {
     let room = LargeBuffers::begin();
     let servers = make.start(arguments, pair)?;
-    let first = await_answer(generator);
+    let first = generator.await_answer(Act::Exchange, Access::Direct);
     first.with_context(|| servers.iter().map(|server| server.log()).collect::<String>())?;
     drop(room);
     let mut clients = Clients::of_pool(0..CLIENTS, (POOL.0.into(), POOL.1.into()));
     let mut run = |arrival| {
-        let plan = Plan::only(Act::Exchange, arrival, times);
-        let outcome = generator.run(&plan, &mut clients)?.trusted()?;
-        if !outcome.is_clean() {
-            // What they have not got to yet is not the next run's.
-            await_answer(generator)?;
-        }
-        Ok(outcome)
+        generator.run_and_settle(&Plan::only(Act::Exchange, arrival, times), &mut clients)
     };
     let highest = highest_loss_free(steps, &mut run)?.rate;
     let half = run(Arrival::Even(highest / 2.0))?;
     Ok((highest, half))
-}
-
-/// Waits until one of them answers a client that has nothing.
-fn await_answer(generator: &mut Generator) -> Result<Duration> {
-    generator.first_answer(Act::Discover, Access::Direct, NEWCOMER, Instant::now())
 }
 
 impl Make {

@@ -16,7 +16,7 @@ use super::plan::{Access, Act, Plan, Target};
 use super::run::{PATIENCE, Run, record};
 use super::template::{Fields, Stage};
 use super::under_way::{Exchange, UnderWay};
-use crate::state::Protocol;
+use crate::state::{NEWCOMER, Protocol};
 
 /// The core that it runs on.
 pub(super) const GENERATOR_CORE: usize = 0;
@@ -75,6 +75,27 @@ impl Generator {
             driven.join().expect("the generator ends well");
         });
         Ok(run.outcome)
+    }
+
+    /// The same and, if somebody was not answered, waits until somebody is: what a server has not got to yet
+    /// is not the next run's.
+    ///
+    /// # Errors
+    /// If an answer was wrong; if there is none in a minute; or as of [`run`](Self::run).
+    pub(crate) fn run_and_settle(&mut self, plan: &Plan, clients: &mut Clients) -> Result<Outcome> {
+        let outcome = self.run(plan, clients)?.trusted()?;
+        if !outcome.is_clean() {
+            self.await_answer(plan.mix.act(0), plan.access)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Waits until a client that has nothing is answered, as it begins to do this; how long that took.
+    ///
+    /// # Errors
+    /// If there is no answer in a minute.
+    pub(crate) fn await_answer(&mut self, act: Act, access: Access) -> Result<Duration> {
+        self.first_answer(act.opening(), access, NEWCOMER, Instant::now())
     }
 
     /// Has `client` do this, ask first or renew what it holds by its number, again and again until it

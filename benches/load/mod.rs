@@ -27,7 +27,7 @@ pub(crate) use clients::Clients;
 pub(crate) use end::{End, interface_index, pin};
 pub(crate) use flood::flood;
 pub(crate) use generator::Generator;
-pub(crate) use outcome::Outcome;
+pub(crate) use outcome::{Outcome, rates};
 pub(crate) use plan::{Access, Act, Arrival, Mix, Plan, Target};
 pub(crate) use pool::Pool;
 pub(crate) use template::{HEADERS_LEN_V4, HEADERS_LEN_V6, Stage, Template};

@@ -62,6 +62,11 @@ impl Wrong {
     }
 }
 
+/// Acts a second of each, one for each repetition.
+pub(crate) fn rates(outcomes: &[Outcome]) -> Vec<Option<f64>> {
+    outcomes.iter().map(|outcome| Some(outcome.rate)).collect()
+}
+
 impl Outcome {
     pub(crate) fn new() -> Self {
         let histogram = || Histogram::new_with_bounds(1, LONGEST_NS, 3).expect("three digits");

@@ -25,6 +25,13 @@ pub(crate) enum Act {
     Release,
 }
 
+impl Act {
+    /// What shows whether anybody answers who is asked for this.
+    pub(crate) fn opening(self) -> Self {
+        if self == Self::Reflect { self } else { Self::Discover }
+    }
+}
+
 /// How often each of them, as shares of their sum.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mix([(Act, u32); 5]);

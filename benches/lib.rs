@@ -4,6 +4,7 @@
 mod allocation;
 mod allocations;
 mod alone;
+mod at_hand;
 mod contest;
 mod contestant;
 mod cores;

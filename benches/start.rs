@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use rustix::fs::{Advice, fadvise};
 
 use crate::Arguments;
+use crate::at_hand;
 use crate::figure::Figure;
 use crate::load::{Access, Act};
 use crate::rig::Rig;
@@ -28,6 +29,7 @@ pub(crate) fn measure(arguments: &Arguments, leases: u32) -> Result<()> {
         let (mut offered, mut acknowledged) = (Vec::new(), Vec::new());
         for number in 0..repetitions {
             cache.prepare(&settings.state_dir())?;
+            at_hand::fetch(leases)?;
             let start = Instant::now();
             let server = rig.launch(settings.clone());
             let mut first = |act, client| {
@@ -85,8 +87,8 @@ impl Cache {
 
     fn note(self) -> &'static str {
         match self {
-            Self::Cold => "snapshot not in the page cache",
-            Self::Warm => "snapshot in the page cache",
+            Self::Cold => "snapshot not in the page cache, memory at hand",
+            Self::Warm => "snapshot in the page cache, memory at hand",
         }
     }
 }

@@ -23,6 +23,7 @@ use clap::ValueEnum;
 use dhcp_user::wire::MacAddr;
 use tandem_tests::lab::{LargeBuffers, Namespace, Process, Server};
 
+use crate::at_hand;
 use crate::load::{Access, Act, Generator};
 use crate::rig::{Rig, SERVER_CORE};
 use crate::state::{self, AGO, Protocol};
@@ -209,6 +210,7 @@ pub(crate) fn start(
     generator: &mut Generator,
 ) -> Result<(Box<dyn Running>, Duration)> {
     let _room = LargeBuffers::begin();
+    at_hand::fetch(ground.leases)?;
     let server = contestant.start(ground)?;
     let took = generator.await_answer(contestant.exchange(), ground.access);
     let took = took.with_context(|| format!("{}\n{}", contestant.name(), server.log()))?;

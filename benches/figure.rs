@@ -13,10 +13,18 @@ pub(crate) struct Figure {
     /// Whether the limit is the least, and not the most, that the median may be.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     least: bool,
+    /// It says why something could not be measured.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    failed: bool,
     note: String,
 }
 
 impl Figure {
+    /// In place of figures that could not be taken: the bench goes on and ends with a status of 1.
+    pub(crate) fn failed(name: impl Into<String>, error: &anyhow::Error) -> Self {
+        Self { failed: true, ..Self::new(name, "", [None; 0]).note(format!("{error:#}")) }
+    }
+
     /// A figure without a limit.
     pub(crate) fn new(
         name: impl Into<String>,
@@ -24,7 +32,8 @@ impl Figure {
         values: impl IntoIterator<Item = impl Into<Option<f64>>>,
     ) -> Self {
         let values = values.into_iter().map(Into::into).collect();
-        Self { name: name.into(), unit, values, limit: None, least: false, note: String::new() }
+        let name = name.into();
+        Self { name, unit, values, limit: None, least: false, failed: false, note: String::new() }
     }
 
     /// The median may be this at the most.

@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::Arguments;
 use crate::contestant::{self, Ground, Who, emptied};
 use crate::figure::{Figure, Point, ratios};
 use crate::load::{Access, Act, Clients, Generator, Plan};
 use crate::rig::Rig;
-use crate::search::closed_loop;
+use crate::search::{LOST_ALONE, closed_loop};
 use crate::state::Protocol;
 
 /// Requests under way at the most.
@@ -51,7 +51,7 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
                     binary: fs::canonicalize(&arguments.server)?,
                 };
                 let one = one(&ground, &mut generator, who, times).inspect_err(|error| {
-                    eprintln!("note: {who:?}, {leases} leases, not measured: {error:#}");
+                    Figure::failed(format!("{who:?} with {leases} leases"), error).say();
                 });
                 let (rate, start) = one.ok().unzip();
                 rates.push(rate);
@@ -71,7 +71,7 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
                 ratios(many, few),
             )
             .at_least(LEFT)
-            .note("durable, as fast as they are answered")
+            .note("durable, through one router, as fast as they are answered")
             .say();
         }
     }
@@ -91,7 +91,8 @@ fn one(
     let renewals = closed_loop(WINDOW, |arrival| {
         let plan = Plan { access: ground.access, ..Plan::only(Act::Renew, arrival, times) };
         generator.run_and_settle(&plan, &mut clients)
-    })?;
+    })?
+    .context(LOST_ALONE)?;
     let (rate, start) = (renewals.outcome.rate, took.as_secs_f64());
     let (name, x) = (contestant.name(), f64::from(ground.leases));
     for (plot, y) in [("restart-by-leases", start), ("cost-by-leases", 1e6 / rate)] {

@@ -1,6 +1,6 @@
 //! The highest rate at which nobody is lost, and the widest closed loop.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::load::{Arrival, Outcome};
 
@@ -28,6 +28,9 @@ const HOPELESS: f64 = 0.005;
 const DONE: f64 = 0.98;
 /// See [`DONE`].
 const ON_THEIR_WAY: f64 = 2.0;
+
+/// What is said of a server that has no closed loop.
+pub(crate) const LOST_ALONE: &str = "some are lost even one after the other";
 
 /// What the search found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,7 +73,8 @@ pub(crate) fn highest_loss_free(
     steps: u32,
     mut run: impl FnMut(Arrival) -> Result<Outcome>,
 ) -> Result<Highest> {
-    let sustained = closed_loop(SEARCHED, &mut run)?.outcome.rate;
+    let closed = closed_loop(SEARCHED, &mut run)?.context(LOST_ALONE)?;
+    let sustained = closed.outcome.rate;
     let (mut good, mut bad) = (0.0, sustained * ABOVE);
     let mut found = Highest { rate: 0.0, is_ours: false };
     for _ in 0..DOUBLINGS {
@@ -97,21 +101,22 @@ pub(crate) fn highest_loss_free(
     bail!("there are losses at {:.0} a second, too, now and then", found.rate)
 }
 
-/// The widest closed loop, of `widest` at the most, all of whose acts end well.
+/// The widest closed loop, of `widest` at the most, all of whose acts end well; `None` if somebody is lost
+/// however few are under way.
 ///
 /// # Errors
-/// If somebody is lost however few are under way; or if a run cannot be carried out.
+/// If an answer is wrong; or if a run cannot be carried out.
 pub(crate) fn closed_loop(
     widest: usize,
     mut run: impl FnMut(Arrival) -> Result<Outcome>,
-) -> Result<Closed> {
+) -> Result<Option<Closed>> {
     for window in WINDOWS.into_iter().filter(|window| *window <= widest) {
         let outcome = run(Arrival::Window(window))?.trusted()?;
         if outcome.is_clean() {
-            return Ok(Closed { window, outcome });
+            return Ok(Some(Closed { window, outcome }));
         }
     }
-    bail!("some are lost even one after the other")
+    Ok(None)
 }
 
 impl Highest {
@@ -241,8 +246,8 @@ mod tests {
             outcome.lost = u64::from(!matches!(arrival, Arrival::Window(..=4)));
             Ok(outcome)
         };
-        assert_eq!(closed_loop(256, narrow).unwrap().window, 4);
-        assert_eq!(closed_loop(1, narrow).unwrap().window, 1);
+        assert_eq!(closed_loop(256, narrow).unwrap().unwrap().window, 4);
+        assert_eq!(closed_loop(1, narrow).unwrap().unwrap().window, 1);
     }
 
     #[test]
@@ -254,6 +259,7 @@ mod tests {
             outcome.lost = 1;
             Ok(outcome)
         };
+        assert!(closed_loop(256, lossy_alone).unwrap().is_none());
         assert!(highest_loss_free(8, lossy_alone).is_err());
     }
 }

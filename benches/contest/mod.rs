@@ -17,7 +17,7 @@ use crate::contestant::{self, Ground, Who, emptied};
 use crate::figure::{Figure, Point, ratios};
 use crate::load::{Access, Act, Arrival, Clients, Generator, Mix, Outcome, Plan};
 use crate::rig::Rig;
-use crate::search::{Closed, Highest, closed_loop, highest_loss_free};
+use crate::search::{Closed, Highest, LOST_ALONE, closed_loop, highest_loss_free};
 use crate::state::Protocol;
 
 /// In the order in which they take turns.
@@ -106,9 +106,9 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
         for showing in &mut showings {
             let ground = ground(arguments, &rig, &binary, showing.who)?;
             let turn = take_turn(showing.who, &ground, &mut generator, &scale);
-            // One that is not installed, or does not come up, leaves the others.
+            // One that is not installed, does not come up or gives a wrong answer leaves the others.
             let turn = turn.inspect_err(|error| {
-                eprintln!("note: {:?} is not measured: {error:#}", showing.who);
+                Figure::failed(format!("{:?} before the same clients", showing.who), error).say();
             });
             showing.turns.push(turn.ok());
         }
@@ -159,14 +159,13 @@ fn take_turn(
     };
     let exchange = contestant.exchange();
     let is_server = exchange == Act::Exchange;
-    let mut closed = |act, clients: &mut Clients| {
-        let closed = closed_loop(WINDOW, |arrival| run(act, arrival, clients));
-        closed.inspect_err(|error| eprintln!("note: {who:?}, {act:?}: {error:#}")).ok()
+    let mut closed = |act, clients: &mut Clients| match is_server {
+        true => closed_loop(WINDOW, |arrival| run(act, arrival, clients)),
+        false => Ok(None),
     };
     let mut clients = Clients::holding(protocol, CLIENTS);
-    let renewals = if is_server { closed(Act::Renew, &mut clients) } else { None };
-    let mut strangers = Clients::strangers(protocol, CLIENTS);
-    let newcomers = if is_server { closed(Act::Exchange, &mut strangers) } else { None };
+    let renewals = closed(Act::Renew, &mut clients)?;
+    let newcomers = closed(Act::Exchange, &mut Clients::strangers(protocol, CLIENTS))?;
     let highest = highest_loss_free(scale.steps, |arrival| run(exchange, arrival, &mut clients))?;
     let mut times = Vec::new();
     for share in SHARES {
@@ -174,7 +173,8 @@ fn take_turn(
     }
     let times = times.try_into().expect("one for each share");
     let turn = Turn { highest, times, renewals, newcomers };
-    turn.say_points(words, &contestant.name());
+    let one_packet = if is_server { "" } else { ", one packet" };
+    turn.say_points(words, &(contestant.name() + one_packet));
     Ok(turn)
 }
 
@@ -206,8 +206,8 @@ impl Showing {
     }
 
     /// At this one of [`SHARES`], of all repetitions together.
-    fn lost(&self, share: f64) -> u64 {
-        self.turns.iter().flatten().map(|turn| turn.at(share).lost).sum()
+    fn failed(&self, share: f64) -> u64 {
+        self.turns.iter().flatten().map(|turn| turn.at(share).failed()).sum()
     }
 
     /// Rates of closed loops, and how many were under way in them.
@@ -217,7 +217,7 @@ impl Showing {
             self.turns.iter().flatten().filter_map(&of).map(|closed| closed.window).collect();
         let windows: Vec<_> = windows.iter().map(usize::to_string).collect();
         let under_way = if windows.is_empty() {
-            "some lost however few were under way".to_owned()
+            LOST_ALONE.to_owned()
         } else {
             format!("{} under way, none lost", windows.join(" or "))
         };
@@ -242,18 +242,18 @@ impl Showing {
             0 => String::new(),
             ours => format!("; in {ours} of {} runs the generator's limit", self.turns.len()),
         };
-        let again = self.lost(WHOLE);
+        let again = self.failed(WHOLE);
         Figure::new(format!("{what}, highest loss-free rate: {name}"), unit, self.highest())
             .note(format!(
-                "{}{of}{ours}; {again} lost when it was run once more",
+                "{}{of}{ours}; {again} did not get theirs when it was run once more",
                 contestant.note()
             ))
             .say();
         let p99 = self.each(|turn| Some(turn.at(HALF).latency_us(0.99)));
-        let lost = self.lost(HALF);
+        let failed = self.failed(HALF);
         let note = format!(
-            "at half the highest rate, from when the first packet was meant to leave; {lost} given up, \
-             which count as long as they were waited for"
+            "at half the highest rate, from when the first packet was meant to leave; {failed} did \
+             not get theirs, which count, once they had asked, as long as they were waited for"
         );
         Figure::new(format!("{what}, p99: {name}"), "µs", p99).note(note).say();
         if !is_server {
@@ -266,7 +266,10 @@ impl Showing {
             .say();
         let (rates, under_way) = self.closed(|turn| turn.newcomers.as_ref());
         Figure::new(format!("{exchange} of new clients: {name}"), "exchanges/s", rates)
-            .note(format!("each gets another address, {under_way}"))
+            .note(format!(
+                "each gets another address, of {} free ones, {under_way}",
+                free(self.who)
+            ))
             .say();
     }
 }

@@ -51,7 +51,9 @@ impl Contestant for Tandem {
     }
 
     fn note(&self) -> &'static str {
-        if self.is_durable {
+        if self.workers.len() > 1 {
+            "durable likewise; the second worker shares the generator's core, and there is one queue"
+        } else if self.is_durable {
             "each ACK is on disk before it leaves, in segments used again, as after the first 512 MiB"
         } else {
             "`journal.durable = false`: for comparison with Kea only"

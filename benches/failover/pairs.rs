@@ -60,7 +60,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         for (make, found) in makes.into_iter().zip(&mut found) {
             let one = one(arguments, &pair, &mut generator, make, steps, times);
             let one = one.inspect_err(|error| {
-                eprintln!("note: a pair of {} is not measured: {error:#}", make.name());
+                Figure::failed(format!("a pair: {}", make.name()), error).say();
             });
             found.push(one.ok());
         }
@@ -73,10 +73,11 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         Figure::new(name, "exchanges/s", rates.iter().copied()).note(make.note()).say();
         let name = format!("a pair, DORA, p99 at half of it: {}", make.name());
         let late = found.iter().map(|one| one.as_ref().map(|(_, half)| half.latency_us(0.99)));
-        let lost: u64 = found.iter().flatten().map(|(_, half)| half.lost).sum();
-        Figure::new(name, "µs", late)
-            .note(format!("{lost} given up, which count as long as they were waited for"))
-            .say();
+        let failed: u64 = found.iter().flatten().map(|(_, half)| half.failed()).sum();
+        let note = format!(
+            "{failed} did not get theirs, which count, once they had asked, as long as they were waited for"
+        );
+        Figure::new(name, "µs", late).note(note).say();
     }
     let [tandem, kea, dhcpd] = rates;
     for (other, name, note) in [

@@ -8,7 +8,7 @@ mod subject;
 mod table;
 
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MINUTES")]
     within: Option<u64>,
     /// Put the figures and plots, of all measurements, where README shows them
-    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    #[arg(long, conflicts_with_all = ["quick", "only", "within"])]
     publish: bool,
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let (figures, points): (Vec<&Value>, Vec<&Value>) =
         said.iter().partition(|line| line["plot"].is_null());
-    let machine = machine();
+    let machine = machine(&directory);
     let table = table::render(&machine, &figures);
     println!("{table}\n{}", table::times(&took));
     fs::write(directory.join("results.md"), &table)?;
@@ -106,15 +106,33 @@ fn measure(arguments: &[&str], quick: bool, directory: &Path, said: &mut Vec<Val
     Ok(())
 }
 
-/// What the figures were taken on.
-fn machine() -> Value {
+/// What the figures were taken on, and of what; they and their plots are written after that.
+fn machine(directory: &Path) -> Value {
+    let ask = |program: &str, arguments: &[&str]| {
+        let command = Command::new(program).args(arguments).current_dir(workspace::root()).output();
+        let said = command.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        said.unwrap_or_default()
+    };
+    let changed = ask("git", &["status", "--porcelain"]);
+    let directory = directory.display().to_string();
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     json!({
         "processor": model.map_or("unknown", |(_, name)| name),
+        "revision": ask("git", &["rev-parse", "--short=12", "HEAD"]),
+        "changed": !changed.is_empty(),
+        "date": ask("date", &["-u", "+%F"]),
+        "memory": read("/proc/meminfo").lines().next().and_then(gibibytes),
+        "file-system": ask("stat", &["-f", "-c", "%T", &directory]),
         "cores": thread::available_parallelism().map_or(1, usize::from),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
         "load": read("/proc/loadavg").trim(),
     })
+}
+
+/// Of the line `MemTotal:       24567890 kB`.
+fn gibibytes(line: &str) -> Option<u64> {
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes.div_ceil(1 << 20))
 }

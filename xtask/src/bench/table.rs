@@ -5,11 +5,16 @@ use serde_json::Value;
 /// The figures as Markdown.
 pub(super) fn render(machine: &Value, figures: &[&Value]) -> String {
     let mut text = format!(
-        "{}, {} cores, Linux {}; load at the end {}\n\n",
+        "{}, {} cores, {} GiB, Linux {}, journal on {}; load at the end {}; {}{}, {}\n\n",
         word(&machine["processor"]),
         machine["cores"],
+        word(&machine["memory"]),
         word(&machine["kernel"]),
+        word(&machine["file-system"]),
         word(&machine["load"]),
+        word(&machine["revision"]),
+        if machine["changed"] == true { " and changes" } else { "" },
+        word(&machine["date"]),
     );
     text.push_str("| what | median | spread | limit | |\n|---|---:|---:|---:|---|\n");
     for figure in figures {

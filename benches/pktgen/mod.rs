@@ -112,7 +112,10 @@ pub(crate) struct Arguments {
     warm_up: f64,
 
     /// Flood with the kernel's own pktgen, which reads no answers
-    #[arg(long, requires = "interface")]
+    #[arg(long, requires = "interface", conflicts_with_all = [
+        "prefixes", "relays", "exchanges", "discovers", "rapid", "renewals", "releases", "window", "random", "to",
+        "warm_up", "json",
+    ])]
     kernel: bool,
     /// One JSON object, in place of a table
     #[arg(long)]
@@ -156,6 +159,8 @@ pub(crate) fn run(arguments: &crate::Arguments, load: &Arguments) -> Result<()> 
     } else {
         report::table(&outcomes)
     }
+    let wrong: u64 = outcomes.iter().map(|step| step.outcome.wrong.sum()).sum();
+    ensure!(wrong == 0, "{wrong} answers were wrong");
     Ok(())
 }
 
@@ -236,7 +241,7 @@ impl Arguments {
                 warm_up: Duration::ZERO,
                 measured: LEASING,
             };
-            generator.run(&plan, clients)?;
+            generator.run(&plan, clients)?.trusted().context("leases for all")?;
             let before = std::mem::replace(&mut holding, clients.count_holding());
             ensure!(holding > before, "no more than {holding} clients are given a lease");
             eprintln!("{holding} of {} clients have a lease", self.clients);
@@ -301,7 +306,12 @@ impl Arguments {
                 warm_up: Duration::from_secs_f64(self.warm_up),
                 measured: Duration::from_secs_f64(self.seconds),
             };
-            Ok(Step { arrival, outcome: generator.run(&plan, &mut clients)? })
+            let outcome = generator.run(&plan, &mut clients)?;
+            if !outcome.is_clean() {
+                // What it has not got to yet is not the next rate's.
+                generator.settle(&plan)?;
+            }
+            Ok(Step { arrival, outcome })
         });
         steps.collect()
     }

@@ -68,7 +68,9 @@ impl<'c> Run<'c> {
             // Of a second server, or told twice: the client has taken the first.
             return None;
         }
-        if !answer.is_for(exchange.client) {
+        let is_relayed = self.access != Access::Direct
+            && (self.protocol == Protocol::Dhcpv6 || exchange.act != Act::Renew);
+        if !answer.is_for(exchange.client) || answer.is_relayed() != is_relayed {
             self.outcome.wrong.client += 1;
             return None;
         }

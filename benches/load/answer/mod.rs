@@ -81,6 +81,14 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Whether it goes to a relay, and not to the client itself.
+    pub(super) fn is_relayed(&self) -> bool {
+        match self.whose {
+            Whose::V4(whose) => whose.is_relayed(),
+            Whose::V6(whose) => whose.is_relayed(),
+        }
+    }
+
     /// Whether there is a lease, of a time that can be, and T1 and T2 come in turn where they are.
     pub(super) fn has_sane_times(&self) -> bool {
         let mut all = self.times.iter().flatten().peekable();

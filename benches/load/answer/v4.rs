@@ -25,9 +25,13 @@ pub(super) struct Whose<'a> {
 impl Whose<'_> {
     /// A relay must get back what it said (RFC 3046 §2.2).
     pub(super) fn is(&self, client: u32) -> bool {
-        let (is_direct, mac) = (self.giaddr == [0; 4], mac(client));
+        let mac = mac(client);
         let said = relay_information(client.to_be_bytes(), mac);
-        self.chaddr == mac && (is_direct || self.relay_information == Some(&said))
+        self.chaddr == mac && (!self.is_relayed() || self.relay_information == Some(&said))
+    }
+
+    pub(super) fn is_relayed(&self) -> bool {
+        self.giaddr != [0; 4]
     }
 }
 
@@ -124,6 +128,7 @@ mod tests {
             frame[HEADERS_LEN + 27] = giaddr;
             frame[HEADERS_LEN + 28..][..6].copy_from_slice(&mac(7));
             let answer = read(&frame).unwrap();
+            assert_eq!(answer.is_relayed(), giaddr != 0);
             [7, 8].map(|client| answer.is_for(client))
         };
         let option = |octets: [u8; 14]| [&[82, 14][..], &octets].concat();

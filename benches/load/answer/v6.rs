@@ -43,6 +43,10 @@ impl Whose<'_> {
         };
         self.duid == duid(client) && self.relay.is_none_or(is_its)
     }
+
+    pub(super) fn is_relayed(&self) -> bool {
+        self.relay.is_some()
+    }
 }
 
 /// `None` for what is no DHCP message over untagged IPv6.
@@ -205,6 +209,7 @@ mod tests {
         let len = HEADERS_LEN + writer.finish();
         let answer = read(&frame[..len]).unwrap();
         assert_eq!((answer.xid, answer.server), (9, &DUID[..]));
+        assert_eq!(answer.is_relayed(), access != Access::Direct);
         if matches!(answer.kind, Kind::Offer | Kind::Grant) {
             let prefix = Block { first: prefix(3).address().into(), len: prefix(3).len() };
             assert_eq!(answer.given, [Some(IpAddr::V6(address(3)).into()), Some(prefix)]);

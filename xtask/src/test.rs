@@ -267,7 +267,7 @@ fn yielding(command: &Command) -> Command {
 /// `arguments`.
 fn tests(filter: &str, arguments: &[&str]) -> Command {
     if has_nextest() {
-        let mut command = cargo(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]);
+        let mut command = cargo(["nextest", "run", "--no-fail-fast"]);
         command.args(["--workspace", "-E", filter]);
         return command;
     }

@@ -71,12 +71,15 @@ fn live(mut client: Client6, kind: Kind6, server: &Server) {
     let again = client.expect(&["BOUND6", "REBOOT6", "REBIND6"], PATIENCE);
     assert_eq!(again, leased, "the same after a reboot\n{}", client.output());
 
-    client.release();
     let (address, prefix) = &leased;
-    for resource in [&address.to_string(), prefix] {
+    let resources = [&address.to_string(), prefix];
+    let ends = resources.map(|resource| field(server, resource, "expires"));
+    client.release();
+    for (resource, ends) in resources.into_iter().zip(ends) {
         lab::until(&format!("the released {resource} is free"), PATIENCE, || {
             state(server, resource) == "free"
         });
+        assert!(field(server, resource, "starts") < ends, "{resource} ran out");
     }
 
     // dhcpcd finds a duplicate by the kernel's own detection, which has nobody to find here.
@@ -84,7 +87,8 @@ fn live(mut client: Client6, kind: Kind6, server: &Server) {
         client.refuse_addresses(true);
         client.start();
         lab::until("the declined address is set aside", PATIENCE, || {
-            server.leases(&["--state", "abandoned"]).len() == 1
+            // Or more: it declines whatever it is given until it is ended.
+            !server.leases(&["--state", "abandoned"]).is_empty()
         });
     }
 }
@@ -277,6 +281,12 @@ fn settings(site: &Site, dataplane: &str, lease: &str) -> Settings {
 fn state(server: &Server, resource: &str) -> String {
     let found = server.leases(&["--address", resource]);
     found.first().and_then(|lease| lease["state"].as_str()).unwrap_or("free").to_owned()
+}
+
+/// What the server says of it, which it had leased.
+fn field(server: &Server, resource: &str, key: &str) -> String {
+    let found = server.leases(&["--address", resource]);
+    found[0][key].as_str().unwrap_or_else(|| panic!("{resource} without {key}")).to_owned()
 }
 
 fn assert_leased(server: &Server, (address, prefix): &(Ipv6Addr, String)) {

@@ -79,9 +79,10 @@ fn hold_up_nobody(dataplane: &str) {
         return;
     }
     let site = Site::new(&format!("{dataplane}-beside"));
-    let server = serve(&site, dataplane, "arp", LONG_WAIT_MS);
+    // What is plugged in just now may not hear the first packet.
     let host = Namespace::new("host");
     site.plug(&host, "eth0");
+    let server = serve(&site, dataplane, "arp", LONG_WAIT_MS);
     let mut hand = Hand::new(&host, "eth0", 1);
     let held = hand.lease(1, |_| {}).yiaddr();
     assert_eq!(held, RESERVED, "an address that is offered without a probe");

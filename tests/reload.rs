@@ -44,7 +44,7 @@ fn a_reload_loses_no_packet_and_a_wrong_file_is_refused_while_the_old_one_serves
     lab::until("the wrong file is refused", PATIENCE, || {
         server.status()["configuration"]["reloads-refused"] == 1
     });
-    assert!(server.process().output().contains("soon"), "{}", server.process().output());
+    lab::until("the log says why", PATIENCE, || server.process().output().contains("soon"));
     let tally = load.run(MIX, 16, |tally| tally.acknowledged >= 200).expect("no address twice");
     assert_eq!(tally.lost, 0, "{tally:?}");
     if let Err(faults) = load.ledger.check(SystemTime::now(), &server.listed()) {

@@ -327,7 +327,9 @@ impl Load {
                         return Err(format!("{lost} was renewed as {new}"));
                     }
                 }
-                self.ledger.acknowledge(SystemTime::now(), client, &grants)?;
+                // A client reckons its lease from when it asked (RFC 2131 §4.4.1).
+                let asked = SystemTime::now() - exchange.asked.elapsed();
+                self.ledger.acknowledge(asked, client, &grants)?;
                 tally.acknowledged += 1;
             }
             Said::Refusal => tally.refused += 1,

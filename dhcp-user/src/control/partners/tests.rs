@@ -328,18 +328,22 @@ fn two_dual_stack_servers_hold_a_relationship_in_each_protocol_over_one_port() {
 #[test]
 fn an_operator_is_answered_once_it_is_done_and_told_why_if_it_is_not() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(dir.path(), "primary", address(2), address(3));
+    let time = Time::by_hand();
+    let start = || Server::start_by(time.clone(), dir.path(), "primary", address(2), address(3));
+    let server = start();
     let unknown = server.command("nobody", Command::PartnerDown).unwrap_err();
     assert!(unknown.contains("metro"), "{unknown}");
     // Nobody is there: it is still starting, and then it may be told so.
     let too_soon = server.command("metro", Command::PartnerDown).unwrap_err();
     assert!(too_soon.contains("starting"), "{too_soon}");
+    server.pass(STARTUP_S);
     wait("started", || server.is_in(State::CommunicationsInterrupted));
     server.command("metro", Command::PartnerDown).unwrap();
     assert!(server.is_in(State::PartnerDown), "{:?}", server.status());
     server.stop();
 
-    let server = Server::start(dir.path(), "primary", address(2), address(3));
+    let server = start();
+    server.pass(STARTUP_S);
     wait("it is remembered", || server.is_in(State::PartnerDown));
     server.stop();
 }

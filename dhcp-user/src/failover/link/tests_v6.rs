@@ -64,6 +64,8 @@ async fn a23_a_second_connection_takes_the_place_of_the_first_once_it_has_greete
     one.send(7, Message::UpdateRequest);
     assert_eq!(hear_v6(&mut other).await, (7, Message::UpdateRequest));
     drop(silent);
+    // It would dial again when it has lost its place.
+    one.rest(true);
     let mut again = open(primary);
     up(&mut again).await;
     assert!(matches!(other.next().await, LinkEvent::Lost(Lost::Closed)));

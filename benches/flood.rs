@@ -1,6 +1,5 @@
 //! One client floods, and the guard is on: what becomes of the others.
 
-use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -47,7 +46,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         let settings = Settings {
             directory: emptied(&arguments.directory, "flood")?,
             configuration: tandem.configuration(Protocol::Dhcpv4, 2 * CLIENTS, None) + GUARD,
-            binary: fs::canonicalize(&arguments.server)?,
+            binary: arguments.binary()?,
         };
         state::write(&settings.state_dir(), Protocol::Dhcpv4, CLIENTS)?;
         let server = Server::start(rig.host(), settings);

@@ -48,7 +48,7 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
                     prefixes: None,
                     leases,
                     access: Access::Relays(1),
-                    binary: fs::canonicalize(&arguments.server)?,
+                    binary: arguments.binary()?,
                 };
                 let one = one(&ground, &mut generator, who, times).inspect_err(|error| {
                     Figure::failed(format!("{who:?} with {leases} leases"), error).say();

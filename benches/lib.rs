@@ -27,6 +27,7 @@ mod state;
 mod throughput;
 mod workers;
 
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -132,6 +133,11 @@ impl Arguments {
     /// What is spoken where there is a choice.
     fn protocol(&self) -> Protocol {
         if self.dhcpv6 { Protocol::Dhcpv6 } else { Protocol::Dhcpv4 }
+    }
+
+    /// The server's file, wherever whoever starts it is.
+    fn binary(&self) -> Result<PathBuf> {
+        fs::canonicalize(&self.server).with_context(|| format!("no server at {:?}", self.server))
     }
 }
 

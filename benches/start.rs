@@ -10,11 +10,11 @@ use rustix::fs::{Advice, fadvise};
 
 use crate::Arguments;
 use crate::at_hand;
+use crate::contestant::worn;
 use crate::figure::Figure;
 use crate::load::{Access, Act};
 use crate::rig::Rig;
 use crate::state::{Protocol, STRANGERS};
-use crate::throughput::fresh;
 
 /// The limit with 10 million leases.
 const LIMIT_S: f64 = 3.0;
@@ -22,7 +22,7 @@ const LIMIT_S: f64 = 3.0;
 /// Measures and prints it, and the part of it that is loading.
 pub(crate) fn measure(arguments: &Arguments, leases: u32) -> Result<()> {
     let repetitions = if arguments.quick { 1 } else { 3 };
-    let settings = fresh(arguments, Protocol::Dhcpv4, "start", leases)?;
+    let settings = worn(arguments, Protocol::Dhcpv4, "start", leases)?;
     let rig = Rig::new(Protocol::Dhcpv4, arguments.divert.clone());
     let mut generator = rig.generator()?;
     for cache in [Cache::Cold, Cache::Warm] {

@@ -1,20 +1,17 @@
 //! Packets a second through the server, as a share of what a bare reflector turns around on the
 //! same pair of interfaces: what is left of the limit once there is a server in the way. In either protocol.
 
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::Value;
-use tandem_tests::lab::Settings;
 
 use crate::Arguments;
-use crate::contestant::{Reflector, emptied};
+use crate::contestant::{Reflector, worn};
 use crate::figure::{Figure, ratios};
 use crate::load::{Act, Arrival, Clients, Outcome, Plan, rates};
 use crate::rig::Rig;
-use crate::state::{self, Protocol};
+use crate::state::Protocol;
 
 /// Requests under way, each of another client: enough that a flush has many to make durable.
 const WINDOW: usize = 1024;
@@ -31,7 +28,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
     let times = [Duration::from_millis(300), Duration::from_secs_f64(seconds)];
     let protocol = arguments.protocol();
     let words = Words::of(protocol);
-    let settings = fresh(arguments, protocol, "throughput", leases)?;
+    let settings = worn(arguments, protocol, "throughput", leases)?;
     let rig = Rig::new(protocol, arguments.divert.clone());
     let mut generator = rig.generator()?;
     let plan = |act| Plan::only(act, Arrival::Window(WINDOW), times);
@@ -41,7 +38,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
         {
             let _reflector = Reflector::start(&rig)?;
             let mut clients = Clients::new(protocol, 0..leases);
-            reflected.push(generator.run(&plan(Act::Reflect), &mut clients)?);
+            reflected.push(generator.run(&plan(Act::Reflect), &mut clients)?.trusted()?);
         }
         let server = rig.server(settings.clone());
         let mut strangers = Clients::strangers(protocol, leases);
@@ -102,18 +99,4 @@ fn driver_of(status: &Value) -> String {
     let mode = interface["mode"].as_str().unwrap_or("unknown");
     let (queues, workers) = (&interface["queues"], &interface["workers"]);
     format!("veth, {mode}, {copy}, queues {queues}, workers {workers}")
-}
-
-/// A server's settings in an empty directory of this name, with the leases of this many clients.
-pub(crate) fn fresh(
-    arguments: &Arguments,
-    protocol: Protocol,
-    name: &str,
-    leases: u32,
-) -> Result<Settings> {
-    let directory = emptied(&arguments.directory, name)?;
-    let binary: PathBuf = fs::canonicalize(&arguments.server)?;
-    let settings = Settings { directory, configuration: state::configuration(protocol), binary };
-    state::write_worn(&settings, protocol, leases)?;
-    Ok(settings)
 }

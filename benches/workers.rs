@@ -1,6 +1,5 @@
 //! Two workers on two queues against one, with the load of one relay, which arrives on one queue.
 
-use std::fs;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -38,7 +37,7 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<()> {
                 prefixes: None,
                 leases: LEASES,
                 access: Access::Relays(1),
-                binary: fs::canonicalize(&arguments.server)?,
+                binary: arguments.binary()?,
             };
             let (_server, _) = contestant::start(&*who.contestant(), &ground, &mut generator)?;
             for (which, (act, _)) in ACTS.into_iter().enumerate() {

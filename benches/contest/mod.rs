@@ -5,7 +5,6 @@ mod flush;
 mod words;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -92,7 +91,7 @@ pub(crate) fn measure(arguments: &Arguments, only: &[Who]) -> Result<()> {
     };
     let rig = Rig::new(protocol, arguments.divert.clone());
     let mut generator = rig.generator()?;
-    let binary = fs::canonicalize(&arguments.server)?;
+    let binary = arguments.binary()?;
     let is_wanted = |who: &Who| only.is_empty() || only.contains(who);
     let contestants = match protocol {
         Protocol::Dhcpv4 => &CONTESTANTS[..],

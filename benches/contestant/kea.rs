@@ -1,8 +1,11 @@
 //! Kea's `kea-dhcp4` and `kea-dhcp6`: as many threads as it takes by itself, leases in memory and in a file.
 
+use std::fs;
+use std::path::Path;
+
 use anyhow::Result;
 use serde_json::{Value, json};
-use tandem_tests::lab::Process;
+use tandem_tests::lab::{Namespace, Process};
 
 use super::{Contestant, Ground, Running, versioned};
 use crate::load::Access;
@@ -55,14 +58,24 @@ impl Contestant for Kea {
                 ("kea-dhcp6", json!({ "Dhcp6": dhcp6(ground) }))
             }
         };
-        let file = ground.write("kea.conf", &configuration.to_string())?;
-        let mut command = ground.host().command(program);
-        command.arg("-c").arg(file);
-        // Its own folders, so that it meets no other Kea of this machine.
-        command.env("KEA_PIDFILE_DIR", &ground.directory);
-        command.env("KEA_LOCKFILE_DIR", &ground.directory);
-        Ok(Box::new(Process::start(&mut command, &ground.directory.join("kea.log"))))
+        Ok(Box::new(launch(ground.host(), program, &ground.directory, &configuration)?))
     }
+}
+
+/// Starts one of its programs, all of whose files are in the directory.
+pub(crate) fn launch(
+    namespace: &Namespace,
+    program: &str,
+    directory: &Path,
+    configuration: &Value,
+) -> Result<Process> {
+    let file = directory.join("kea.conf");
+    fs::write(&file, configuration.to_string())?;
+    let mut command = namespace.command(program);
+    command.arg("-c").arg(file);
+    // Its own folders, so that it meets no other Kea of this machine.
+    command.env("KEA_PIDFILE_DIR", directory).env("KEA_LOCKFILE_DIR", directory);
+    Ok(Process::start(&mut command, &directory.join("kea.log")))
 }
 
 /// As many threads as it takes by itself; a queue that has room for more than its 64 is loss-free at
@@ -72,17 +85,17 @@ pub(crate) fn multi_threading() -> Value {
 }
 
 /// Leases in memory and in a file, which is never cleaned up while it is measured.
-fn lease_database(ground: &Ground<'_>) -> Value {
+pub(crate) fn lease_database(directory: &Path) -> Value {
     json!({
         "type": "memfile",
         "persist": true,
-        "name": ground.directory.join(LEASES),
+        "name": directory.join(LEASES),
         "lfc-interval": 0,
     })
 }
 
 /// It says nothing of a single client.
-fn loggers(program: &str) -> Value {
+pub(crate) fn loggers(program: &str) -> Value {
     json!([{
         "name": program,
         "output_options": [{ "output": "stdout" }],
@@ -98,7 +111,7 @@ fn dhcp4(ground: &Ground<'_>) -> Value {
     json!({
         "interfaces-config": { "interfaces": ["eth0"], "dhcp-socket-type": socket },
         "multi-threading": multi_threading(),
-        "lease-database": lease_database(ground),
+        "lease-database": lease_database(&ground.directory),
         "valid-lifetime": 86_400,
         "renew-timer": 43_200,
         "rebind-timer": 75_600,
@@ -135,7 +148,7 @@ fn dhcp6(ground: &Ground<'_>) -> Value {
         "interfaces-config": { "interfaces": ["eth0", format!("eth0/{address}")] },
         "server-id": { "type": "LL", "htype": 1, "identifier": identifier, "persist": false },
         "multi-threading": multi_threading(),
-        "lease-database": lease_database(ground),
+        "lease-database": lease_database(&ground.directory),
         "preferred-lifetime": PREFERRED_S,
         "valid-lifetime": 86_400,
         "renew-timer": 43_200,

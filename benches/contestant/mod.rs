@@ -2,14 +2,13 @@
 
 mod dhcpd;
 mod dnsmasq;
-mod kea;
+pub(crate) mod kea;
 mod reflector;
 mod tandem;
 
 pub(crate) use dhcpd::GROUP_COMMIT;
-pub(crate) use kea::multi_threading;
 pub(crate) use reflector::Reflector;
-pub(crate) use tandem::Tandem;
+pub(crate) use tandem::{Tandem, worn};
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use tandem_tests::lab::{Server, Settings};
 
-use super::{Contestant, Ground, Running};
+use super::{Contestant, Ground, Running, emptied};
+use crate::Arguments;
 use crate::state::{self, Protocol};
 
 /// A Tandem that serves its interface in one way.
@@ -73,4 +74,20 @@ impl Contestant for Tandem {
         state::write_worn(&settings, ground.rig.protocol(), ground.leases)?;
         Ok(Box::new(Server::launch(ground.host(), settings)))
     }
+}
+
+/// Settings of a server that has run for a while, in a directory of this name, with the leases of so many clients.
+pub(crate) fn worn(
+    arguments: &Arguments,
+    protocol: Protocol,
+    name: &str,
+    leases: u32,
+) -> Result<Settings> {
+    let settings = Settings {
+        directory: emptied(&arguments.directory, name)?,
+        configuration: state::configuration(protocol),
+        binary: arguments.binary()?,
+    };
+    state::write_worn(&settings, protocol, leases)?;
+    Ok(settings)
 }

@@ -1,6 +1,5 @@
 //! Two Tandem servers as benches start them.
 
-use std::fs;
 use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -90,8 +89,7 @@ pub(super) fn settings(
     disk: Disk,
 ) -> Result<Settings> {
     let directory = emptied(&arguments.directory, name)?;
-    let settings =
-        Settings { directory, configuration, binary: fs::canonicalize(&arguments.server)? };
+    let settings = Settings { directory, configuration, binary: arguments.binary()? };
     if let Disk::InNormal(leases, told) = disk {
         state::write_with(&settings.state_dir(), protocol, leases, told, Some(NAME))?;
     }

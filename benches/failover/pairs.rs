@@ -15,7 +15,7 @@ use tandem_tests::lab::{
 
 use super::duo;
 use crate::Arguments;
-use crate::contestant::{GROUP_COMMIT, Running, emptied, multi_threading};
+use crate::contestant::{GROUP_COMMIT, Running, emptied, kea};
 use crate::figure::{Figure, ratios};
 use crate::load::{Access, Act, Arrival, Clients, End, Generator, Outcome, Plan, Target};
 use crate::search::highest_loss_free;
@@ -154,7 +154,7 @@ impl Make {
                     let settings = Settings {
                         directory: directory(host)?,
                         configuration: relationship.tandem(host),
-                        binary: fs::canonicalize(&arguments.server)?,
+                        binary: arguments.binary()?,
                     };
                     Ok(Server::start(pair.host(host), settings))
                 };
@@ -167,7 +167,9 @@ impl Make {
             }
             Self::Kea => Host::BOTH
                 .into_iter()
-                .map(|host| Ok(Box::new(kea(pair.host(host), host, directory(host)?)?) as _))
+                .map(
+                    |host| Ok(Box::new(one_of_keas(pair.host(host), host, directory(host)?)?) as _),
+                )
                 .collect(),
             Self::Dhcpd => {
                 let start = |host| -> Result<Dhcpd> {
@@ -191,7 +193,7 @@ impl Running for Dhcpd {
 }
 
 /// One of Kea's two. With listeners of its own it needs no control agent, and is faster.
-fn kea(namespace: &Namespace, host: Host, directory: PathBuf) -> Result<Process> {
+fn one_of_keas(namespace: &Namespace, host: Host, directory: PathBuf) -> Result<Process> {
     let hooks = hooks()?;
     let hook = |name: &str| hooks.join(name).display().to_string();
     let peer = |host: Host, role: &str| {
@@ -212,13 +214,8 @@ fn kea(namespace: &Namespace, host: Host, directory: PathBuf) -> Result<Process>
     });
     let configuration: Value = json!({ "Dhcp4": {
         "interfaces-config": { "interfaces": ["eth0"], "dhcp-socket-type": "raw" },
-        "multi-threading": multi_threading(),
-        "lease-database": {
-            "type": "memfile",
-            "persist": true,
-            "name": directory.join("leases.csv"),
-            "lfc-interval": 0,
-        },
+        "multi-threading": kea::multi_threading(),
+        "lease-database": kea::lease_database(&directory),
         "control-socket": { "socket-type": "unix", "socket-name": directory.join("control") },
         "valid-lifetime": 86_400,
         "authoritative": true,
@@ -231,18 +228,9 @@ fn kea(namespace: &Namespace, host: Host, directory: PathBuf) -> Result<Process>
             "subnet": "10.77.0.0/16",
             "pools": [{ "pool": format!("{} - {}", POOL.0, POOL.1) }],
         }],
-        "loggers": [{
-            "name": "kea-dhcp4",
-            "output_options": [{ "output": "stdout" }],
-            "severity": "WARN",
-        }],
+        "loggers": kea::loggers("kea-dhcp4"),
     }});
-    let file = directory.join("kea-dhcp4.conf");
-    fs::write(&file, configuration.to_string())?;
-    let mut command = namespace.command("kea-dhcp4");
-    command.arg("-c").arg(file);
-    command.env("KEA_PIDFILE_DIR", &directory).env("KEA_LOCKFILE_DIR", &directory);
-    Ok(Process::start(&mut command, &directory.join("kea.log")))
+    kea::launch(namespace, "kea-dhcp4", &directory, &configuration)
 }
 
 fn hooks() -> Result<PathBuf> {

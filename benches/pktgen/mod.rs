@@ -178,7 +178,7 @@ fn against_its_own(arguments: &crate::Arguments, load: &Arguments) -> Result<Vec
         prefixes: load.prefixes.map(|_| addresses),
         leases: 0,
         access: load.access(),
-        binary: fs::canonicalize(&arguments.server).context("the server")?,
+        binary: arguments.binary()?,
     };
     eprintln!("{}: {}", contestant.name(), contestant.note());
     let (_server, _) = contestant::start(&*contestant, &ground, &mut generator)?;

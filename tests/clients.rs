@@ -80,10 +80,11 @@ fn live(mut client: Client, server: &Server, neighbour: (&Namespace, &str), subn
     client.start();
     assert_eq!(client.expect_lease(PATIENCE).address, Some(address), "the same after a reboot");
 
-    let ends = field(server, address, "expires");
+    let said = |key| server.said_of(&address.to_string(), key).expect(key);
+    let ends = said("expires");
     client.release();
     lab::until("the released lease is free", PATIENCE, || state(server, address) == "free");
-    assert!(field(server, address, "starts") < ends, "{address} ran out");
+    assert!(said("starts") < ends, "{address} ran out");
 
     let (namespace, interface) = neighbour;
     let squatted = format!("{address}/32");
@@ -136,14 +137,7 @@ fn settings(site: &Site, dataplane: &str, relays: &[Relay]) -> Settings {
 }
 
 fn state(server: &Server, address: Ipv4Addr) -> String {
-    let found = server.leases(&["--address", &address.to_string()]);
-    found.first().and_then(|lease| lease["state"].as_str()).unwrap_or("free").to_owned()
-}
-
-/// What the server says of it, which it had leased.
-fn field(server: &Server, address: Ipv4Addr, key: &str) -> String {
-    let found = server.leases(&["--address", &address.to_string()]);
-    found[0][key].as_str().unwrap_or_else(|| panic!("{address} without {key}")).to_owned()
+    server.said_of(&address.to_string(), "state").unwrap_or_else(|| "free".to_owned())
 }
 
 fn assert_state(server: &Server, address: Ipv4Addr, expected: &str, subnet: &str) {

@@ -73,13 +73,14 @@ fn live(mut client: Client6, kind: Kind6, server: &Server) {
 
     let (address, prefix) = &leased;
     let resources = [&address.to_string(), prefix];
-    let ends = resources.map(|resource| field(server, resource, "expires"));
+    let said = |resource: &str, key| server.said_of(resource, key).expect(key);
+    let ends = resources.map(|resource| said(resource, "expires"));
     client.release();
     for (resource, ends) in resources.into_iter().zip(ends) {
         lab::until(&format!("the released {resource} is free"), PATIENCE, || {
             state(server, resource) == "free"
         });
-        assert!(field(server, resource, "starts") < ends, "{resource} ran out");
+        assert!(said(resource, "starts") < ends, "{resource} ran out");
     }
 
     // dhcpcd finds a duplicate by the kernel's own detection, which has nobody to find here.
@@ -279,14 +280,7 @@ fn settings(site: &Site, dataplane: &str, lease: &str) -> Settings {
 }
 
 fn state(server: &Server, resource: &str) -> String {
-    let found = server.leases(&["--address", resource]);
-    found.first().and_then(|lease| lease["state"].as_str()).unwrap_or("free").to_owned()
-}
-
-/// What the server says of it, which it had leased.
-fn field(server: &Server, resource: &str, key: &str) -> String {
-    let found = server.leases(&["--address", resource]);
-    found[0][key].as_str().unwrap_or_else(|| panic!("{resource} without {key}")).to_owned()
+    server.said_of(resource, "state").unwrap_or_else(|| "free".to_owned())
 }
 
 fn assert_leased(server: &Server, (address, prefix): &(Ipv6Addr, String)) {

@@ -9,9 +9,7 @@ use super::server::Server;
 /// them. Some are counted more than once.
 #[must_use]
 pub fn lost_on_the_way(server: &Server, hosts: &[&Namespace]) -> u64 {
-    let lost = server.status()["packets"]["lost"].clone();
-    let lost = lost.as_object().expect("what is lost, by where").values().filter_map(Value::as_u64);
-    lost.sum::<u64>() + hosts.iter().map(|host| on_wires(host) + in_sockets(host)).sum::<u64>()
+    server.lost() + hosts.iter().map(|host| on_wires(host) + in_sockets(host)).sum::<u64>()
 }
 
 fn on_wires(host: &Namespace) -> u64 {

@@ -122,6 +122,16 @@ impl Server {
         counts[name].as_u64().unwrap_or_else(|| panic!("no verdict {name} in {counts}"))
     }
 
+    /// How many packets it has lost before a worker had them, as it says.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let lost = self.status()["packets"]["lost"].take();
+        lost.as_object().expect("counters").values().filter_map(Value::as_u64).sum()
+    }
+
     /// All leases that it lists.
     ///
     /// # Panics
@@ -139,6 +149,16 @@ impl Server {
     pub fn leases(&self, arguments: &[&str]) -> Vec<Value> {
         let said = self.tandem(&[&["leases", "--json"], arguments].concat());
         said.lines().map(|line| serde_json::from_str(line).expect("a JSON object a line")).collect()
+    }
+
+    /// What it says under a key of the lease of an address or prefix; `None` if it lists none, or nothing there.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    #[must_use]
+    pub fn said_of(&self, resource: &str, key: &str) -> Option<String> {
+        let found = self.leases(&["--address", resource]);
+        found.first().and_then(|lease| lease[key].as_str()).map(str::to_owned)
     }
 
     /// Runs a subcommand against this server and gives its output.

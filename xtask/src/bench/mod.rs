@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use self::subject::Subject;
 use crate::measurements::{self, Build};
-use crate::step::{announce, execute};
+use crate::step::{announce, execute, output};
 use crate::{Outcome, setup, workspace};
 
 #[derive(clap::Args)]
@@ -109,9 +109,8 @@ fn measure(arguments: &[&str], quick: bool, directory: &Path, said: &mut Vec<Val
 /// What the figures were taken on, and of what; they and their plots are written after that.
 fn machine(directory: &Path) -> Value {
     let ask = |program: &str, arguments: &[&str]| {
-        let command = Command::new(program).args(arguments).current_dir(workspace::root()).output();
-        let said = command.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-        said.unwrap_or_default()
+        let said = output(Command::new(program).args(arguments).current_dir(workspace::root()));
+        said.unwrap_or_default().trim().to_owned()
     };
     let changed = ask("git", &["status", "--porcelain"]);
     let directory = directory.display().to_string();

@@ -6,7 +6,7 @@
 use anyhow::{Context as _, Result};
 use memmap2::MmapOptions;
 
-/// More than any server here takes for a lease.
+/// As much as a Tandem takes for a lease of DHCPv4, and more; of what others take it is a part.
 const OCTETS_A_LEASE: usize = 256;
 
 /// Takes as much memory as so many leases need, and gives it back to the kernel at once.

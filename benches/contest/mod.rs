@@ -168,7 +168,8 @@ fn take_turn(
     let highest = highest_loss_free(scale.steps, |arrival| run(exchange, arrival, &mut clients))?;
     let mut times = Vec::new();
     for share in SHARES {
-        times.push(run(exchange, Arrival::Even(highest.rate * share), &mut clients)?);
+        let outcome = run(exchange, Arrival::Even(highest.rate * share), &mut clients)?;
+        times.push(outcome.trusted()?);
     }
     let times = times.try_into().expect("one for each share");
     let turn = Turn { highest, times, renewals, newcomers };

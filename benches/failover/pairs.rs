@@ -109,7 +109,7 @@ fn one(
         generator.run_and_settle(&Plan::only(Act::Exchange, arrival, times), &mut clients)
     };
     let highest = highest_loss_free(steps, &mut run)?.rate;
-    let half = run(Arrival::Even(highest / 2.0))?;
+    let half = run(Arrival::Even(highest / 2.0))?.trusted()?;
     Ok((highest, half))
 }
 

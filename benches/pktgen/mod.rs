@@ -306,12 +306,7 @@ impl Arguments {
                 warm_up: Duration::from_secs_f64(self.warm_up),
                 measured: Duration::from_secs_f64(self.seconds),
             };
-            let outcome = generator.run(&plan, &mut clients)?;
-            if !outcome.is_clean() {
-                // What it has not got to yet is not the next rate's.
-                generator.settle(&plan)?;
-            }
-            Ok(Step { arrival, outcome })
+            Ok(Step { arrival, outcome: generator.run_and_settle(&plan, &mut clients)? })
         });
         steps.collect()
     }
